@@ -1,0 +1,137 @@
+/**
+ * Every setting of the server: one table, from which come the parser, its errors and the list that
+ * the README shows. The only module that reads the environment.
+ */
+import type { LogFormat, LogLevel } from "./telemetry/log.ts";
+
+/** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
+export interface Config {
+  /** TCP port; 0 takes any free one. */
+  readonly port: number;
+  readonly host: string;
+  /** Path of the KV database's file, or `:memory:`. */
+  readonly kvPath: string;
+  /** Key of the tokens (HS256), at least 32 bytes of UTF-8. */
+  readonly authSecret: string;
+  readonly logFormat: LogFormat;
+  readonly logLevel: LogLevel;
+}
+
+/** One setting: `parse` answers `undefined` for text that is not `type`. */
+interface Setting<Value> {
+  readonly name: string;
+  /** Ends the sentence "NAME must be …". */
+  readonly type: string;
+  /** Text taken when the variable is unset or empty; without one the setting must be given. */
+  readonly default?: string;
+  readonly about: string;
+  /** A secret's value is kept out of error messages. */
+  readonly secret?: true;
+  readonly parse: (text: string) => Value | undefined;
+}
+
+type Settings = { readonly [Key in keyof Config]: Setting<Config[Key]> };
+
+/** RFC 7518 §3.2: a key of HS256 must be as long as the hash. */
+const MIN_SECRET_BYTES = 32;
+
+const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
+
+export const settings: Settings = {
+  port: {
+    name: "PORT",
+    type: "an integer from 0 to 65535",
+    default: "8787",
+    about: "TCP port to listen on; 0 takes any free one",
+    parse: (text) => {
+      const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : NaN;
+      return port <= 65535 ? port : undefined;
+    },
+  },
+  host: {
+    name: "HOST",
+    type: "a host name or address without spaces",
+    default: "0.0.0.0",
+    about: "address to listen on",
+    parse: (text) => /\s/.test(text) ? undefined : text,
+  },
+  kvPath: {
+    name: "KV_PATH",
+    type: "a path, or :memory:",
+    default: "data/kv.sqlite3",
+    about: "file of the KV database; :memory: forgets everything at the end",
+    parse: (text) => text,
+  },
+  authSecret: {
+    name: "AUTH_SECRET",
+    type: `a text of at least ${MIN_SECRET_BYTES} bytes`,
+    about: "key of the tokens (JWT, HS256); `deno task dev` makes one",
+    secret: true,
+    parse: (text) => new TextEncoder().encode(text).length >= MIN_SECRET_BYTES ? text : undefined,
+  },
+  logFormat: {
+    name: "LOG_FORMAT",
+    type: "auto, pretty or json",
+    default: "auto",
+    about: "auto is pretty at a terminal, else json (an object a line)",
+    parse: (text) => {
+      if (text === "auto") return Deno.stdout.isTerminal() ? "pretty" : "json";
+      return text === "pretty" || text === "json" ? text : undefined;
+    },
+  },
+  logLevel: {
+    name: "LOG_LEVEL",
+    type: LOG_LEVELS.join(", "),
+    default: "info",
+    about: "what is logged: this level and the graver ones; debug shows each request",
+    parse: (text) => LOG_LEVELS.find((level) => level === text),
+  },
+};
+
+/** Settings that are missing or can't be parsed, a line each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** The process's variables, for `parseConfig`. */
+export function environment(): Readonly<Record<string, string>> {
+  return Deno.env.toObject();
+}
+
+/**
+ * Variables → settings. Unknown variables are none of ours and ignored.
+ *
+ * @throws {ConfigError} names every setting that is missing or wrong
+ */
+export function parseConfig(variables: Readonly<Record<string, string | undefined>>): Config {
+  const problems: string[] = [];
+
+  function read<Value>(setting: Setting<Value>): Value | undefined {
+    const given = variables[setting.name];
+    const text = given === undefined || given === "" ? setting.default : given;
+    if (text === undefined) {
+      problems.push(`${setting.name} must be set to ${setting.type}: ${setting.about}`);
+      return undefined;
+    }
+    const value = setting.parse(text);
+    if (value === undefined) {
+      const got = setting.secret ? "" : `: got ${JSON.stringify(text)}`;
+      problems.push(`${setting.name} must be ${setting.type}${got}`);
+    }
+    return value;
+  }
+
+  const port = read(settings.port);
+  const host = read(settings.host);
+  const kvPath = read(settings.kvPath);
+  const authSecret = read(settings.authSecret);
+  const logFormat = read(settings.logFormat);
+  const logLevel = read(settings.logLevel);
+  if (
+    port === undefined || host === undefined || kvPath === undefined ||
+    authSecret === undefined || logFormat === undefined || logLevel === undefined
+  ) {
+    throw new ConfigError(problems.join("\n"));
+  }
+  return Object.freeze({ port, host, kvPath, authSecret, logFormat, logLevel });
+}

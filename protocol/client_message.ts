@@ -1,0 +1,91 @@
+/**
+ * Everything that a client says on a socket: the first half of the WebSocket protocol
+ * (protocol.md §1). Text in, a `ClientMessage` or the refusal to answer with out; whoever holds a
+ * `ClientMessage` need not check it again. Unknown extra fields are ignored.
+ */
+import { z } from "zod";
+import { tSchema } from "./id_schema.ts";
+import { T_ZERO } from "./ids.ts";
+import { reject, type TxReject } from "./reject.ts";
+import type { SocketError, SocketErrorWord } from "./server_message.ts";
+import { parseTxBatch } from "./tx_batch.ts";
+
+/** First frame of a client; `client` is its own name for its repository and means nothing here. */
+export const helloSchema = z.object({ type: z.literal("hello"), client: z.string() });
+/** Asks for a pong. */
+export const pingSchema = z.object({ type: z.literal("ping") });
+/** Asks for the entries after `since`; all of them without it. */
+export const pullSchema = z.object({
+  type: z.literal("pull"),
+  since: tSchema.optional().transform((since) => since ?? T_ZERO),
+});
+/** Uploads transactions on top of version `t_before`; see tx_batch.ts. */
+export const txBatchSchema = z.object({
+  type: z.literal("tx/batch"),
+  t_before: tSchema,
+  txs: z.array(z.string()).readonly(),
+});
+
+export const clientMessageSchema = z.discriminatedUnion("type", [
+  helloSchema,
+  pingSchema,
+  pullSchema,
+  txBatchSchema,
+]);
+export type ClientMessage = z.output<typeof clientMessageSchema>;
+
+export type ParsedClientMessage =
+  | { readonly ok: true; readonly message: ClientMessage }
+  | { readonly ok: false; readonly answer: SocketError | TxReject };
+
+/** One text frame → the message, or what to answer instead of doing anything. */
+export function parseClientMessage(text: string): ParsedClientMessage {
+  const frame = envelopeSchema.safeParse(parseJson(text));
+  if (!frame.success) return refuse("invalid request");
+  switch (frame.data.type) {
+    case "hello": {
+      const hello = helloSchema.safeParse(frame.data);
+      return hello.success ? { ok: true, message: hello.data } : refuse("invalid request");
+    }
+    case "ping":
+      return { ok: true, message: { type: "ping" } };
+    case "pull": {
+      const pull = pullSchema.safeParse(frame.data);
+      return pull.success ? { ok: true, message: pull.data } : refuse("invalid since");
+    }
+    case "tx/batch":
+      return txBatchMessage(frame.data);
+    default:
+      return refuse("unknown type");
+  }
+}
+
+/** The `{"type":"error"}` frame with this word. */
+export function socketError(message: SocketErrorWord): SocketError {
+  return { type: "error", message };
+}
+
+const envelopeSchema = z.looseObject({ type: z.string() });
+
+function txBatchMessage(frame: unknown): ParsedClientMessage {
+  const parsed = parseTxBatch(frame);
+  if (parsed.ok) return { ok: true, message: { type: "tx/batch", ...parsed.batch } };
+  return {
+    ok: false,
+    answer: parsed.fault === "invalid tx" ? reject.invalidTx() : reject.invalidTBefore(),
+  };
+}
+
+function refuse(word: SocketErrorWord): ParsedClientMessage {
+  return { ok: false, answer: socketError(word) };
+}
+
+/** `undefined` for what is not JSON: no JSON text means that. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The client's text, so a refusal and no fault; which one is the caller's to say.
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+/** The parsers of ids.ts as schemas, to be parts of messages and bodies. */
+import { z } from "zod";
+import {
+  type Addr,
+  type Generation,
+  type GraphId,
+  parseAddr,
+  parseGeneration,
+  parseGraphId,
+  parseT,
+  parseUserId,
+  type T,
+  type UserId,
+} from "./ids.ts";
+
+/** A graph's version: a JSON integer from 0 to 2^53 - 1. */
+export const tSchema = z.int().nonnegative().transform((value, context): T => {
+  return parseT(value) ?? refuse(context, "a version");
+});
+
+/** A row's address: a JSON integer from 0 to 2^53 - 1. */
+export const addrSchema = z.int().nonnegative().transform((value, context): Addr => {
+  return parseAddr(value) ?? refuse(context, "an address");
+});
+
+/** A graph's id: UUID text of any version; upper case is folded. */
+export const graphIdSchema = z.string().transform((value, context): GraphId => {
+  return parseGraphId(value) ?? refuse(context, "a graph id");
+});
+
+/** A user, as in the claim `sub`. */
+export const userIdSchema = z.string().transform((value, context): UserId => {
+  return parseUserId(value) ?? refuse(context, "a user");
+});
+
+/** What a log or rows are kept under. */
+export const generationSchema = z.string().transform((value, context): Generation => {
+  return parseGeneration(value) ?? refuse(context, "a generation");
+});
+
+interface Refusable {
+  readonly issues: z.core.$ZodRawIssue[];
+  readonly value: unknown;
+}
+
+function refuse(context: Refusable, what: string): never {
+  context.issues.push({ code: "custom", message: `is not ${what}`, input: context.value });
+  return z.NEVER;
+}

@@ -1,0 +1,76 @@
+/**
+ * The names by which things are called in a request, as types that only their parsers can make.
+ * Parsers answer `undefined` for what is not such a name; the caller knows which error word that is.
+ */
+
+declare const brand: unique symbol;
+type Brand<Base, Name extends string> = Base & { readonly [brand]: Name };
+
+/** A graph's id: a UUID as text, lower case. */
+export type GraphId = Brand<string, "GraphId">;
+/** A user: the claim `sub` of a verified token. Not empty. */
+export type UserId = Brand<string, "UserId">;
+/** A graph's version: a non-negative safe integer; 0 for a new graph, +1 for each accepted batch. */
+export type T = Brand<number, "T">;
+/** The address of a row: a non-negative safe integer; 0 is the root, 1 the tail. */
+export type Addr = Brand<number, "Addr">;
+/**
+ * What a graph's log or rows are kept under: a UUID as text, new with each reset. So what is left of
+ * an old log can't be taken for a part of the new one.
+ */
+export type Generation = Brand<string, "Generation">;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Any UUID text, whatever its version; upper case is folded, so that one graph has one key. */
+export function parseGraphId(value: unknown): GraphId | undefined {
+  if (typeof value !== "string") return undefined;
+  const text = value.toLowerCase();
+  return UUID.test(text) ? text as GraphId : undefined;
+}
+
+/** A new random graph id. */
+export function newGraphId(): GraphId {
+  return crypto.randomUUID() as GraphId;
+}
+
+/** A claim `sub` that can be part of a KV key: 1 to 512 UTF-16 units. */
+export function parseUserId(value: unknown): UserId | undefined {
+  return typeof value === "string" && value.length > 0 && value.length <= 512
+    ? value as UserId
+    : undefined;
+}
+
+/** -0 is folded to 0, as of one number there is one key. */
+export function parseT(value: unknown): T | undefined {
+  return isNonNegativeInteger(value) ? value + 0 as T : undefined;
+}
+
+/** -0 is folded to 0, as of one number there is one key. */
+export function parseAddr(value: unknown): Addr | undefined {
+  return isNonNegativeInteger(value) ? value + 0 as Addr : undefined;
+}
+
+/** UUID text as `newGeneration` makes it. */
+export function parseGeneration(value: unknown): Generation | undefined {
+  return typeof value === "string" && UUID.test(value) ? value as Generation : undefined;
+}
+
+/** A new random generation. */
+export function newGeneration(): Generation {
+  return crypto.randomUUID() as Generation;
+}
+
+/** The version of a graph that holds no batch. */
+export const T_ZERO = 0 as T;
+/** The version after `t`: one more batch. */
+export function nextT(t: T): T {
+  return (t + 1) as T;
+}
+
+export const ROOT_ADDR = 0 as Addr;
+export const TAIL_ADDR = 1 as Addr;
+
+function isNonNegativeInteger(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,0 +1,66 @@
+/**
+ * Everything that a server says on a socket: the second half of the WebSocket protocol
+ * (protocol.md §1). The server builds these objects by type; tests read every frame through
+ * `parseServerMessage`, so that what is sent is what is written here, field for field.
+ */
+import { z } from "zod";
+import { tSchema } from "./id_schema.ts";
+import { txRejectSchema } from "./reject.ts";
+
+/** The words of `{"type":"error"}`; the connection stays open after each. */
+export const socketErrorWords = [
+  "invalid request",
+  "unknown type",
+  "invalid since",
+  "server error",
+] as const;
+export type SocketErrorWord = (typeof socketErrorWords)[number];
+
+/** One entry of the log: the version that it made, and the transaction as Transit JSON. */
+export const logEntrySchema = z.strictObject({ t: tSchema, tx: z.string() });
+
+/** Answer to hello: the graph's current version. */
+export const helloAnswerSchema = z.strictObject({ type: z.literal("hello"), t: tSchema });
+/** Answer to pull: every entry with t > since, ascending; `t` is the version that the list reaches. */
+export const pullOkSchema = z.strictObject({
+  type: z.literal("pull/ok"),
+  t: tSchema,
+  txs: z.array(logEntrySchema),
+});
+/** The batch is stored; `t` is the version that it made. */
+export const txBatchOkSchema = z.strictObject({ type: z.literal("tx/batch/ok"), t: tSchema });
+/** News to the other sockets of a graph: its version is `t` now. */
+export const changedSchema = z.strictObject({ type: z.literal("changed"), t: tSchema });
+export const pongSchema = z.strictObject({ type: z.literal("pong") });
+export const socketErrorSchema = z.strictObject({
+  type: z.literal("error"),
+  message: z.enum(socketErrorWords),
+});
+
+/** Schema of every frame from the server; strict, as the seed client is. */
+export const serverMessageSchema = z.union([
+  helloAnswerSchema,
+  pullOkSchema,
+  txBatchOkSchema,
+  txRejectSchema,
+  changedSchema,
+  pongSchema,
+  socketErrorSchema,
+]);
+
+export type HelloAnswer = z.output<typeof helloAnswerSchema>;
+export type PullOk = z.output<typeof pullOkSchema>;
+export type TxBatchOk = z.output<typeof txBatchOkSchema>;
+export type Changed = z.output<typeof changedSchema>;
+export type Pong = z.output<typeof pongSchema>;
+export type SocketError = z.output<typeof socketErrorSchema>;
+export type ServerMessage = z.output<typeof serverMessageSchema>;
+
+/**
+ * A frame's text → the message.
+ *
+ * @throws {Error} the text is not JSON or not a message of this protocol
+ */
+export function parseServerMessage(text: string): ServerMessage {
+  return serverMessageSchema.parse(JSON.parse(text));
+}

@@ -1,0 +1,9 @@
+/** The last net below "a token is never logged": nothing that looks like a JWT gets out. */
+
+const JWT = /eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+const TOKEN_PARAMETER = /([?&]token=)[^&\s"']+/g;
+
+/** The text with every JWT, and every value of a query parameter `token`, made unreadable. */
+export function redact(text: string): string {
+  return text.replace(TOKEN_PARAMETER, "$1[token]").replace(JWT, "[token]");
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { SignJWT } from "jose";
+import { signToken } from "../../auth/sign.ts";
+import { createVerifier } from "../../auth/verify.ts";
+
+const SECRET = "a secret of at least thirty-two bytes";
+const OTHER = "another secret, also of more than 32 bytes";
+const key = new TextEncoder().encode(SECRET);
+const verify = await createVerifier(SECRET);
+
+/** @param header the algorithm, by default the one that is ours */
+function sign(claims: Record<string, unknown>, alg = "HS256"): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg }).sign(key);
+}
+
+function base64url(value: unknown): string {
+  return btoa(JSON.stringify(value)).replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_");
+}
+
+Deno.test("A token that we signed speaks for its sub", async () => {
+  assert.equal(await verify(await signToken(SECRET, "alice", Date.now(), 60)), "alice");
+});
+
+Deno.test("A token without an expiry is good", async () => {
+  assert.equal(await verify(await sign({ sub: "alice" })), "alice");
+});
+
+Deno.test("A token signed with another secret is refused", async () => {
+  assert.equal(await verify(await signToken(OTHER, "alice", Date.now(), 60)), undefined);
+});
+
+Deno.test("Clocks may differ by 60 seconds, not by more", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  assert.equal(await verify(await sign({ sub: "alice", exp: now - 30 })), "alice");
+  assert.equal(await verify(await sign({ sub: "alice", exp: now - 90 })), undefined);
+  assert.equal(await verify(await sign({ sub: "alice", nbf: now + 30 })), "alice");
+  assert.equal(await verify(await sign({ sub: "alice", nbf: now + 90 })), undefined);
+});
+
+Deno.test("A token of another algorithm is refused, though its signature is right", async () => {
+  assert.equal(await verify(await sign({ sub: "alice" }, "HS512")), undefined);
+});
+
+Deno.test("A token of the algorithm none is refused", async () => {
+  const [, payload, signature] = (await sign({ sub: "alice" })).split(".");
+  const header = base64url({ alg: "none" });
+  assert.equal(await verify(`${header}.${payload}.`), undefined);
+  assert.equal(await verify(`${header}.${payload}.${signature}`), undefined);
+});
+
+Deno.test("A token whose claims were changed is refused", async () => {
+  const [header, , signature] = (await sign({ sub: "alice" })).split(".");
+  assert.equal(await verify(`${header}.${base64url({ sub: "bob" })}.${signature}`), undefined);
+});
+
+Deno.test("A token without a sub that names someone is refused", async () => {
+  for (const sub of [undefined, "", 1, null, ["alice"], "x".repeat(513)]) {
+    assert.equal(await verify(await sign(sub === undefined ? {} : { sub })), undefined);
+  }
+});
+
+Deno.test("Any text at all is refused and is no fault", async () => {
+  const part = fc.oneof(fc.string(), fc.base64String(), fc.json().map(base64urlOrEmpty));
+  const token = fc.oneof(fc.string(), fc.array(part, { maxLength: 5 }).map((p) => p.join(".")));
+  await fc.assert(fc.asyncProperty(token, async (text) => {
+    assert.equal(await verify(text), undefined);
+  }));
+});
+
+function base64urlOrEmpty(json: string): string {
+  try {
+    return btoa(json);
+  } catch {
+    return ""; // characters that btoa can't take
+  }
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { clientMessageSchema, parseClientMessage } from "../../protocol/client_message.ts";
+
+function parsed(message: unknown): unknown {
+  return parseClientMessage(JSON.stringify(message));
+}
+
+function refused(text: string): unknown {
+  const result = parseClientMessage(text);
+  assert.ok(!result.ok, `taken: ${text}`);
+  return result.answer;
+}
+
+Deno.test("Each message of the protocol is taken as it is", () => {
+  const messages = [
+    { type: "hello", client: "repo-1" },
+    { type: "hello", client: "" },
+    { type: "ping" },
+    { type: "pull", since: 7 },
+    { type: "pull", since: 0 },
+    { type: "tx/batch", t_before: 3, txs: ["[]", "[]"] },
+    { type: "tx/batch", t_before: 0, txs: [] },
+  ];
+  for (const message of messages) {
+    assert.deepEqual(parsed(message), { ok: true, message });
+    assert.deepEqual(clientMessageSchema.parse(message), message);
+  }
+});
+
+Deno.test("A pull without since asks for everything", () => {
+  assert.deepEqual(parsed({ type: "pull" }), { ok: true, message: { type: "pull", since: 0 } });
+});
+
+Deno.test("Fields that the protocol doesn't know are ignored", () => {
+  assert.deepEqual(parsed({ type: "ping", more: [1] }), {
+    ok: true,
+    message: { type: "ping" },
+  });
+});
+
+Deno.test("What is no JSON object with a type is an invalid request", () => {
+  for (
+    const text of [
+      "",
+      "{",
+      "ping",
+      "null",
+      "1",
+      '"ping"',
+      "[]",
+      "{}",
+      '{"type":1}',
+      '{"type":null}',
+    ]
+  ) {
+    assert.deepEqual(refused(text), { type: "error", message: "invalid request" });
+  }
+});
+
+Deno.test("A hello without a client, or with another kind of one, is an invalid request", () => {
+  for (
+    const text of [
+      '{"type":"hello"}',
+      '{"type":"hello","client":null}',
+      '{"type":"hello","client":1}',
+    ]
+  ) {
+    assert.deepEqual(refused(text), { type: "error", message: "invalid request" });
+  }
+});
+
+Deno.test("A type that the protocol doesn't know is an unknown type", () => {
+  for (const type of ["", "Ping", "tx", "pull/ok", "changed", "constructor", "__proto__"]) {
+    assert.deepEqual(refused(JSON.stringify({ type })), { type: "error", message: "unknown type" });
+  }
+});
+
+Deno.test("A since that is no non-negative safe integer is an invalid since", () => {
+  for (
+    const since of ["-1", "0.5", "null", '"1"', "true", "[]", "{}", "9007199254740992", "1e400"]
+  ) {
+    assert.deepEqual(refused(`{"type":"pull","since":${since}}`), {
+      type: "error",
+      message: "invalid since",
+    });
+  }
+});
+
+Deno.test("txs that are no array of strings are rejected as invalid tx, before t_before is looked at", () => {
+  for (const txs of ["null", "1", '"[]"', "{}", "[1]", '["[]",null]', '[["a"]]']) {
+    for (const tBefore of ["0", "-1"]) {
+      assert.deepEqual(refused(`{"type":"tx/batch","t_before":${tBefore},"txs":${txs}}`), {
+        type: "tx/reject",
+        reason: "invalid tx",
+      });
+    }
+  }
+  assert.deepEqual(refused('{"type":"tx/batch","t_before":0}'), {
+    type: "tx/reject",
+    reason: "invalid tx",
+  });
+});
+
+Deno.test("A t_before that is missing or no non-negative integer is rejected as such", () => {
+  for (const tBefore of ["-1", "0.5", "null", '"0"', "true", "9007199254740992"]) {
+    assert.deepEqual(refused(`{"type":"tx/batch","t_before":${tBefore},"txs":[]}`), {
+      type: "tx/reject",
+      reason: "invalid t_before",
+    });
+  }
+  assert.deepEqual(refused('{"type":"tx/batch","txs":["[]"]}'), {
+    type: "tx/reject",
+    reason: "invalid t_before",
+  });
+});

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import {
+  type GraphId,
+  newGeneration,
+  newGraphId,
+  parseAddr,
+  parseGeneration,
+  parseGraphId,
+  parseT,
+  parseUserId,
+  type T,
+} from "../../protocol/ids.ts";
+
+Deno.test("A bare string or number is no id", () => {
+  // @ts-expect-error only parseGraphId makes one
+  const graph: GraphId = "7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+  // @ts-expect-error only parseT makes one
+  const t: T = 1;
+  assert.ok([graph, t]);
+});
+
+Deno.test("A graph id is UUID text; upper case is folded", () => {
+  const id = newGraphId();
+  assert.equal(parseGraphId(id), id);
+  assert.equal(parseGraphId(id.toUpperCase()), id);
+  for (
+    const value of ["", "x", `${id} `, id.slice(1), `{${id}}`, `${id}\n`, null, undefined, 1, [id]]
+  ) {
+    assert.equal(parseGraphId(value), undefined);
+  }
+});
+
+Deno.test("A version and an address are non-negative safe integers", () => {
+  for (const parse of [parseT, parseAddr]) {
+    for (const value of [0, 1, Number.MAX_SAFE_INTEGER]) assert.equal(parse(value), value);
+    for (const value of [-1, 0.5, NaN, Infinity, 2 ** 53, "1", null, undefined, 1n]) {
+      assert.equal(parse(value), undefined);
+    }
+  }
+});
+
+Deno.test("The zero below zero is the zero", () => {
+  for (const parse of [parseT, parseAddr]) assert.ok(Object.is(parse(-0), 0));
+});
+
+Deno.test("A generation is UUID text in lower case", () => {
+  const generation = newGeneration();
+  assert.equal(parseGeneration(generation), generation);
+  for (const value of ["", generation.toUpperCase() + "A", ` ${generation}`, null, 1]) {
+    assert.equal(parseGeneration(value), undefined);
+  }
+});
+
+Deno.test("A user is a text of 1 to 512 units", () => {
+  assert.equal(parseUserId("alice"), "alice");
+  assert.equal(parseUserId("x".repeat(512))?.length, 512);
+  for (const value of ["", "x".repeat(513), 1, null, undefined]) {
+    assert.equal(parseUserId(value), undefined);
+  }
+});
