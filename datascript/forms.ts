@@ -1,0 +1,170 @@
+/**
+ * Transaction forms (datascript.md §4): what a client sends, parsed as far as the form alone tells.
+ * What an attribute is, and so whether a value names an entity, depends on the schema at its turn.
+ */
+
+import { MAX_EID } from "./datom.ts";
+import { TransactError } from "./errors.ts";
+import type { Schema } from "./schema.ts";
+import { Keyword, MapValue, sequence, type Value } from "./value.ts";
+
+/** An entity as a form names it. */
+export type EntityRef =
+  | { readonly kind: "eid"; readonly eid: number }
+  | { readonly kind: "lookup"; readonly a: string; readonly v: Value }
+  | { readonly kind: "ident"; readonly name: string }
+  | { readonly kind: "tempid"; readonly id: Tempid }
+  /** The transaction itself: `:db/current-tx`. */
+  | { readonly kind: "tx" };
+
+/** A negative integer or a text, shared by the whole batch; an object for a map without `:db/id`. */
+export type Tempid = number | string | object;
+
+export type Form =
+  | { readonly op: "add"; readonly e: EntityRef; readonly a: string; readonly v: Value }
+  | {
+    readonly op: "retract";
+    readonly e: EntityRef;
+    readonly a: string;
+    /** Without one all values of the attribute go. */
+    readonly v: Value | undefined;
+  }
+  | { readonly op: "retractEntity"; readonly e: EntityRef }
+  | {
+    readonly op: "cas";
+    readonly e: EntityRef;
+    readonly a: string;
+    readonly before: Value;
+    readonly v: Value;
+  }
+  | EntityForm;
+
+/** A map: an entity with attributes. Values may be collections, nested maps, or one value. */
+export interface EntityForm {
+  readonly op: "entity";
+  readonly e: EntityRef;
+  readonly attributes: readonly (readonly [a: string, v: Value])[];
+}
+
+/** @throws {TransactError} the value is no list or vector, or an element is no form */
+export function parseForms(value: Value): readonly Form[] {
+  const forms = sequence(value);
+  if (forms === undefined) {
+    throw new TransactError("form-syntax", "Transaction data must be a list or a vector of forms");
+  }
+  return forms.map(parseForm);
+}
+
+function parseForm(value: Value): Form {
+  if (value instanceof MapValue) return parseEntity(value);
+  const [op, e, a, v, last] = sequence(value) ?? [];
+  if (!(op instanceof Keyword) || e === undefined) {
+    throw new TransactError(
+      "form-syntax",
+      "A form must be a map, or a vector that begins with an operation and an entity",
+    );
+  }
+  switch (op.name) {
+    case "db/add":
+      return { op: "add", e: parseEntityRef(e), a: parseAttribute(a), v: parseValue(v) };
+    case "db/retract":
+      return {
+        op: "retract",
+        e: withoutTempid(parseEntityRef(e)),
+        a: parseAttribute(a),
+        v: v ?? undefined,
+      };
+    case "db.fn/retractAttribute":
+      return {
+        op: "retract",
+        e: withoutTempid(parseEntityRef(e)),
+        a: parseAttribute(a),
+        v: undefined,
+      };
+    case "db/retractEntity":
+    case "db.fn/retractEntity":
+      return { op: "retractEntity", e: withoutTempid(parseEntityRef(e)) };
+    case "db/cas":
+    case "db.fn/cas":
+      return {
+        op: "cas",
+        e: withoutTempid(parseEntityRef(e)),
+        a: parseAttribute(a),
+        before: v ?? null,
+        v: parseValue(last),
+      };
+    default:
+      throw new TransactError("form-syntax", `Unknown operation :${op.name}`);
+  }
+}
+
+/** @throws {TransactError} */
+export function parseEntity(map: MapValue): EntityForm {
+  let e: EntityRef = { kind: "tempid", id: {} };
+  const attributes: [string, Value][] = [];
+  for (const [key, value] of map.entries) {
+    const a = parseAttribute(key);
+    if (a === "db/id") e = value === null ? e : parseEntityRef(value);
+    else attributes.push([a, parseValue(value)]);
+  }
+  return { op: "entity", e, attributes };
+}
+
+/** @throws {TransactError} the value can't name an entity */
+export function parseEntityRef(value: Value): EntityRef {
+  if (typeof value === "number") {
+    if (Number.isSafeInteger(value) && value !== 0 && value <= MAX_EID) {
+      return value < 0 ? { kind: "tempid", id: value } : { kind: "eid", eid: value };
+    }
+    throw new TransactError("entity-id-syntax", `An entity's id can't be ${value}`);
+  }
+  if (typeof value === "string") {
+    return TX_NAMES.has(value) ? { kind: "tx" } : { kind: "tempid", id: value };
+  }
+  if (value instanceof Keyword) {
+    return value.name === "db/current-tx" ? { kind: "tx" } : { kind: "ident", name: value.name };
+  }
+  const lookup = sequence(value);
+  if (lookup === undefined) {
+    throw new TransactError(
+      "entity-id-syntax",
+      "An entity must be an id, a lookup ref, an ident or a tempid",
+    );
+  }
+  const [a, v] = lookup;
+  if (lookup.length !== 2 || !(a instanceof Keyword) || v === undefined) {
+    throw new TransactError("lookup-ref-syntax", "A lookup ref must be an attribute and a value");
+  }
+  return { kind: "lookup", a: a.name, v };
+}
+
+const TX_NAMES: ReadonlySet<string> = new Set([":db/current-tx", "datomic.tx", "datascript.tx"]);
+
+/** Only an assertion can make an entity. */
+function withoutTempid(ref: EntityRef): EntityRef {
+  if (ref.kind !== "tempid") return ref;
+  throw new TransactError("tempid-in-retraction", "A tempid can only be used in :db/add");
+}
+
+function parseAttribute(value: Value | undefined): string {
+  if (value instanceof Keyword) return value.name;
+  throw new TransactError("attribute-syntax", "An attribute must be a keyword");
+}
+
+function parseValue(value: Value | undefined): Value {
+  if (value !== undefined && value !== null) return value;
+  throw new TransactError("value-missing", "A value must not be missing or nil");
+}
+
+/** `:x/_y` in a map says that the entities named are the ones that have `:x/y`. */
+export function reversed(a: string): string | undefined {
+  const name = a.length > 1 ? a.lastIndexOf("/") + 1 : 0;
+  return a[name] === "_" ? a.slice(0, name) + a.slice(name + 1) : undefined;
+}
+
+/** Whether a collection is one value, a lookup ref, and not several. */
+export function isLookupRef(value: Value, schema: Schema): boolean {
+  const items = sequence(value) ?? [];
+  const [a] = items;
+  return items.length === 2 && a instanceof Keyword && schema.isIdentity(a.name);
+}

@@ -1,0 +1,167 @@
+/**
+ * Transit JSON ↔ values. transit-js does the format; this file says what its types are here, and
+ * refuses what it lets pass.
+ *
+ * A reader is made for each text: its cache of repeated keywords is never emptied, so a shared one
+ * would lend a text the keywords of the one before (platform.md §0).
+ */
+
+// @ts-types="@types/transit-js"
+import transit from "transit-js";
+import { Keyword, List, MapValue, SetValue, Tagged, Uuid, type Value } from "./value.ts";
+
+/** The text is not Transit, or holds what no client can mean (a cache code that points nowhere). */
+export class TransitError extends Error {
+  override readonly name = "TransitError";
+}
+
+/**
+ * The value that a Transit JSON text holds.
+ *
+ * @throws {TransitError} not JSON, not Transit, a dangling cache code, or nested too deeply
+ */
+export function decode(text: string): Value {
+  let raw: unknown;
+  try {
+    raw = transit.reader("json", READER_OPTIONS).read(text);
+  } catch (cause) {
+    // A SyntaxError, or a RangeError when arrays nest deeper than the stack.
+    throw new TransitError("Cannot read the text as Transit JSON", { cause });
+  }
+  return admit(raw);
+}
+
+/** Transit JSON with cache codes (`^0`), as Logseq writes it. */
+export function encode(value: Value): string {
+  return transit.writer("json", WRITER_OPTIONS).write(value);
+}
+
+/**
+ * Transit JSON without cache codes: longer, but such texts can be joined to one array, which
+ * every Transit reader still understands.
+ */
+export function encodeWithoutCache(value: Value): string {
+  return transit.writer("json", UNCACHED_OPTIONS).write(value);
+}
+
+function admit(raw: unknown): Value {
+  switch (typeof raw) {
+    case "string":
+    case "number":
+    case "boolean":
+      return raw;
+    case "object":
+      if (raw === null || isOurs(raw)) return raw;
+      if (raw instanceof Uint8Array) return new Tagged("b", raw.toBase64());
+      // Beyond 2^53 transit-js answers a Long of its own.
+      if (transit.isInteger(raw)) return new Tagged("i", String(raw));
+  }
+  throw new TransitError(`Cannot read the text as Transit JSON: it holds ${describe(raw)}`);
+}
+
+function describe(raw: unknown): string {
+  return raw === undefined ? "a cache code that points nowhere" : `a bare ${typeof raw}`;
+}
+
+function isOurs(raw: object): raw is Exclude<Value, boolean | number | string | null> {
+  return Array.isArray(raw) || raw instanceof Keyword || raw instanceof Uuid ||
+    raw instanceof Date || raw instanceof List || raw instanceof MapValue ||
+    raw instanceof SetValue || raw instanceof Tagged;
+}
+
+function text(rep: unknown, of: string): string {
+  if (typeof rep === "string") return rep;
+  throw new TransitError(`Cannot read a ${of} must be a text: current value is a ${typeof rep}`);
+}
+
+function items(rep: unknown, of: string): readonly Value[] {
+  if (Array.isArray(rep)) return rep.map(admit);
+  throw new TransitError(`Cannot read a ${of} must be an array: current value is a ${typeof rep}`);
+}
+
+function entriesOf(flat: readonly Value[]): [Value, Value][] {
+  if (flat.length % 2 !== 0) {
+    throw new TransitError(`Cannot read a map of ${flat.length} keys and values: must be even`);
+  }
+  return Array.from({ length: flat.length / 2 }, (_, i) => [
+    flat[2 * i] ?? null,
+    flat[2 * i + 1] ?? null,
+  ]);
+}
+
+const READER_OPTIONS = {
+  handlers: {
+    ":": (rep: unknown) => new Keyword(text(rep, "keyword")),
+    // Any text: real graphs hold ids that are no hexadecimal, and Logseq takes them for UUIDs.
+    "u": (rep: unknown) => new Uuid(text(rep, "UUID")),
+    "list": (rep: unknown) => new List(items(rep, "list")),
+    "set": (rep: unknown) => new SetValue(items(rep, "set")),
+    "cmap": (rep: unknown) => new MapValue(entriesOf(items(rep, "map"))),
+    ...Object.fromEntries(
+      ["$", "r", "n", "f", "link"].map((
+        tag,
+      ) => [tag, (rep: unknown) => new Tagged(tag, admit(rep))]),
+    ),
+  },
+  defaultHandler: (tag: string, rep: unknown): Value => new Tagged(tag, admit(rep)),
+  arrayBuilder: {
+    init: (): Value[] => [],
+    add: (array: Value[], item: unknown): Value[] => {
+      array.push(admit(item));
+      return array;
+    },
+    finalize: (array: Value[]): Value[] => array,
+    fromArray: (array: unknown[]): Value[] => array.map(admit),
+  },
+  mapBuilder: {
+    init: (): [Value, Value][] => [],
+    add: (entries: [Value, Value][], key: unknown, value: unknown): [Value, Value][] => {
+      entries.push([admit(key), admit(value)]);
+      return entries;
+    },
+    finalize: (entries: [Value, Value][]): MapValue => new MapValue(entries),
+    fromArray: (flat: unknown[]): MapValue => new MapValue(entriesOf(flat.map(admit))),
+  },
+};
+
+/** Transit writes a map with such a key as `~#cmap`, since JSON has no place for it. */
+function isComposite(key: Value): boolean {
+  return typeof key === "object" && key !== null && !(key instanceof Keyword) &&
+    !(key instanceof Uuid) && !(key instanceof Date);
+}
+
+function handler<V>(tag: (value: V) => string, rep: (value: V) => unknown): object {
+  return transit.makeWriteHandler({
+    tag,
+    rep,
+    stringRep: (value: V) => {
+      const written = rep(value);
+      return typeof written === "string" ? written : null;
+    },
+  });
+}
+
+const isCompositeMap = (map: MapValue): boolean => map.entries.some(([key]) => isComposite(key));
+
+const WRITER_OPTIONS = {
+  handlers: transit.map([
+    Keyword,
+    handler<Keyword>(() => ":", (keyword) => keyword.name),
+    Uuid,
+    handler<Uuid>(() => "u", (uuid) => uuid.text),
+    List,
+    handler<List>(() => "list", (list) => list.items),
+    SetValue,
+    handler<SetValue>(() => "set", (set) => set.items),
+    MapValue,
+    handler<MapValue>(
+      (map) => isCompositeMap(map) ? "cmap" : "map",
+      // transit-js writes as a map whatever has forEach(value, key).
+      (map) => isCompositeMap(map) ? map.entries.flat() : new Map(map.entries),
+    ),
+    Tagged,
+    handler<Tagged>((tagged) => tagged.tag, (tagged) => tagged.rep),
+  ]),
+};
+
+const UNCACHED_OPTIONS = { ...WRITER_OPTIONS, cache: false };

@@ -1,0 +1,242 @@
+/**
+ * A B+ tree of datoms as a value: search, and copy-on-write insertion and removal. Nodes along the
+ * way are copied, all others shared with the tree before. Which order the datoms are in is the
+ * caller's to say, the same for every call on a tree.
+ *
+ * Invariants (`checkTree`): keys ascend; all leaves are at one depth; a branch's key is the greatest
+ * of its child; every node but the root holds at least half of `maxKeys`, none more than it.
+ */
+
+import type { Datom } from "./datom.ts";
+import type { Branch, Leaf, Node, Ref } from "./node.ts";
+import type { CompareDatoms, Range } from "./order.ts";
+import { nodeAt, type NodeSource } from "./source.ts";
+
+/** Logseq's branching factor: a node holds 16 to 32 keys. */
+export const BRANCHING_FACTOR = 32;
+
+export interface Tree {
+  readonly root: Ref;
+  /** Levels above the leaves: 0 when the root is a leaf. */
+  readonly shift: number;
+  /** Datoms in the leaves. */
+  readonly count: number;
+}
+
+export const EMPTY_LEAF: Leaf = Object.freeze({ keys: Object.freeze([]) });
+export const EMPTY_TREE: Tree = Object.freeze({ root: EMPTY_LEAF, shift: 0, count: 0 });
+
+type Place = Range["place"];
+
+/**
+ * Appends the datoms of a stretch to `into`, ascending.
+ *
+ * @throws {NodeMissing} `into` is then of no use
+ */
+export function collect(source: NodeSource, ref: Ref, place: Place, into: Datom[]): void {
+  const { keys, children } = nodeAt(source, ref);
+  for (let i = firstNotBefore(keys, place); i < keys.length; i++) {
+    const key = keys[i];
+    const child = children?.[i];
+    if (key === undefined) return;
+    const order = place(key);
+    if (child !== undefined) collect(source, child, place, into);
+    else if (order === 0) into.push(key);
+    if (order > 0) return;
+  }
+}
+
+/** The first datom that is not before the stretch, whether or not it is in it. */
+export function seek(source: NodeSource, ref: Ref, place: Place): Datom | undefined {
+  for (let node = nodeAt(source, ref);;) {
+    const i = firstNotBefore(node.keys, place);
+    const child = node.children?.[i];
+    if (child === undefined) return node.keys[i];
+    node = nodeAt(source, child);
+  }
+}
+
+/** Index of the first key whose place is not negative. */
+function firstNotBefore(keys: readonly Datom[], place: Place): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const key = keys[middle];
+    if (key !== undefined && place(key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** How a tree is edited. */
+export interface Edit {
+  readonly source: NodeSource;
+  readonly compare: CompareDatoms;
+  readonly maxKeys: number;
+}
+
+/**
+ * The datom of a tree that equals this one.
+ *
+ * @throws {NodeMissing}
+ */
+export function find({ source, compare }: Edit, tree: Tree, datom: Datom): Datom | undefined {
+  const found = seek(source, tree.root, (key) => compare(key, datom));
+  return found !== undefined && compare(found, datom) === 0 ? found : undefined;
+}
+
+/**
+ * The tree with a datom more, or with this one in place of an equal one.
+ *
+ * @throws {NodeMissing}
+ */
+export function insert(edit: Edit, tree: Tree, datom: Datom): Tree {
+  const count = find(edit, tree, datom) === undefined ? tree.count + 1 : tree.count;
+  const nodes = insertInto(edit, nodeAt(edit.source, tree.root), datom);
+  const [only] = nodes;
+  return nodes.length === 1 && only !== undefined
+    ? { root: only, shift: tree.shift, count }
+    : { root: branchOf(nodes), shift: tree.shift + 1, count };
+}
+
+/**
+ * The tree without a datom, or the same tree when it holds no equal one.
+ *
+ * @throws {NodeMissing}
+ */
+export function remove(edit: Edit, tree: Tree, datom: Datom): Tree {
+  const root = nodeAt(edit.source, tree.root);
+  let node = removeFrom(edit, root, datom);
+  if (node === root) return tree;
+  let shift = tree.shift;
+  for (let only = onlyChild(node); only !== undefined; only = onlyChild(node)) {
+    node = nodeAt(edit.source, only);
+    shift--;
+  }
+  return { root: node, shift, count: tree.count - 1 };
+}
+
+function onlyChild({ children }: Node): Ref | undefined {
+  return children?.length === 1 ? children[0] : undefined;
+}
+
+/** The node with the datom, in one or two nodes. */
+function insertInto(edit: Edit, node: Node, datom: Datom): readonly Node[] {
+  const i = firstNotBefore(node.keys, (key) => edit.compare(key, datom));
+  if (node.children === undefined) {
+    const key = node.keys[i];
+    const equals = key !== undefined && edit.compare(key, datom) === 0 ? 1 : 0;
+    return splitIfFull(edit, { keys: node.keys.toSpliced(i, equals, datom) });
+  }
+  const at = Math.min(i, node.children.length - 1);
+  const nodes = insertInto(edit, childAt(edit, node, at), datom);
+  return splitIfFull(edit, replaced(node, at, 1, nodes));
+}
+
+/** The node without the datom, which may leave it with too few keys; itself when it lacks the datom. */
+function removeFrom(edit: Edit, node: Node, datom: Datom): Node {
+  const i = firstNotBefore(node.keys, (key) => edit.compare(key, datom));
+  if (i === node.keys.length) return node;
+  if (node.children === undefined) {
+    const key = node.keys[i];
+    const found = key !== undefined && edit.compare(key, datom) === 0;
+    return found ? { keys: node.keys.toSpliced(i, 1) } : node;
+  }
+  const child = childAt(edit, node, i);
+  const rest = removeFrom(edit, child, datom);
+  if (rest === child) return node;
+  if (rest.keys.length >= minKeys(edit) || node.children.length === 1) {
+    return replaced(node, i, 1, [rest]);
+  }
+  // With its neighbour it is enough for one node, or for two.
+  const left = i > 0 ? i - 1 : i;
+  const pair = i > 0 ? [childAt(edit, node, left), rest] : [rest, childAt(edit, node, i + 1)];
+  return replaced(node, left, 2, splitIfFull(edit, joined(pair)));
+}
+
+function minKeys(edit: Edit): number {
+  return edit.maxKeys >>> 1;
+}
+
+function childAt(edit: Edit, node: Branch, i: number): Node {
+  const child = node.children[i];
+  if (child === undefined) throw new RangeError(`Cannot take child ${i} of ${node.keys.length}`);
+  return nodeAt(edit.source, child);
+}
+
+function replaced(node: Branch, at: number, count: number, nodes: readonly Node[]): Branch {
+  return {
+    keys: node.keys.toSpliced(at, count, ...nodes.map(greatest)),
+    children: node.children.toSpliced(at, count, ...nodes),
+  };
+}
+
+function splitIfFull(edit: Edit, node: Node): readonly Node[] {
+  const { keys, children } = node;
+  if (keys.length <= edit.maxKeys) return [node];
+  const half = keys.length >>> 1;
+  const part = (from: number, to: number): Node =>
+    children === undefined
+      ? { keys: keys.slice(from, to) }
+      : { keys: keys.slice(from, to), children: children.slice(from, to) };
+  return [part(0, half), part(half, keys.length)];
+}
+
+/** Two neighbours of one level as one node. */
+function joined(pair: readonly Node[]): Node {
+  const keys = pair.flatMap((node) => node.keys);
+  const children = pair.flatMap((node) => node.children ?? []);
+  return children.length === 0 ? { keys } : { keys, children };
+}
+
+function branchOf(nodes: readonly Node[]): Branch {
+  return { keys: nodes.map(greatest), children: nodes };
+}
+
+function greatest(node: Node): Datom {
+  const last = node.keys.at(-1);
+  if (last === undefined) throw new RangeError("Cannot put an empty node below a branch");
+  return last;
+}
+
+/**
+ * Holds a tree against its invariants; costs a read of all of it.
+ *
+ * @returns what is wrong, a line each; empty for a sound tree
+ */
+export function checkTree(edit: Edit, tree: Tree): readonly string[] {
+  const problems: string[] = [];
+  let count = 0;
+  let last: Datom | undefined;
+
+  function check(ref: Ref, level: number, path: string): void {
+    const { keys, children } = nodeAt(edit.source, ref);
+    const least = path !== "" ? minKeys(edit) : children === undefined ? 0 : 2;
+    if (keys.length < least || keys.length > edit.maxKeys) {
+      problems.push(`node ${path || "root"} has ${keys.length} keys`);
+    }
+    if ((children === undefined) !== (level === 0)) {
+      problems.push(`node ${path || "root"} ends at level ${level}`);
+    }
+    keys.forEach((key, i) => {
+      const child = children?.[i];
+      if (child !== undefined) {
+        check(child, level - 1, `${path}/${i}`);
+        if (last === undefined || edit.compare(key, last) !== 0) {
+          problems.push(`key ${path}/${i} is not the greatest below it`);
+        }
+        return;
+      }
+      if (last !== undefined && edit.compare(last, key) >= 0) {
+        problems.push(`key ${path}/${i} does not follow the one before it`);
+      }
+      last = key;
+      count++;
+    });
+  }
+
+  check(tree.root, tree.shift, "");
+  if (count !== tree.count) problems.push(`${count} datoms, but a count of ${tree.count}`);
+  return problems;
+}
