@@ -1,0 +1,88 @@
+/**
+ * Order repair (datascript.md §5.2): two children of one parent must not have the same order, or
+ * every device shows them as it likes. What a batch sets gives way to what is there.
+ */
+
+import { generateNKeysBetween } from "fractional-indexing";
+import type { Db } from "../datascript/db.ts";
+import type { Form } from "../datascript/forms.ts";
+import type { TxReport } from "../datascript/report.ts";
+import { ORDER, PARENT } from "./attributes.ts";
+
+/** Blocks of a batch that have one parent and one order. */
+interface Group {
+  readonly parent: number;
+  readonly order: string;
+  readonly blocks: number[];
+}
+
+/**
+ * Assertions of fresh orders for the blocks whose order the batch sets to one that is taken, or that
+ * several of them have: between that order and the next greater one of a sibling, by ascending eid.
+ * Blocks that the batch makes count too.
+ */
+export function orderRepairs({ after, datoms }: TxReport): readonly Form[] {
+  const set = new Set(datoms.filter((datom) => datom.added && datom.a === ORDER).map((d) => d.e));
+  return groupsOf(after, [...set].sort((x, y) => x - y))
+    .filter((group) => group.blocks.length > 1 || isTaken(after, group))
+    .flatMap((group) => freshOrders(after, group));
+}
+
+function groupsOf(db: Db, blocks: readonly number[]): readonly Group[] {
+  const groups = new Map<string, Group>();
+  for (const e of blocks) {
+    const parent = db.value(e, PARENT);
+    const order = db.value(e, ORDER);
+    if (typeof parent !== "number" || typeof order !== "string") continue;
+    const key = `${parent} ${order}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { parent, order, blocks: [e] });
+    else group.blocks.push(e);
+  }
+  return [...groups.values()];
+}
+
+/** Whether a child of the parent has the order that is not one of the group's. */
+function isTaken(db: Db, { parent, order, blocks }: Group): boolean {
+  if (!db.schema.isIndexed(PARENT)) return false;
+  if (!db.schema.isIndexed(ORDER)) {
+    return childrenOf(db, parent).some((e) => !blocks.includes(e) && db.value(e, ORDER) === order);
+  }
+  // Many blocks of a graph have one order, and some parents have many children: stepping through
+  // both by turns reads neither list whole.
+  for (let e: number | undefined = 0; e !== undefined;) {
+    const child: number | undefined = db.firstEntityWith(PARENT, parent, e);
+    e = child === undefined ? undefined : db.firstEntityWith(ORDER, order, child);
+    if (e === undefined || e !== child) continue;
+    if (!blocks.includes(e)) return true;
+    e++;
+  }
+  return false;
+}
+
+function childrenOf(db: Db, parent: number): readonly number[] {
+  return db.schema.isIndexed(PARENT) ? db.entitiesWith(PARENT, parent) : [];
+}
+
+function freshOrders(db: Db, { parent, order, blocks }: Group): readonly Form[] {
+  const greater = childrenOf(db, parent)
+    .map((e) => db.value(e, ORDER))
+    .filter((other): other is string => typeof other === "string" && other > order);
+  const next = greater.reduce<string | null>(
+    (least, other) => least === null || other < least ? other : least,
+    null,
+  );
+  return keysBetween(order, next, blocks.length).flatMap((v, i) => {
+    const eid = blocks[i];
+    return eid === undefined ? [] : [{ op: "add", e: { kind: "eid", eid }, a: ORDER, v } as const];
+  });
+}
+
+function keysBetween(order: string, next: string | null, count: number): readonly string[] {
+  try {
+    return generateNKeysBetween(order, next, count);
+  } catch {
+    // An order that is no fractional index (a client's own): there is nothing between such.
+    return [];
+  }
+}
