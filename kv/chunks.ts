@@ -1,0 +1,187 @@
+/**
+ * Values of any size as parts that the store takes: bytes → parts → the same bytes. Where the parts
+ * are kept is for others to say.
+ *
+ * Part 0: format (uint8), number of parts (uint32), CRC-32 of the whole payload (uint32), payload;
+ * numbers are big-endian. Every further part: payload only. Format 0: the bytes as they are; 1: the
+ * bytes through deflate-raw.
+ *
+ * The CRC is for rows that are overwritten in place: a list is no snapshot, so a reader may meet
+ * the old part 0 and the new part 1. That must be an error, not a row.
+ */
+import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
+import { PART_BYTES } from "./limits.ts";
+
+/**
+ * Values of fewer bytes aren't worth deflating: the time is much the same for a small value, and
+ * the gain less than what a key takes. See bench/.
+ */
+export const COMPRESS_FROM = 1024;
+
+/** 1: half the time of 3 at nearly its ratio on real rows (platform.md §5). */
+const DEFLATE_LEVEL = 1;
+
+const HEADER_BYTES = 9;
+const RAW = 0;
+const DEFLATED = 1;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A value in the store is not what its writer put there: a part is missing, or bytes differ. */
+export class CorruptValueError extends Error {
+  override readonly name: string = "CorruptValueError";
+}
+
+/** The parts of a value, in order; at least one. The bytes are only read. */
+export function encodeParts(bytes: Uint8Array): readonly Uint8Array[] {
+  const [format, payload] = pack(bytes);
+  const count = Math.max(1, Math.ceil(payload.length / PART_BYTES));
+  const first = new Uint8Array(HEADER_BYTES + Math.min(payload.length, PART_BYTES));
+  const header = new DataView(first.buffer);
+  header.setUint8(0, format);
+  header.setUint32(1, count);
+  header.setUint32(5, crc32(payload));
+  first.set(payload.subarray(0, PART_BYTES), HEADER_BYTES);
+  const parts = [first];
+  for (let part = 1; part < count; part++) {
+    parts.push(payload.slice(part * PART_BYTES, (part + 1) * PART_BYTES));
+  }
+  return parts;
+}
+
+/**
+ * The value whose parts these are. Parts beyond the count that part 0 states are not read.
+ *
+ * @throws {CorruptValueError} a part is missing, or the parts are not those of one value
+ */
+export function decodeParts(parts: readonly Uint8Array[]): Uint8Array {
+  const [first, ...further] = parts;
+  if (first === undefined) throw new CorruptValueError("Cannot read a value as it has no part 0");
+  const { format, count, crc } = readHeader(first);
+  if (parts.length < count) {
+    throw new CorruptValueError(
+      `Cannot read a value as parts are missing: ${parts.length} of ${count} are there`,
+    );
+  }
+  const payload = concat([first.subarray(HEADER_BYTES), ...further.slice(0, count - 1)]);
+  if (crc32(payload) !== crc) {
+    throw new CorruptValueError("Cannot read a value as its parts don't belong together");
+  }
+  return unpack(format, payload);
+}
+
+/**
+ * How many parts the value has of which this is part 0.
+ *
+ * @throws {CorruptValueError} it is no part 0
+ */
+export function partCount(first: Uint8Array): number {
+  return readHeader(first).count;
+}
+
+/** As encodeParts, of the text's UTF-8. A lone surrogate becomes U+FFFD. */
+export function encodeTextParts(text: string): readonly Uint8Array[] {
+  return encodeParts(encoder.encode(text));
+}
+
+/** As decodeParts. */
+export function decodeTextParts(parts: readonly Uint8Array[]): string {
+  return decodeText(decodeParts(parts));
+}
+
+/** @throws {CorruptValueError} it is not UTF-8 */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new CorruptValueError("Cannot read a value as text as it is not UTF-8", { cause });
+  }
+}
+
+/** @throws {CorruptValueError} what the store has here is not a part of a value */
+export function parsePart(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  throw new CorruptValueError(`Cannot read a part as it must be bytes: it is ${typeof value}`);
+}
+
+/** A part as a scan comes upon it; `id` says whose it is. */
+export interface FoundPart<Id> {
+  readonly id: Id;
+  readonly part: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The parts of one value: from 0 on as far as there is no gap. They may be too few. */
+export interface FoundValue<Id> {
+  readonly id: Id;
+  readonly parts: readonly Uint8Array[];
+}
+
+/**
+ * Gathers what a scan comes upon into values; the parts of one value have to follow each other in
+ * order, as they do in the store. At most one value is in memory. Whether all parts are there shows
+ * when they are decoded, so that the caller may read a value again instead.
+ */
+export async function* gatherParts<Id>(
+  found: AsyncIterable<FoundPart<Id>>,
+): AsyncGenerator<FoundValue<Id>> {
+  let value: { readonly id: Id; readonly parts: Uint8Array[] } | undefined;
+  for await (const { id, part, bytes } of found) {
+    if (value === undefined || value.id !== id) {
+      if (value !== undefined) yield value;
+      value = { id, parts: [] };
+    }
+    if (part === value.parts.length) value.parts.push(bytes);
+  }
+  if (value !== undefined) yield value;
+}
+
+/** Format and payload: deflated if that is smaller. */
+function pack(bytes: Uint8Array): readonly [number, Uint8Array] {
+  if (bytes.length < COMPRESS_FROM) return [RAW, bytes];
+  const deflated = deflateRawSync(bytes, { level: DEFLATE_LEVEL });
+  return deflated.length < bytes.length ? [DEFLATED, plain(deflated)] : [RAW, bytes];
+}
+
+function unpack(format: number, payload: Uint8Array): Uint8Array {
+  switch (format) {
+    case RAW:
+      return payload;
+    case DEFLATED:
+      try {
+        return plain(inflateRawSync(payload));
+      } catch (cause) {
+        throw new CorruptValueError("Cannot inflate a value", { cause });
+      }
+    default:
+      throw new CorruptValueError(`Cannot read a value as its format is unknown: ${format}`);
+  }
+}
+
+function readHeader(
+  first: Uint8Array,
+): { readonly format: number; readonly count: number; readonly crc: number } {
+  if (first.length < HEADER_BYTES) {
+    throw new CorruptValueError(`Cannot read a value as its part 0 is cut: ${first.length} bytes`);
+  }
+  const header = new DataView(first.buffer, first.byteOffset, first.byteLength);
+  return { format: header.getUint8(0), count: header.getUint32(1), crc: header.getUint32(5) };
+}
+
+/** The same bytes, not as node's Buffer, whose `slice` is another one's. */
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

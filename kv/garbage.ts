@@ -1,0 +1,116 @@
+/**
+ * Generations that are nobody's. One is marked before anything is written under it that no head
+ * refers to yet (an import), or in the commit by which a head lets go of it (a reset, a removal).
+ * Whatever is cut off after that is found by its marker, and swept.
+ */
+import { z } from "zod";
+import type { Generation, GraphId } from "../protocol/ids.ts";
+import { CorruptValueError } from "./chunks.ts";
+import {
+  type Change,
+  commit,
+  commitOrThrow,
+  deleteRange,
+  objectSet,
+  type Outcome,
+} from "./commit.ts";
+import { type Head, headGuard, readHead } from "./head.ts";
+import { entriesPrefix, garbageKey, garbagePrefix, parseGarbageKey, rowsPrefix } from "./keys.ts";
+import { LIST_BATCH } from "./limits.ts";
+import { parseStored } from "./stored.ts";
+
+/** A marker: what lies under this generation is, or will be, nobody's. */
+export interface Garbage {
+  readonly graph: GraphId;
+  readonly generation: Generation;
+  /** When it was marked; ms since the epoch, 0 once a sweep has begun. */
+  readonly since: number;
+}
+
+const markerSchema = z.object({ since: z.int().nonnegative() });
+
+/** The markers, to be set in the commit that lets go of the generations; `since` as in Garbage. */
+export function markGarbage(
+  graph: GraphId,
+  generations: readonly Generation[],
+  since: number,
+): Change["sets"] {
+  return generations.map((generation) => objectSet(garbageKey(graph, generation), { since }));
+}
+
+/** Log and rows of a head; once, where both are the same. */
+export function generationsOf(head: Head): readonly Generation[] {
+  return [...new Set([head.log, head.rows])];
+}
+
+/** `conflict`, `unknown`: as commit.ts has it. */
+export type OpenedGeneration =
+  | { readonly kind: "opened"; readonly guard: Deno.AtomicCheck }
+  | Exclude<Outcome, { readonly kind: "committed" }>;
+
+/**
+ * Marks a new generation of the head's graph, before anything is written under it; refused if the
+ * head has moved, so that a removal sees every marker of its graph.
+ *
+ * `guard` belongs into all that is written there (`writeInCommits`) and into the commit that makes
+ * it the head's, which also deletes the marker (`garbageKey`). It fails as soon as a sweep has
+ * taken hold of the generation: nothing can be written behind the sweep's back.
+ */
+export async function openGeneration(
+  kv: Deno.Kv,
+  head: Head,
+  generation: Generation,
+  since: number,
+): Promise<OpenedGeneration> {
+  const { graph } = head;
+  const outcome = await commit(kv, {
+    sets: markGarbage(graph, [generation], since),
+    deletes: [],
+    checks: [headGuard(head)],
+  });
+  if (outcome.kind !== "committed") return outcome;
+  const key = garbageKey(graph, generation);
+  return { kind: "opened", guard: { key, versionstamp: outcome.versionstamp } };
+}
+
+/**
+ * The markers of one graph, or of all graphs.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function* listGarbage(kv: Deno.Kv, graph?: GraphId): AsyncGenerator<Garbage> {
+  const markers = kv.list<unknown>({ prefix: garbagePrefix(graph) }, { batchSize: LIST_BATCH });
+  for await (const { key, value } of markers) {
+    const place = parseGarbageKey(key);
+    if (place === undefined) {
+      throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of a marker`);
+    }
+    yield { ...place, since: parseStored(markerSchema, key, value).since };
+  }
+}
+
+/**
+ * Deletes all log, tail and row keys of a generation, and then its marker; answers whether it did.
+ * If the graph's head refers to the generation, nothing is deleted but the marker. Idempotent: if
+ * it is cut off, the marker is still there for the next sweep.
+ *
+ * @throws {Error} a commit isn't known to have succeeded
+ */
+export async function sweepGeneration(
+  kv: Deno.Kv,
+  graph: GraphId,
+  generation: Generation,
+): Promise<boolean> {
+  // Another versionstamp on the marker: from here on nobody who opened the generation can write
+  // under it or make it the head's, so what the head says next stays so.
+  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], 0), deletes: [] });
+  const head = await readHead(kv, graph);
+  const live = head !== undefined && generationsOf(head).includes(generation);
+  if (!live) {
+    await deleteRange(kv, entriesPrefix("log", graph, generation));
+    await deleteRange(kv, entriesPrefix("tail", graph, generation));
+    await deleteRange(kv, rowsPrefix(graph, generation));
+  }
+  await commitOrThrow(kv, { sets: [], deletes: [garbageKey(graph, generation)] });
+  return !live;
+}

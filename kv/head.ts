@@ -1,0 +1,118 @@
+/**
+ * A graph's head: what version it is at, and where its log and rows are. Every change of a graph
+ * goes through `commitHead`, which refuses it if the head has moved since it was read.
+ */
+import { z } from "zod";
+import { generationSchema, tSchema } from "../protocol/id_schema.ts";
+import type { Generation, GraphId, T } from "../protocol/ids.ts";
+import { type Change, commit, objectSet } from "./commit.ts";
+import { headKey } from "./keys.ts";
+import { GET_MANY_KEYS } from "./limits.ts";
+import { parseStored } from "./stored.ts";
+
+/** What is stored of a head. */
+export interface HeadState {
+  readonly t: T;
+  /** What log and tail are kept under. */
+  readonly log: Generation;
+  /** What the rows are kept under. */
+  readonly rows: Generation;
+  /** +1 with each import into the same rows, which replaces some: caches of nodes go by it. */
+  readonly rowsVersion: number;
+  /** When it was last changed; ms since the epoch. */
+  readonly updatedAt: number;
+}
+
+/** A head as it is in the store. Comes only from a read or from a committed change. */
+export interface Head extends HeadState {
+  readonly graph: GraphId;
+  readonly versionstamp: string;
+}
+
+/** As commit.ts has it; the new head stands in for its versionstamp. */
+export type HeadOutcome =
+  | { readonly kind: "committed"; readonly head: Head }
+  | { readonly kind: "conflict" }
+  | { readonly kind: "unknown"; readonly cause: unknown };
+
+const headSchema = z.object({
+  t: tSchema,
+  log: generationSchema,
+  rows: generationSchema,
+  rowsVersion: z.int().nonnegative(),
+  updatedAt: z.int().nonnegative(),
+});
+
+/**
+ * The head now, or `undefined` where there is no such graph. One strong read.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readHead(kv: Deno.Kv, graph: GraphId): Promise<Head | undefined> {
+  return parseHead(graph, await kv.get(headKey(graph)));
+}
+
+/**
+ * The heads of these graphs in the same order. Strong, but not of one moment: 10 a read.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readHeads(
+  kv: Deno.Kv,
+  graphs: readonly GraphId[],
+): Promise<readonly (Head | undefined)[]> {
+  const heads: (Head | undefined)[] = [];
+  for (let start = 0; start < graphs.length; start += GET_MANY_KEYS) {
+    const some = graphs.slice(start, start + GET_MANY_KEYS);
+    const entries = await kv.getMany<unknown[]>(some.map(headKey));
+    for (const [i, graph] of some.entries()) {
+      const entry = entries[i];
+      heads.push(entry === undefined ? undefined : parseHead(graph, entry));
+    }
+  }
+  return heads;
+}
+
+/** The stored head, to be set by whoever has a guard of another kind (graphs.ts). */
+export function headSet(graph: GraphId, state: HeadState): Change["sets"][number] {
+  return objectSet(headKey(graph), storedHead(state));
+}
+
+/** Holds as long as the head hasn't moved. */
+export function headGuard(head: Head): Deno.AtomicCheck {
+  return { key: headKey(head.graph), versionstamp: head.versionstamp };
+}
+
+/**
+ * Moves the head, and makes the change with it, in one commit: if the head is still the one that
+ * was read. A conflict has changed nothing.
+ *
+ * @throws {CommitTooLargeError} nothing was written
+ */
+export async function commitHead(
+  kv: Deno.Kv,
+  head: Head,
+  next: HeadState,
+  change: Change,
+): Promise<HeadOutcome> {
+  const { graph } = head;
+  const outcome = await commit(kv, {
+    sets: [headSet(graph, next), ...change.sets],
+    deletes: change.deletes,
+    checks: [headGuard(head), ...change.checks ?? []],
+  });
+  if (outcome.kind !== "committed") return outcome;
+  const { versionstamp } = outcome;
+  return { kind: "committed", head: { ...storedHead(next), graph, versionstamp } };
+}
+
+function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): Head | undefined {
+  if (entry.versionstamp === null) return undefined;
+  const state = parseStored(headSchema, entry.key, entry.value);
+  return { ...state, graph, versionstamp: entry.versionstamp };
+}
+
+/** Only what is to be stored: a state may well be a head with other fields. */
+function storedHead({ t, log, rows, rowsVersion, updatedAt }: HeadState): HeadState {
+  return { t, log, rows, rowsVersion, updatedAt };
+}

@@ -1,0 +1,185 @@
+/**
+ * Every key of the store. A builder for each, and a parser for each that is listed.
+ *
+ * | key                                       | value        | written by                           |
+ * | ----------------------------------------- | ------------ | ------------------------------------ |
+ * | `["graph", graph]`                        | GraphMeta    | graphs.ts: once; gone with the graph |
+ * | `["owned", user, graph]`                  | `true`       | graphs.ts: with the above            |
+ * | `["head", graph]`                         | HeadState    | head.ts: with every change           |
+ * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
+ * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
+ * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
+ * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
+ *
+ * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
+ * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
+ * may be read into their order.
+ */
+import {
+  type Addr,
+  type Generation,
+  type GraphId,
+  parseAddr,
+  parseGeneration,
+  parseGraphId,
+  parseT,
+  parseUserId,
+  type T,
+  type UserId,
+} from "../protocol/ids.ts";
+
+/** Where a part of an entry is. */
+export interface EntryPlace {
+  readonly graph: GraphId;
+  readonly generation: Generation;
+  readonly t: T;
+  readonly part: number;
+}
+
+/** Where a part of a row is. */
+export interface RowPlace {
+  readonly graph: GraphId;
+  readonly generation: Generation;
+  readonly addr: Addr;
+  readonly part: number;
+}
+
+/** Keys with a start (inclusive) and an end (exclusive). */
+export interface KeyRange {
+  readonly start: Deno.KvKey;
+  readonly end: Deno.KvKey;
+}
+
+/** The two lists by t that a graph has under a generation. */
+export type EntryList = "log" | "tail";
+
+export function graphKey(graph: GraphId): Deno.KvKey {
+  return ["graph", graph];
+}
+
+export function ownedKey(user: UserId, graph: GraphId): Deno.KvKey {
+  return ["owned", user, graph];
+}
+
+/** All graphs of a user. */
+export function ownedPrefix(user: UserId): Deno.KvKey {
+  return ["owned", user];
+}
+
+export function parseOwnedKey(
+  key: Deno.KvKey,
+): { readonly user: UserId; readonly graph: GraphId } | undefined {
+  const [name, userText, graphText, ...more] = key;
+  if (name !== "owned" || more.length > 0) return undefined;
+  const user = parseUserId(userText);
+  const graph = parseGraphId(graphText);
+  if (user === undefined || graph === undefined) return undefined;
+  return { user, graph };
+}
+
+export function headKey(graph: GraphId): Deno.KvKey {
+  return ["head", graph];
+}
+
+export function entryKey(list: EntryList, place: EntryPlace): Deno.KvKey {
+  return [list, place.graph, place.generation, place.t, place.part];
+}
+
+/** All that a generation has in one of the lists. */
+export function entriesPrefix(
+  list: EntryList,
+  graph: GraphId,
+  generation: Generation,
+): Deno.KvKey {
+  return [list, graph, generation];
+}
+
+/** All parts of the entries with since < t ≤ upTo. */
+export function entriesRange(
+  list: EntryList,
+  graph: GraphId,
+  generation: Generation,
+  since: T,
+  upTo: T,
+): KeyRange {
+  // The largest T plus one is 2^53, which a key still tells from it.
+  return {
+    start: [list, graph, generation, since + 1],
+    end: [list, graph, generation, upTo + 1],
+  };
+}
+
+export function parseEntryKey(list: EntryList, key: Deno.KvKey): EntryPlace | undefined {
+  const [name, graphText, generationText, number, partNumber, ...more] = key;
+  if (name !== list || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const generation = parseGeneration(generationText);
+  const t = parseT(number);
+  const part = parsePart(partNumber);
+  if (graph === undefined || generation === undefined) return undefined;
+  if (t === undefined || part === undefined) return undefined;
+  return { graph, generation, t, part };
+}
+
+export function rowKey(place: RowPlace): Deno.KvKey {
+  return ["row", place.graph, place.generation, place.addr, place.part];
+}
+
+/** All rows of a generation. */
+export function rowsPrefix(graph: GraphId, generation: Generation): Deno.KvKey {
+  return ["row", graph, generation];
+}
+
+/** All parts of one row from this one on. */
+export function rowPartsRange(place: RowPlace): KeyRange {
+  return {
+    start: rowKey(place),
+    end: ["row", place.graph, place.generation, place.addr + 1],
+  };
+}
+
+/** All parts of the rows with addr > after; -1: of all rows. */
+export function rowsAfter(
+  graph: GraphId,
+  generation: Generation,
+  after: number,
+): { readonly prefix: Deno.KvKey; readonly start: Deno.KvKey } {
+  const prefix = rowsPrefix(graph, generation);
+  return { prefix, start: [...prefix, after + 1] };
+}
+
+export function parseRowKey(key: Deno.KvKey): RowPlace | undefined {
+  const [name, graphText, generationText, number, partNumber, ...more] = key;
+  if (name !== "row" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const generation = parseGeneration(generationText);
+  const addr = parseAddr(number);
+  const part = parsePart(partNumber);
+  if (graph === undefined || generation === undefined) return undefined;
+  if (addr === undefined || part === undefined) return undefined;
+  return { graph, generation, addr, part };
+}
+
+export function garbageKey(graph: GraphId, generation: Generation): Deno.KvKey {
+  return ["garbage", graph, generation];
+}
+
+/** The markers of one graph, or of all. */
+export function garbagePrefix(graph?: GraphId): Deno.KvKey {
+  return graph === undefined ? ["garbage"] : ["garbage", graph];
+}
+
+export function parseGarbageKey(
+  key: Deno.KvKey,
+): { readonly graph: GraphId; readonly generation: Generation } | undefined {
+  const [name, graphText, generationText, ...more] = key;
+  if (name !== "garbage" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const generation = parseGeneration(generationText);
+  if (graph === undefined || generation === undefined) return undefined;
+  return { graph, generation };
+}
+
+function parsePart(value: unknown): number | undefined {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}

@@ -1,0 +1,268 @@
+/**
+ * The rows of a graph by address: nodes of the client's database as texts that nothing here looks
+ * into. Kept as UTF-8 of the JSON by which a page of rows shows them. A row may be replaced in
+ * place; parts of a longer old one are deleted with it (`strayRowParts`).
+ */
+import { z } from "zod";
+import { addrSchema } from "../protocol/id_schema.ts";
+import type { Addr, Generation, GraphId } from "../protocol/ids.ts";
+import {
+  CorruptValueError,
+  decodeParts,
+  decodeText,
+  encodeParts,
+  type FoundPart,
+  gatherParts,
+  parsePart,
+  partCount,
+} from "./chunks.ts";
+import { bytesSet, type Change } from "./commit.ts";
+import { parseRowKey, rowKey, rowPartsRange, rowsAfter, rowsPrefix } from "./keys.ts";
+import { GET_MANY_CALLS, GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
+import { parseStored } from "./stored.ts";
+
+/** One row, as it was sent. */
+export interface Row {
+  readonly addr: Addr;
+  readonly content: string;
+  readonly addresses: string | null;
+}
+
+/** One row as a page shows it: UTF-8 of `{"addr":…,"content":…,"addresses":…}`. */
+export interface RowJson {
+  readonly addr: Addr;
+  readonly json: Uint8Array;
+}
+
+/**
+ * A row that is replaced while it is read in parts is read again. Twice in a row is rare; so often
+ * is no race.
+ */
+const READ_ATTEMPTS = 10;
+
+const encoder = new TextEncoder();
+
+const rowSchema = z.object({
+  addr: addrSchema,
+  content: z.string(),
+  addresses: z.string().nullable(),
+});
+
+/** The sets that write a row. Over a row that is there already: see `strayRowParts`. */
+export function rowSets(graph: GraphId, rows: Generation, row: Row): Change["sets"] {
+  const { addr, content, addresses } = row;
+  const json = encoder.encode(JSON.stringify({ addr, content, addresses }));
+  return rowJsonSets(graph, rows, { addr, json });
+}
+
+/** The same for a row as `listRows` gives it. */
+export function rowJsonSets(graph: GraphId, rows: Generation, row: RowJson): Change["sets"] {
+  const { addr, json } = row;
+  return encodeParts(json).map((bytes, part) =>
+    bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes)
+  );
+}
+
+/**
+ * The keys that are left over where a longer row is replaced by these sets: to be deleted in the
+ * same commit. No reader would take them for part of the row, but they'd lie there until a reset.
+ *
+ * Cost: one key for each row is looked for, which for most isn't there; nothing for new generations
+ * that hold no row yet, so don't call it for these.
+ *
+ * @param sets of rows of this generation, as `rowSets` makes them, whole rows only
+ */
+export async function strayRowParts(kv: Deno.Kv, sets: Change["sets"]): Promise<Deno.KvKey[]> {
+  const firstStrays = firstKeysBeyond(sets);
+  const found = await getAll(kv, firstStrays);
+  const strays: Deno.KvKey[] = [];
+  for (const [i, key] of firstStrays.entries()) {
+    const place = parseRowKey(key);
+    if (found[i]?.versionstamp === null || place === undefined) continue;
+    for await (const entry of kv.list(rowPartsRange(place), { batchSize: LIST_BATCH })) {
+      strays.push(entry.key);
+    }
+  }
+  return strays;
+}
+
+/**
+ * One row, or `undefined` where there is none. One read; for a row of several parts one more for
+ * each 500 of them.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readRow(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  addr: Addr,
+): Promise<Row | undefined> {
+  const bytes = await readRowBytes(kv, graph, rows, addr);
+  return bytes === undefined ? undefined : parseRow(graph, rows, addr, bytes);
+}
+
+/**
+ * The rows of these addresses that there are, in the order of the addresses.
+ *
+ * Cost: one read for 10 rows, up to GET_MANY_CALLS of them at once; rows of several parts are read
+ * one after the other. Consistency: strong, but not of one moment.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readRowsMany(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  addrs: readonly Addr[],
+): Promise<Map<Addr, Row>> {
+  const keys = addrs.map((addr) => rowKey({ graph, generation: rows, addr, part: 0 }));
+  const firsts = await getAll(kv, keys);
+  const found = new Map<Addr, Row>();
+  for (const [i, addr] of addrs.entries()) {
+    const first = firsts[i];
+    if (first === undefined || first.versionstamp === null || found.has(addr)) continue;
+    const part = parsePart(first.value);
+    const bytes = partCount(part) === 1
+      ? decodeParts([part])
+      : await readRowBytes(kv, graph, rows, addr);
+    if (bytes !== undefined) found.set(addr, parseRow(graph, rows, addr, bytes));
+  }
+  return found;
+}
+
+/** The greatest address that has a row. One read. */
+export async function lastAddr(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+): Promise<Addr | undefined> {
+  const selector = { prefix: rowsPrefix(graph, rows) };
+  for await (const { key } of kv.list(selector, { limit: 1, reverse: true })) {
+    return parseRowKey(key)?.addr;
+  }
+  return undefined;
+}
+
+/**
+ * The rows with addr > after (-1: all), ascending by addr.
+ *
+ * Cost: one read per 500 parts, of which at most those are in memory; nothing is parsed.
+ * Consistency: each row is whole, but they aren't of one moment: rows that are replaced meanwhile
+ * may come old or new, rows that are added may come or not. Of rows that are swept meanwhile, the
+ * rest is left out: check the head once more where that matters.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function* listRows(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  after: number,
+): AsyncGenerator<RowJson> {
+  for await (const { id: addr, parts } of gatherParts(findParts(kv, graph, rows, after))) {
+    const json = tryDecode(parts) ?? await readRowBytes(kv, graph, rows, addr);
+    if (json !== undefined) yield { addr, json };
+  }
+}
+
+async function* findParts(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  after: number,
+): AsyncGenerator<FoundPart<Addr>> {
+  const range = rowsAfter(graph, rows, after);
+  for await (const { key, value } of kv.list<unknown>(range, { batchSize: LIST_BATCH })) {
+    const place = parseRowKey(key);
+    if (place === undefined) {
+      throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of a row`);
+    }
+    yield { id: place.addr, part: place.part, bytes: parsePart(value) };
+  }
+}
+
+/**
+ * The row's JSON. Its parts come by more than one read, so that it may be replaced between them:
+ * then it is read again.
+ */
+async function readRowBytes(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  addr: Addr,
+): Promise<Uint8Array | undefined> {
+  const first = rowKey({ graph, generation: rows, addr, part: 0 });
+  const further = rowPartsRange({ graph, generation: rows, addr, part: 1 });
+  for (let attempt = 1;; attempt++) {
+    const entry = await kv.get<unknown>(first);
+    if (entry.versionstamp === null) return undefined;
+    const parts = [parsePart(entry.value)];
+    try {
+      const limit = partCount(parsePart(entry.value)) - 1;
+      if (limit > 0) {
+        for await (const { value } of kv.list(further, { limit, batchSize: LIST_BATCH })) {
+          parts.push(parsePart(value));
+        }
+      }
+      return decodeParts(parts);
+    } catch (cause) {
+      if (!(cause instanceof CorruptValueError) || attempt === READ_ATTEMPTS) throw cause;
+    }
+  }
+}
+
+/** `undefined`: not whole, as it was replaced while it was listed, or as it is corrupt. */
+function tryDecode(parts: readonly Uint8Array[]): Uint8Array | undefined {
+  try {
+    return decodeParts(parts);
+  } catch (cause) {
+    if (cause instanceof CorruptValueError) return undefined;
+    throw cause;
+  }
+}
+
+function parseRow(graph: GraphId, rows: Generation, addr: Addr, bytes: Uint8Array): Row {
+  const key = rowKey({ graph, generation: rows, addr, part: 0 });
+  return parseStored(rowSchema, key, parseJson(key, decodeText(bytes)));
+}
+
+function parseJson(key: Deno.KvKey, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as JSON`, { cause });
+  }
+}
+
+/** For each row the key of the part after its last one. */
+function firstKeysBeyond(sets: Change["sets"]): Deno.KvKey[] {
+  const keys: Deno.KvKey[] = [];
+  for (const [i, { key }] of sets.entries()) {
+    const place = parseRowKey(key);
+    const next = sets[i + 1];
+    const following = next === undefined ? undefined : parseRowKey(next.key);
+    if (place === undefined || following?.addr === place.addr) continue;
+    keys.push(rowKey({ ...place, part: place.part + 1 }));
+  }
+  return keys;
+}
+
+/** What is under each of the keys, by getMany, several at once. */
+async function getAll(
+  kv: Deno.Kv,
+  keys: readonly Deno.KvKey[],
+): Promise<readonly Deno.KvEntryMaybe<unknown>[]> {
+  const calls = Math.ceil(keys.length / GET_MANY_KEYS);
+  const answers: (readonly Deno.KvEntryMaybe<unknown>[])[] = [];
+  let next = 0;
+  async function callNext(): Promise<void> {
+    while (next < calls) {
+      const call = next++;
+      const some = keys.slice(call * GET_MANY_KEYS, (call + 1) * GET_MANY_KEYS);
+      answers[call] = await kv.getMany<unknown[]>(some);
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(calls, GET_MANY_CALLS) }, callNext));
+  return answers.flat();
+}
