@@ -1,0 +1,185 @@
+/**
+ * `tx/batch`: the story of a batch, the checks in the order of protocol.md §1. Nothing is stored
+ * before the commit, nothing is answered before it returns.
+ */
+import { TransactError } from "../datascript/errors.ts";
+import { type Form, parseForms } from "../datascript/forms.ts";
+import { encodeTailTx } from "../datascript/root.ts";
+import { decode, encode, TransitError } from "../datascript/transit.ts";
+import { commitHead, type Head, readHead } from "../kv/head.ts";
+import { rowSets } from "../kv/rows.ts";
+import { entryChange, readTail } from "../kv/txlog.ts";
+import { prepareBatch, type Prepared } from "../logseq/prepare.ts";
+import { type GraphId, nextT } from "../protocol/ids.ts";
+import { reject, type TxReject } from "../protocol/reject.ts";
+import type { TxBatchOk } from "../protocol/server_message.ts";
+import type { TxBatch } from "../protocol/tx_batch.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { Databases, type OpenDb } from "./database.ts";
+import type { Fanout } from "./fanout.ts";
+import { Turns } from "./turns.ts";
+
+export interface BatchDeps {
+  readonly kv: Deno.Kv;
+  readonly databases: Databases;
+  readonly turns: Turns;
+  readonly fanout: Fanout;
+  readonly log: Logger;
+  /** Ms since the epoch. */
+  readonly now: () => number;
+}
+
+/** The connection to the store broke so often that what became of the batch can't be told. */
+export class UnsettledError extends Error {
+  override readonly name: string = "UnsettledError";
+}
+
+/** A commit whose outcome is unknown is tried again, as the same writer, this often. */
+const ATTEMPTS = 5;
+
+/**
+ * Stores a batch and tells the graph's other sockets, or refuses it; `undefined` where there is no
+ * such graph.
+ *
+ * Cost: against another version than the current one a read of the head; else that, the nodes that
+ * are not in memory, and one commit.
+ *
+ * @param sender is not told
+ * @throws {UnsettledError | RowMissingError | CorruptLogError} a fault of ours or the store's
+ */
+export async function txBatch(
+  deps: BatchDeps,
+  graph: GraphId,
+  batch: TxBatch,
+  sender?: object,
+): Promise<TxBatchOk | TxReject | undefined> {
+  return await deps.turns.take(graph, () => storeBatch(deps, graph, batch, sender));
+}
+
+async function storeBatch(
+  deps: BatchDeps,
+  graph: GraphId,
+  batch: TxBatch,
+  sender: object | undefined,
+): Promise<TxBatchOk | TxReject | undefined> {
+  const writer = crypto.randomUUID();
+  for (let unknown = 0; unknown < ATTEMPTS;) {
+    const head = await readHead(deps.kv, graph);
+    if (head === undefined) return undefined;
+    if (unknown > 0 && await wrote(deps.kv, head, batch, writer)) {
+      return accepted(deps, graph, batch, sender);
+    }
+    if (batch.t_before !== head.t) return refused(deps, graph, reject.stale(head.t), "stale");
+
+    const forms = parseBatch(batch.txs);
+    if (forms === undefined) {
+      return refused(deps, graph, reject.invalidTx(), "not transaction data");
+    }
+    if (forms.length === 0) return refused(deps, graph, reject.emptyTxData(), "no forms");
+
+    const open = await deps.databases.open(head);
+    const prepared = await prepare(deps, open, forms);
+    if (prepared instanceof TransactError) {
+      return refused(deps, graph, reject.invalidTx(), `${prepared.code}: ${prepared.message}`);
+    }
+    if (!prepared.ok) return refused(deps, graph, reject.cycle(encode(prepared.cycle)), "cycle");
+
+    const outcome = await commitBatch(deps, open, prepared, writer);
+    switch (outcome.kind) {
+      case "committed":
+        deps.databases.keep({
+          ...open,
+          head: outcome.head,
+          db: prepared.report.after,
+          founding: [],
+        });
+        return accepted(deps, graph, batch, sender);
+      case "conflict":
+        continue; // Another's batch came first: stale next time round. Or the rows were replaced.
+      case "unknown":
+        deps.log.warn("Cannot tell whether {graph} moved to t {t}, so the log is asked", {
+          graph,
+          t: nextT(head.t),
+          cause: outcome.cause,
+        });
+        unknown++;
+    }
+  }
+  throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${batch.t_before}`);
+}
+
+/** All forms of the batch, or `undefined` where a string is not Transit of forms. */
+function parseBatch(txs: readonly string[]): readonly Form[] | undefined {
+  try {
+    return txs.flatMap((tx) => parseForms(decode(tx)));
+  } catch (thrown) {
+    if (thrown instanceof TransitError || thrown instanceof TransactError) return undefined;
+    throw thrown;
+  }
+}
+
+async function prepare(
+  { databases }: BatchDeps,
+  open: OpenDb,
+  forms: readonly Form[],
+): Promise<Prepared | TransactError> {
+  try {
+    return await databases.run(open, () => prepareBatch(open.db, forms));
+  } catch (thrown) {
+    if (thrown instanceof TransactError) return thrown;
+    throw thrown;
+  }
+}
+
+/** Log entry, datoms for the tail, and head, in one commit that the head guards. */
+async function commitBatch(
+  { kv, now }: BatchDeps,
+  { head, founding }: OpenDb,
+  { entry, report }: Extract<Prepared, { readonly ok: true }>,
+  writer: string,
+): ReturnType<typeof commitHead> {
+  const { graph, log, rows } = head;
+  const t = nextT(head.t);
+  const tail = encodeTailTx(report.datoms);
+  const sets = [
+    ...entryChange(graph, log, { t, tx: encode(entry), tail, writer }),
+    ...founding.flatMap((row) => rowSets(graph, rows, row)),
+  ];
+  return await commitHead(kv, head, { ...head, t, updatedAt: now() }, { sets, deletes: [] });
+}
+
+/** Whether the entry that follows the batch's t_before is this writer's. */
+async function wrote(
+  kv: Deno.Kv,
+  { graph, log, t }: Head,
+  { t_before }: TxBatch,
+  writer: string,
+): Promise<boolean> {
+  const mine = nextT(t_before);
+  if (t < mine) return false;
+  for await (const entry of readTail(kv, graph, log, t_before, mine)) {
+    return entry.writer === writer;
+  }
+  return false;
+}
+
+function accepted(
+  { fanout, log }: BatchDeps,
+  graph: GraphId,
+  { t_before, txs }: TxBatch,
+  sender: object | undefined,
+): TxBatchOk {
+  const t = nextT(t_before);
+  log.debug("{graph} is at t {t}: a batch of {txs} txs", { graph, t, txs: txs.length });
+  fanout.moved(graph, t, sender);
+  return { type: "tx/batch/ok", t };
+}
+
+function refused({ log }: BatchDeps, graph: GraphId, answer: TxReject, why: string): TxReject {
+  log.debug("Refused a batch of {graph} as {reason}: {why}", {
+    graph,
+    reason: answer.reason,
+    why,
+  });
+  return answer;
+}

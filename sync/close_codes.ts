@@ -1,0 +1,20 @@
+/** With which code and reason a socket is closed, and why. 4000 and up are ours (RFC 6455 §7.4.2). */
+
+export interface CloseReason {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Every reason that the server has to end a socket. */
+export const closeReason = {
+  /** The process ends; clients reconnect. */
+  shutdown: { code: 1001, reason: "server shutting down" },
+  /** More frames are waiting than a client has any use for. */
+  flooding: { code: 1008, reason: "too many frames waiting" },
+  /** A message above the limit. */
+  tooLarge: { code: 1009, reason: "message too large" },
+  /** The graph starts again at t = 0; clients reconnect and say hello. */
+  reset: { code: 1012, reason: "graph reset" },
+  /** There is no such graph any more. */
+  deleted: { code: 4404, reason: "graph deleted" },
+} as const satisfies Readonly<Record<string, CloseReason>>;

@@ -1,0 +1,234 @@
+/**
+ * One socket of one graph. Frames are answered strictly in order, one at a time, whatever the
+ * socket's events do: neither Deno nor Hono waits for a message to be dealt with before it hands
+ * over the next. No method throws, since an exception in a socket's event ends the process
+ * (platform.md §0.1).
+ */
+import { Buffer } from "node:buffer";
+import { parseClientMessage, socketError } from "../protocol/client_message.ts";
+import type { GraphId, T } from "../protocol/ids.ts";
+import type { TxReject } from "../protocol/reject.ts";
+import type { ServerMessage, TxBatchOk } from "../protocol/server_message.ts";
+import type { TxBatch } from "../protocol/tx_batch.ts";
+import { loggerFor } from "../telemetry/log.ts";
+import { type CloseReason, closeReason } from "./close_codes.ts";
+import type { Listener } from "./hub.ts";
+import { type PulledLog, pullFrame } from "./pull_answer.ts";
+
+/** What a connection asks of the graphs; each answers `undefined` where there is no such graph. */
+export interface SyncOperations {
+  /** The graph's current version. */
+  readonly version: (graph: GraphId) => Promise<T | undefined>;
+  /** The log after `since`. */
+  readonly pull: (graph: GraphId, since: T) => Promise<PulledLog | undefined>;
+  /** Stores a batch and tells the other sockets, or refuses it. */
+  readonly txBatch: (
+    graph: GraphId,
+    batch: TxBatch,
+    sender?: object,
+  ) => Promise<TxBatchOk | TxReject | undefined>;
+}
+
+/** What a connection needs of a WebSocket. */
+export type Socket = Pick<WebSocket, "readyState" | "bufferedAmount" | "send" | "close">;
+
+/** The bounds of one connection. Bytes are UTF-8. */
+export interface ConnectionLimits {
+  /** A longer message closes the socket with 1009. Deno's own limit is on a frame, not a message. */
+  readonly maxMessageBytes: number;
+  /** More than this waiting to be dealt with closes the socket with 1008. */
+  readonly maxWaitingBytes: number;
+  readonly maxWaitingFrames: number;
+  /** No frame is dealt with while the client has this much still to read. */
+  readonly maxUnreadBytes: number;
+}
+
+const MIB = 1024 * 1024;
+
+/** A client keeps one batch in flight, so these are far from what a working one does. */
+export const CONNECTION_LIMITS: ConnectionLimits = Object.freeze({
+  maxMessageBytes: 64 * MIB,
+  maxWaitingBytes: 128 * MIB,
+  maxWaitingFrames: 16_384,
+  maxUnreadBytes: 16 * MIB,
+});
+
+/** The platform tells nobody that a socket's buffer has drained, so it is looked at this often. */
+const DRAIN_POLL_MS = 20;
+
+const log = loggerFor("connection");
+
+/** See the module's comment. Life: constructed at the upgrade, `gone` called when the socket closed. */
+export class Connection implements Listener {
+  readonly #socket: Socket;
+  readonly #graph: GraphId;
+  readonly #operations: SyncOperations;
+  readonly #limits: ConnectionLimits;
+  readonly #onGone: () => void;
+  /** Texts, and `undefined` for a binary frame, whose refusal keeps its place in the order. */
+  #waiting: { readonly text: string | undefined; readonly bytes: number }[] = [];
+  #waitingBytes = 0;
+  #busy = false;
+  /** Ours to end or ended: nothing more is dealt with or sent. */
+  #closed = false;
+  #gone = false;
+  /** The greatest version that the client was told, and the greatest that there is news of. */
+  #toldT = -1;
+  #newsT: T | undefined;
+
+  /** @param onGone called once, when the socket has closed and the last frame is dealt with */
+  constructor(
+    socket: Socket,
+    graph: GraphId,
+    operations: SyncOperations,
+    onGone: () => void,
+    limits: ConnectionLimits = CONNECTION_LIMITS,
+  ) {
+    this.#socket = socket;
+    this.#graph = graph;
+    this.#operations = operations;
+    this.#onGone = onGone;
+    this.#limits = limits;
+  }
+
+  /** A message came in: `data` of the socket's event. Returns at once. */
+  receive(data: unknown): void {
+    if (this.#closed) return;
+    const text = typeof data === "string" ? data : undefined;
+    const bytes = text === undefined ? 0 : Buffer.byteLength(text);
+    if (bytes > this.#limits.maxMessageBytes) return this.#end(closeReason.tooLarge);
+    if (
+      this.#waiting.length >= this.#limits.maxWaitingFrames ||
+      this.#waitingBytes + bytes > this.#limits.maxWaitingBytes
+    ) {
+      return this.#end(closeReason.flooding);
+    }
+    this.#waiting.push({ text, bytes });
+    this.#waitingBytes += bytes;
+    if (!this.#busy) this.#work();
+  }
+
+  /**
+   * Sends `changed`, unless the client was already told of this version or a later one. While a
+   * frame is being dealt with the news waits: its answer may tell the same, and nothing may come
+   * between a hello and its answer.
+   */
+  changed(t: T): void {
+    if (this.#newsT === undefined || t > this.#newsT) this.#newsT = t;
+    if (!this.#busy) this.#sendNews();
+  }
+
+  close(code: number, reason: string): void {
+    this.#end({ code, reason });
+  }
+
+  /** The socket has closed, by whomever. Idempotent: Deno may report it twice (platform.md §2). */
+  gone(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#stop();
+    if (!this.#busy) this.#onGone();
+  }
+
+  #work(): void {
+    this.#busy = true;
+    this.#answerAll().catch((cause) => {
+      log.error("Cannot go on with a connection of {graph}", { graph: this.#graph, cause });
+      this.#stop();
+    }).finally(() => {
+      this.#busy = false;
+      if (this.#gone) this.#onGone();
+      else this.#sendNews();
+    });
+  }
+
+  async #answerAll(): Promise<void> {
+    for (let frame = this.#waiting.shift(); frame; frame = this.#waiting.shift()) {
+      await this.#drained();
+      if (this.#closed) return;
+      await this.#answer(frame.text);
+      this.#waitingBytes -= frame.bytes;
+      this.#sendNews();
+    }
+  }
+
+  async #answer(text: string | undefined): Promise<void> {
+    try {
+      const parsed = text === undefined ? undefined : parseClientMessage(text);
+      if (parsed === undefined) return this.#send(socketError("invalid request"));
+      if (!parsed.ok) return this.#send(parsed.answer);
+      const { message } = parsed;
+      switch (message.type) {
+        case "hello": {
+          const t = await this.#operations.version(this.#graph);
+          return this.#tell(t, t === undefined ? undefined : { type: "hello", t });
+        }
+        case "ping":
+          return this.#send({ type: "pong" });
+        case "pull": {
+          const pulled = await this.#operations.pull(this.#graph, message.since);
+          return this.#tell(pulled?.t, pulled && await pullFrame(pulled));
+        }
+        case "tx/batch": {
+          const answer = await this.#operations.txBatch(this.#graph, message, this);
+          return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
+        }
+        default:
+          return message satisfies never;
+      }
+    } catch (cause) {
+      log.error("Cannot answer a frame for {graph}", { graph: this.#graph, cause });
+      this.#send(socketError("server error"));
+    }
+  }
+
+  /** Sends an answer that tells version `t`; no answer means that the graph is no more. */
+  #tell(t: T | undefined, answer: ServerMessage | string | undefined): void {
+    if (answer === undefined) return this.#end(closeReason.deleted);
+    this.#send(answer);
+    if (t !== undefined) this.#toldT = Math.max(this.#toldT, t);
+  }
+
+  #sendNews(): void {
+    const t = this.#newsT;
+    if (t === undefined) return;
+    this.#newsT = undefined;
+    if (t <= this.#toldT) return;
+    this.#toldT = t;
+    this.#send({ type: "changed", t });
+  }
+
+  #send(message: ServerMessage | string): void {
+    if (this.#closed || this.#socket.readyState !== WebSocket.OPEN) return;
+    try {
+      this.#socket.send(typeof message === "string" ? message : JSON.stringify(message));
+    } catch (cause) {
+      // The peer went between the check and the send; the socket's close event follows.
+      log.debug("Cannot send to a socket of {graph}", { graph: this.#graph, cause });
+    }
+  }
+
+  async #drained(): Promise<void> {
+    while (!this.#closed && this.#socket.bufferedAmount > this.#limits.maxUnreadBytes) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+
+  #end({ code, reason }: CloseReason): void {
+    if (this.#closed) return;
+    this.#stop();
+    try {
+      this.#socket.close(code, reason);
+    } catch (cause) {
+      // Already closed by the peer: what was wanted.
+      log.debug("Cannot close a socket of {graph}", { graph: this.#graph, cause });
+    }
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#newsT = undefined;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The databases of graphs: opened at a head, kept while they are used, and caught up with what other
+ * processes wrote. The engine is synchronous; here it gets the nodes that it lacks.
+ */
+import { LRUCache } from "lru-cache";
+import { Db, emptyRoot, type Root } from "../datascript/db.ts";
+import { decodeNode, encodeNode } from "../datascript/node.ts";
+import {
+  decodeRoot,
+  decodeTail,
+  decodeTailTx,
+  encodeRoot,
+  withTailTx,
+} from "../datascript/root.ts";
+import { NodeMissing } from "../datascript/source.ts";
+import type { Head } from "../kv/head.ts";
+import { lastAddr, readRow, type Row } from "../kv/rows.ts";
+import { readTail } from "../kv/txlog.ts";
+import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
+import { type Addr, parseAddr, ROOT_ADDR, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
+import { CachedNodes, NodeCache, rowsIdOf } from "./node_cache.ts";
+
+/** Databases kept open take at most about this much memory beside their nodes. */
+const OPEN_BYTES = 128 * 1024 * 1024;
+/** Of a database: its schema; of each datom of its overlay: the datom, three times in a tree. */
+const BYTES_PER_DB = 500_000;
+const BYTES_PER_OVERLAY_DATOM = 600;
+
+/** A graph's database at a head. */
+export interface OpenDb {
+  readonly head: Head;
+  readonly db: Db;
+  /** The nodes of `db`. */
+  readonly nodes: CachedNodes;
+  /**
+   * Rows that make an empty graph a database, to be stored with its first batch: until then it has
+   * no root row.
+   */
+  readonly founding: readonly Row[];
+}
+
+/** A row that the tree refers to is not there: an import that has not ended, or a fault of ours. */
+export class RowMissingError extends Error {
+  override readonly name: string = "RowMissingError";
+}
+
+export class Databases {
+  readonly #kv: Deno.Kv;
+  readonly #nodes: NodeCache;
+  readonly #open = new LRUCache<string, OpenDb>({ maxSize: OPEN_BYTES });
+
+  constructor(kv: Deno.Kv, nodes: NodeCache = new NodeCache()) {
+    this.#kv = kv;
+    this.#nodes = nodes;
+  }
+
+  /**
+   * The graph's database at this head.
+   *
+   * Cost: nothing for the head that it was last opened or committed at; one read of the tail since
+   * then if others moved the head; else root, tail row and the whole tail.
+   *
+   * @throws {CorruptRowError | TransitError | CorruptValueError | CorruptLogError}
+   */
+  async open(head: Head): Promise<OpenDb> {
+    const kept = this.#open.get(head.graph);
+    const usable = kept !== undefined && kept.head.log === head.log && kept.head.t <= head.t &&
+      rowsIdOf(kept.head) === rowsIdOf(head);
+    if (usable && kept.head.t === head.t) return { ...kept, head };
+    const start = usable ? kept : await this.#openRows(head);
+    const since = usable ? kept.head.t : T_ZERO;
+    let { db } = start;
+    for await (const entry of readTail(this.#kv, head.graph, head.log, since, head.t)) {
+      // Also a batch that changed nothing was a transaction.
+      db = withTailTx(db, decodeTailTx(entry.transit)).withMaxTx(db.maxTx + 1);
+    }
+    return this.keep({ ...start, head, db });
+  }
+
+  /** What `open` gives for this head from now on. */
+  keep(open: OpenDb): OpenDb {
+    const size = BYTES_PER_DB + open.db.overlaySize * BYTES_PER_OVERLAY_DATOM;
+    this.#open.set(open.head.graph, open, { size });
+    return open;
+  }
+
+  /**
+   * Runs pure work on a database, again whenever a node that it named has been loaded.
+   *
+   * @throws what the work throws, and what reading rows throws
+   */
+  async run<Result>({ head, nodes }: OpenDb, work: () => Result): Promise<Result> {
+    try {
+      for (;;) {
+        try {
+          return work();
+        } catch (thrown) {
+          if (!(thrown instanceof NodeMissing)) throw thrown;
+          await this.#load(head, nodes, thrown.address);
+        }
+      }
+    } finally {
+      nodes.unpin();
+    }
+  }
+
+  async #openRows(head: Head): Promise<OpenDb> {
+    const nodes = new CachedNodes(this.#nodes, rowsIdOf(head));
+    const root = await readRow(this.#kv, head.graph, head.rows, ROOT_ADDR);
+    if (root === undefined) return await this.#found(head, nodes);
+    const tail = await readRow(this.#kv, head.graph, head.rows, TAIL_ADDR);
+    const base = Db.open(decodeRoot(root.content), nodes);
+    const db = tail === undefined ? base : decodeTail(tail.content).reduce(withTailTx, base);
+    return { head, db, nodes, founding: [] };
+  }
+
+  /** A database of no datoms, and the rows that say so: a root, and an empty leaf for each tree. */
+  async #found(head: Head, nodes: CachedNodes): Promise<OpenDb> {
+    const empty = emptyRoot(LOGSEQ_SCHEMA);
+    const last = await lastAddr(this.#kv, head.graph, head.rows) ?? 0;
+    const eavt = Math.max(empty.maxAddr, last) + 1;
+    const addresses = { eavt, aevt: eavt + 1, avet: eavt + 2 };
+    const root: Root = { ...empty, maxAddr: addresses.avet };
+    const founding = [
+      { addr: ROOT_ADDR, content: encodeRoot(root, addresses), addresses: null },
+      ...Object.values(addresses).map((address) => ({ addr: addrOf(address), ...encodeNode([]) })),
+    ];
+    return { head, db: Db.open(root, nodes), nodes, founding };
+  }
+
+  async #load(head: Head, nodes: CachedNodes, address: number): Promise<void> {
+    const row = await readRow(this.#kv, head.graph, head.rows, addrOf(address));
+    if (row === undefined) {
+      throw new RowMissingError(`Cannot open ${head.graph} as row ${address} is missing`);
+    }
+    nodes.add(address, decodeNode(row), row.content.length);
+  }
+}
+
+function addrOf(address: number): Addr {
+  const addr = parseAddr(address);
+  if (addr === undefined) throw new RowMissingError(`Cannot read a row at address ${address}`);
+  return addr;
+}

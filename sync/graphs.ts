@@ -1,0 +1,114 @@
+/** Graphs as things that are made, listed, emptied and removed. */
+import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
+import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
+import { commitHead, type Head, readHead } from "../kv/head.ts";
+import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
+import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
+import { untilSettled } from "./settle.ts";
+
+export interface GraphsDeps {
+  readonly kv: Deno.Kv;
+  /** Ms since the epoch. */
+  readonly now: () => number;
+}
+
+/** What can be done with graphs; whether the caller may is the routes' to ask, by `access`. */
+export interface Graphs {
+  /** `missing`: there is no such graph; `forbidden`: it is another's. */
+  readonly access: (user: UserId, graph: GraphId) => Promise<"ok" | "forbidden" | "missing">;
+  /** Makes a graph at version 0. */
+  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  /** The user's own, newest `updated_at` first. */
+  readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
+  /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
+  readonly remove: (graph: GraphId) => Promise<void>;
+  /** Empties log and rows, and sets t to 0; `undefined`: there is no such graph. */
+  readonly reset: (graph: GraphId) => Promise<true | undefined>;
+}
+
+/** Reads nothing yet. */
+export function openGraphs(deps: GraphsDeps): Graphs {
+  const { kv } = deps;
+  return {
+    access: async (user, graph) => {
+      const meta = await readMeta(kv, graph);
+      if (meta === undefined) return "missing";
+      return meta.owner === user ? "ok" : "forbidden";
+    },
+    create: (user, body) => create(deps, user, body),
+    list: async (user) =>
+      (await listOwned(kv, user))
+        .toSorted((a, b) => b.head.updatedAt - a.head.updatedAt)
+        .map(listed),
+    remove: (graph) => remove(deps, graph),
+    reset: (graph) => reset(deps, graph),
+  };
+}
+
+async function create(deps: GraphsDeps, user: UserId, body: CreateGraphBody): Promise<GraphId> {
+  const { kv, now } = deps;
+  const graph = newGraphId();
+  const meta = {
+    owner: user,
+    name: body.graph_name,
+    ...typeof body.schema_version === "string" && { schemaVersion: body.schema_version },
+    createdAt: now(),
+  };
+  return await untilSettled(`create graph ${graph}`, async () => {
+    const outcome = await createGraph(kv, graph, meta);
+    if (outcome.kind === "committed") return { done: graph };
+    // The id is new, so if the graph is there, it was this call that made it.
+    if (await readHead(kv, graph) !== undefined) return { done: graph };
+    return { again: outcome };
+  });
+}
+
+async function remove({ kv, now }: GraphsDeps, graph: GraphId): Promise<void> {
+  await untilSettled(`remove graph ${graph}`, async () => {
+    const meta = await readMeta(kv, graph);
+    const head = await readHead(kv, graph);
+    // Both go in one commit: if one is gone, all is.
+    if (meta === undefined || head === undefined) return { done: undefined };
+    const outcome = await removeGraph(kv, meta, head, now());
+    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+  });
+  // All markers, not just those of the last head: an import may be under way, and a removal before
+  // this one may have been cut off here.
+  for await (const { generation } of listGarbage(kv, graph)) {
+    await sweepGeneration(kv, graph, generation);
+  }
+}
+
+async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | undefined> {
+  let left: Head | undefined;
+  const done = await untilSettled<true | undefined>(`reset graph ${graph}`, async () => {
+    const head = await readHead(kv, graph);
+    if (head === undefined) return { done: undefined };
+    // An earlier attempt may have been committed, though its outcome was unknown. Or another's
+    // reset came first: the graph has been emptied since this call began, which is what was asked.
+    if (left !== undefined && left.log !== head.log) return { done: true };
+    left = head;
+    const outcome = await commitHead(kv, head, {
+      t: T_ZERO,
+      log: newGeneration(),
+      rows: newGeneration(),
+      rowsVersion: 0,
+      updatedAt: now(),
+    }, { sets: markGarbage(graph, generationsOf(head), now()), deletes: [] });
+    return outcome.kind === "committed" ? { done: true } : { again: outcome };
+  });
+  if (done && left !== undefined) {
+    for (const generation of generationsOf(left)) await sweepGeneration(kv, graph, generation);
+  }
+  return done;
+}
+
+function listed({ graph, meta, head }: OwnedGraph): GraphsAnswer["graphs"][number] {
+  return {
+    graph_id: graph,
+    graph_name: meta.name,
+    ...meta.schemaVersion !== undefined && { schema_version: meta.schemaVersion },
+    created_at: meta.createdAt,
+    updated_at: head.updatedAt,
+  };
+}

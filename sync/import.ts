@@ -1,0 +1,180 @@
+/**
+ * Rows in. A call becomes visible as a whole or not at all: what may be cut off is written where no
+ * reader looks yet, and one commit that the head guards makes it the graph's.
+ */
+import { CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
+import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
+import { commitHead, type Head, headGuard, type HeadState, readHead } from "../kv/head.ts";
+import { garbageKey } from "../kv/keys.ts";
+import {
+  listRows,
+  readRowsMany,
+  type Row,
+  rowJsonSets,
+  rowSets,
+  strayRowParts,
+} from "../kv/rows.ts";
+import type { ImportBody } from "../protocol/http.ts";
+import { type Generation, type GraphId, newGeneration, T_ZERO } from "../protocol/ids.ts";
+import { type Attempt, untilSettled } from "./settle.ts";
+
+export interface ImportDeps {
+  readonly kv: Deno.Kv;
+  /** Ms since the epoch. */
+  readonly now: () => number;
+}
+
+/**
+ * Upserts rows by addr; with `reset` it first empties log and rows and sets t to 0. Of rows with one
+ * addr the last counts. Answers how many rows were in the call; `undefined` where there is no such
+ * graph.
+ *
+ * Cost: a commit for each 800 KB. A call without `reset` that replaces more than one commit holds by
+ * other rows also copies all the graph's rows, which no client does.
+ *
+ * @throws {Error} the store took no commit
+ */
+export async function importRows(
+  deps: ImportDeps,
+  graph: GraphId,
+  body: ImportBody,
+): Promise<number | undefined> {
+  const byAddr = new Map(body.rows.map(([addr, content, addresses]): [number, Row] => [
+    addr,
+    { addr, content, addresses: addresses ?? null },
+  ]));
+  const rows = [...byAddr.values()];
+  const done = await untilSettled(
+    `import rows into ${graph}`,
+    () => body.reset ? replaceAll(deps, graph, rows) : upsert(deps, graph, rows),
+  );
+  return done ? body.rows.length : undefined;
+}
+
+/** Whether there is such a graph. */
+type Outcome = Attempt<boolean>;
+
+async function replaceAll(
+  deps: ImportDeps,
+  graph: GraphId,
+  rows: readonly Row[],
+): Promise<Outcome> {
+  const head = await readHead(deps.kv, graph);
+  if (head === undefined) return { done: false };
+  const [log, generation] = [newGeneration(), newGeneration()];
+  const sets = function* (): Generator<KvSet> {
+    for (const row of rows) yield* rowSets(graph, generation, row);
+  };
+  return await build(deps, head, generation, sets(), (now) => ({
+    state: { t: T_ZERO, log, rows: generation, rowsVersion: 0 },
+    garbage: generationsOf(now),
+  }));
+}
+
+async function upsert(deps: ImportDeps, graph: GraphId, rows: readonly Row[]): Promise<Outcome> {
+  const head = await readHead(deps.kv, graph);
+  if (head === undefined) return { done: false };
+  if (rows.length === 0) return { done: true };
+  const found = await readRowsMany(deps.kv, graph, head.rows, rows.map((row) => row.addr));
+  const added = rows.filter((row) => !found.has(row.addr));
+  const changed = rows.filter((row) => {
+    const old = found.get(row.addr);
+    return old !== undefined &&
+      (old.content !== row.content || old.addresses !== row.addresses);
+  });
+  try {
+    return await upsertInPlace(deps, head, added, changed);
+  } catch (thrown) {
+    if (!(thrown instanceof CommitTooLargeError)) throw thrown;
+    return await copyWith(deps, head, rows);
+  }
+}
+
+/**
+ * New rows first: nothing can be read through them that could be before. Then, in the commit that
+ * moves the head, all rows that change.
+ *
+ * @throws {CommitTooLargeError} too many change; only new rows were written, whole ones
+ */
+async function upsertInPlace(
+  { kv, now }: ImportDeps,
+  head: Head,
+  added: readonly Row[],
+  changed: readonly Row[],
+): Promise<Outcome> {
+  const setsOf = (rows: readonly Row[]): readonly KvSet[] =>
+    rows.flatMap((row) => rowSets(head.graph, head.rows, row));
+  const written = await writeInCommits(kv, setsOf(added), [headGuard(head)]);
+  if (written.kind !== "committed") return { again: written };
+  const sets = setsOf(changed);
+  const outcome = await commitHead(
+    kv,
+    head,
+    { ...head, rowsVersion: head.rowsVersion + 1, updatedAt: now() },
+    { sets, deletes: await strayRowParts(kv, sets) },
+  );
+  return outcome.kind === "committed" ? { done: true } : { again: outcome };
+}
+
+/** All the graph's rows, with these in place of those of their addrs, as new rows. */
+async function copyWith(deps: ImportDeps, head: Head, rows: readonly Row[]): Promise<Outcome> {
+  const { kv } = deps;
+  const { graph } = head;
+  const generation = newGeneration();
+  const replaced = new Set(rows.map((row) => row.addr));
+  const sets = async function* (): AsyncGenerator<KvSet> {
+    for await (const row of listRows(kv, graph, head.rows, -1)) {
+      if (!replaced.has(row.addr)) yield* rowJsonSets(graph, generation, row);
+    }
+    for (const row of rows) yield* rowSets(graph, generation, row);
+  };
+  return await build(deps, head, generation, sets(), (now) => {
+    const same = now.rows === head.rows && now.rowsVersion === head.rowsVersion;
+    return same
+      ? { state: { ...now, rows: generation, rowsVersion: 0 }, garbage: [now.rows] }
+      : undefined;
+  });
+}
+
+/** What a head becomes when the new rows are there, and what is nobody's from then on. */
+interface Switch {
+  readonly state: Omit<HeadState, "updatedAt">;
+  readonly garbage: readonly Generation[];
+}
+
+/**
+ * Writes rows under a new generation, and makes it the graph's.
+ *
+ * @param switchOf for the head as it is by then; `undefined`: these rows are of no use with it
+ */
+async function build(
+  { kv, now }: ImportDeps,
+  head: Head,
+  generation: Generation,
+  sets: Iterable<KvSet> | AsyncIterable<KvSet>,
+  switchOf: (head: Head) => Switch | undefined,
+): Promise<Outcome> {
+  const { graph } = head;
+  const opened = await openGeneration(kv, head, generation, now());
+  if (opened.kind !== "opened") return { again: opened };
+  const written = await writeInCommits(kv, sets, [opened.guard]);
+  if (written.kind !== "committed") return { again: written };
+  return await untilSettled<Outcome>(`make new rows those of ${graph}`, async () => {
+    const current = await readHead(kv, graph);
+    // An outcome that was unknown has turned out well.
+    if (current?.rows === generation) return { done: { done: true } };
+    const next = current === undefined ? undefined : switchOf(current);
+    if (current === undefined || next === undefined) {
+      await sweepGeneration(kv, graph, generation);
+      return { done: current === undefined ? { done: false } : { again: { kind: "conflict" } } };
+    }
+    const outcome = await commitHead(kv, current, { ...next.state, updatedAt: now() }, {
+      sets: markGarbage(graph, next.garbage, now()),
+      deletes: [garbageKey(graph, generation)],
+      checks: [opened.guard],
+    });
+    if (outcome.kind !== "committed") return { again: outcome };
+    for (const old of next.garbage) await sweepGeneration(kv, graph, old);
+    return { done: { done: true } };
+  });
+}

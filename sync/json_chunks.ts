@@ -1,0 +1,47 @@
+/** JSON answers put together from the bytes of stored JSON texts, without parsing them. */
+
+/** Small items are gathered up to this size, so that a long list isn't a million tiny writes. */
+const CHUNK_BYTES = 64 * 1024;
+
+/**
+ * `before`, the items with commas between them, `after`: as UTF-8 chunks of about 64 KiB. An item is
+ * never cut, so a chunk never ends inside a character. Reads on only when the next chunk is asked
+ * for: at most one chunk is in memory.
+ *
+ * @param items UTF-8 of one JSON text each
+ * @throws what reading the items throws
+ */
+export async function* jsonChunks(
+  before: string,
+  items: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  after: string,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const encoder = new TextEncoder();
+  const comma = encoder.encode(",");
+  let parts: Uint8Array[] = [encoder.encode(before)];
+  let size = 0;
+  let first = true;
+  for await (const item of items) {
+    if (!first) parts.push(comma);
+    first = false;
+    parts.push(item);
+    size += item.length;
+    if (size >= CHUNK_BYTES) {
+      yield concat(parts);
+      parts = [];
+      size = 0;
+    }
+  }
+  parts.push(encoder.encode(after));
+  yield concat(parts);
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

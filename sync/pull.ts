@@ -1,0 +1,28 @@
+/** The log of a graph as a stream. */
+import { readHead } from "../kv/head.ts";
+import { readEntries } from "../kv/txlog.ts";
+import type { Generation, GraphId, T } from "../protocol/ids.ts";
+import type { PulledLog } from "./pull_answer.ts";
+
+/** Also tells which log it is: versions of two logs of a graph can't be compared. */
+export interface PulledGraphLog extends PulledLog {
+  readonly generation: Generation;
+}
+
+/**
+ * The entries after `since` up to the graph's version now; `undefined` where there is no such
+ * graph. A `since` at or beyond that version gives none.
+ *
+ * Cost: one read; the entries are read as they are asked for (see readEntries). A reset or removal
+ * meanwhile ends them with a CorruptLogError, so that a cut answer isn't taken for a whole one.
+ */
+export async function pull(
+  kv: Deno.Kv,
+  graph: GraphId,
+  since: T,
+): Promise<PulledGraphLog | undefined> {
+  const head = await readHead(kv, graph);
+  if (head === undefined) return undefined;
+  const { t, log } = head;
+  return { t, generation: log, entries: readEntries(kv, graph, log, since, t) };
+}

@@ -1,0 +1,363 @@
+import assert from "node:assert/strict";
+import { newGraphId, nextT, parseT, type T, T_ZERO } from "../../protocol/ids.ts";
+import { reject } from "../../protocol/reject.ts";
+import { parseServerMessage, type ServerMessage } from "../../protocol/server_message.ts";
+import {
+  Connection,
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  type Socket,
+  type SyncOperations,
+} from "../../sync/connection.ts";
+import type { PulledLog } from "../../sync/pull_answer.ts";
+import { within } from "../support/deadline.ts";
+
+/** Stands in for the platform's socket: keeps what was sent, in order. */
+class FakeSocket implements Socket {
+  readyState: number = WebSocket.OPEN;
+  unread = 0;
+  /** Called whenever the buffer is looked at. */
+  onLook: () => void = () => {};
+  throwOnSend = false;
+  closed: { code?: number; reason?: string } | undefined;
+  readonly #sent: ServerMessage[] = [];
+  #wake: (() => void) | undefined;
+
+  get bufferedAmount(): number {
+    this.onLook();
+    return this.unread;
+  }
+  send(data: unknown): void {
+    if (this.throwOnSend) throw new DOMException("not open", "InvalidStateError");
+    assert.ok(typeof data === "string");
+    this.#sent.push(parseServerMessage(data));
+    this.#wake?.();
+  }
+  close(code?: number, reason?: string): void {
+    this.closed = { ...code !== undefined && { code }, ...reason !== undefined && { reason } };
+    this.readyState = WebSocket.CLOSING;
+  }
+  async take(count: number): Promise<ServerMessage[]> {
+    while (this.#sent.length < count) {
+      await within(new Promise<void>((resolve) => this.#wake = resolve), `message ${count}`);
+    }
+    return this.#sent.splice(0);
+  }
+  get sent(): readonly ServerMessage[] {
+    return this.#sent;
+  }
+}
+
+const graph = newGraphId();
+
+function version(t: number): T {
+  const parsed = parseT(t);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+function logOf(t: number): PulledLog {
+  async function* entries(): AsyncGenerator<{ json: Uint8Array }> {
+    for (let i = 1; i <= t; i++) {
+      yield { json: new TextEncoder().encode(`{"t":${i},"tx":"[\\"ü${i}\\"]"}`) };
+    }
+    await Promise.resolve();
+  }
+  return { t: version(t), entries: entries() };
+}
+
+interface Bench {
+  readonly socket: FakeSocket;
+  readonly connection: Connection;
+  /** Counts calls of `onGone`. */
+  readonly gone: { count: number };
+  say(message: unknown): void;
+}
+
+function bench(
+  operations?: Partial<SyncOperations>,
+  limits?: Partial<ConnectionLimits>,
+): Bench {
+  const socket = new FakeSocket();
+  const gone = { count: 0 };
+  const connection = new Connection(
+    socket,
+    graph,
+    {
+      version: () => Promise.resolve(version(3)),
+      pull: (_graph, since) => Promise.resolve(logOf(since + 2)),
+      txBatch: (_graph, batch) =>
+        Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.t_before) }),
+      ...operations,
+    },
+    () => gone.count++,
+    { ...CONNECTION_LIMITS, ...limits },
+  );
+  return {
+    socket,
+    connection,
+    gone,
+    say: (message) => connection.receive(JSON.stringify(message)),
+  };
+}
+
+/** A promise that a test settles. */
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { opened: promise, open: resolve };
+}
+
+/** One turn of the event loop: all that is ready to happen has happened. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+Deno.test("Each message has its answer", async () => {
+  const { socket, say } = bench();
+  say({ type: "hello", client: "repo" });
+  say({ type: "ping" });
+  say({ type: "pull", since: 0 });
+  say({ type: "tx/batch", t_before: 3, txs: [] });
+  assert.deepEqual(await socket.take(4), [
+    { type: "hello", t: 3 },
+    { type: "pong" },
+    { type: "pull/ok", t: 2, txs: [{ t: 1, tx: '["ü1"]' }, { t: 2, tx: '["ü2"]' }] },
+    { type: "tx/batch/ok", t: 4 },
+  ]);
+});
+
+Deno.test("A batch goes in with its graph and its sender", async () => {
+  const calls: unknown[] = [];
+  const { socket, connection, say } = bench({
+    txBatch: (...args) => {
+      calls.push(args);
+      return Promise.resolve(reject.stale(T_ZERO));
+    },
+  });
+  say({ type: "tx/batch", t_before: 3, txs: ["[]"] });
+  assert.deepEqual(await socket.take(1), [{ type: "tx/reject", reason: "stale", t: 0 }]);
+  assert.deepEqual(calls, [[graph, { type: "tx/batch", t_before: 3, txs: ["[]"] }, connection]]);
+});
+
+Deno.test("Frames are dealt with strictly in order, one at a time", async () => {
+  const gates = [gate(), gate()];
+  const first = gate();
+  const started: number[] = [];
+  const { socket, say } = bench({
+    version: async () => {
+      const i = started.length;
+      started.push(i);
+      first.open();
+      await gates[i]?.opened;
+      return version(i);
+    },
+  });
+  say({ type: "hello", client: "a" });
+  say({ type: "ping" });
+  say({ type: "hello", client: "b" });
+  say({ type: "ping" });
+  await first.opened;
+  await turn();
+  assert.deepEqual(started, [0]);
+  assert.deepEqual(socket.sent, []);
+  gates[0]?.open();
+  assert.deepEqual(await socket.take(2), [{ type: "hello", t: 0 }, { type: "pong" }]);
+  gates[1]?.open();
+  assert.deepEqual(await socket.take(2), [{ type: "hello", t: 1 }, { type: "pong" }]);
+});
+
+Deno.test("What can't be read is answered in its turn, and the connection goes on", async () => {
+  const { socket, connection, say } = bench();
+  say({ type: "hello", client: "a" });
+  connection.receive("{");
+  connection.receive(new ArrayBuffer(4));
+  say({ type: "nonsense" });
+  say({ type: "pull", since: -1 });
+  say({ type: "tx/batch", t_before: 0, txs: 1 });
+  say({ type: "ping" });
+  assert.deepEqual(await socket.take(7), [
+    { type: "hello", t: 3 },
+    { type: "error", message: "invalid request" },
+    { type: "error", message: "invalid request" },
+    { type: "error", message: "unknown type" },
+    { type: "error", message: "invalid since" },
+    { type: "tx/reject", reason: "invalid tx" },
+    { type: "pong" },
+  ]);
+});
+
+Deno.test("A fault is answered with server error, and the connection goes on", async () => {
+  async function* broken(): AsyncGenerator<{ json: Uint8Array }> {
+    yield { json: new TextEncoder().encode('{"t":1,"tx":"[]"}') };
+    await Promise.reject(new Error("chunk missing"));
+  }
+  const { socket, say } = bench({
+    version: () => Promise.reject(new Error("KV is away")),
+    pull: () => Promise.resolve({ t: version(2), entries: broken() }),
+    txBatch: () => {
+      throw new Error("thrown before there was a promise");
+    },
+  });
+  say({ type: "hello", client: "a" });
+  say({ type: "pull" });
+  say({ type: "tx/batch", t_before: 0, txs: [] });
+  say({ type: "ping" });
+  const fault = { type: "error", message: "server error" };
+  assert.deepEqual(await socket.take(4), [fault, fault, fault, { type: "pong" }]);
+});
+
+Deno.test("A graph that is no more closes the socket", async () => {
+  const done = gate();
+  const { socket, say } = bench({
+    version: () => {
+      done.open();
+      return Promise.resolve(undefined);
+    },
+  });
+  say({ type: "hello", client: "a" });
+  say({ type: "ping" });
+  await done.opened;
+  await turn();
+  assert.deepEqual(socket.closed, { code: 4404, reason: "graph deleted" });
+  assert.deepEqual(socket.sent, []);
+});
+
+Deno.test("News is told once for each version, and never of an older one", () => {
+  const { socket, connection } = bench();
+  for (const t of [1, 1, 3, 2, 3, 4]) connection.changed(version(t));
+  assert.deepEqual(socket.sent.map((message) => "t" in message && message.t), [1, 3, 4]);
+});
+
+Deno.test("News of a version that an answer has told is not told again", async () => {
+  const { socket, connection, say } = bench();
+  say({ type: "hello", client: "a" });
+  await socket.take(1);
+  connection.changed(version(3));
+  say({ type: "tx/batch", t_before: 4, txs: [] });
+  await socket.take(1);
+  connection.changed(version(5));
+  connection.changed(version(4));
+  assert.deepEqual(socket.sent, []);
+  connection.changed(version(6));
+  assert.deepEqual(socket.sent, [{ type: "changed", t: 6 }]);
+});
+
+Deno.test("News that comes while a frame is dealt with follows its answer", async () => {
+  const wait = gate();
+  const { socket, connection, say } = bench({
+    version: async () => {
+      await wait.opened;
+      return version(5);
+    },
+  });
+  say({ type: "hello", client: "a" });
+  connection.changed(version(6));
+  connection.changed(version(7));
+  assert.deepEqual(socket.sent, []);
+  wait.open();
+  assert.deepEqual(await socket.take(2), [{ type: "hello", t: 5 }, { type: "changed", t: 7 }]);
+});
+
+Deno.test("A message above the limit closes the socket with 1009", () => {
+  const { socket, connection } = bench({}, { maxMessageBytes: 20 });
+  connection.receive("ü".repeat(11));
+  assert.deepEqual(socket.closed, { code: 1009, reason: "message too large" });
+  const fine = bench({}, { maxMessageBytes: 20 });
+  fine.connection.receive("ü".repeat(10));
+  assert.equal(fine.socket.closed, undefined);
+});
+
+Deno.test("More waiting frames than the limit close the socket with 1008", () => {
+  const never = new Promise<T>(() => {});
+  const flooding = { code: 1008, reason: "too many frames waiting" };
+  const frames = bench({ version: () => never }, { maxWaitingFrames: 2 });
+  frames.say({ type: "hello", client: "a" });
+  frames.say({ type: "ping" });
+  frames.say({ type: "ping" });
+  assert.equal(frames.socket.closed, undefined);
+  frames.say({ type: "ping" });
+  assert.deepEqual(frames.socket.closed, flooding);
+
+  const bytes = bench({ version: () => never }, { maxWaitingBytes: 60 });
+  bytes.say({ type: "hello", client: "a" }); // 29 bytes
+  bytes.say({ type: "ping" }); // 15
+  assert.equal(bytes.socket.closed, undefined);
+  bytes.say({ type: "ping" });
+  bytes.say({ type: "ping" });
+  assert.deepEqual(bytes.socket.closed, flooding);
+});
+
+Deno.test("No frame is dealt with while the client does not read", async () => {
+  const { socket, say } = bench({}, { maxUnreadBytes: 100 });
+  socket.unread = 101;
+  let looks = 0;
+  const looked = gate();
+  socket.onLook = () => {
+    if (++looks === 3) looked.open();
+  };
+  say({ type: "ping" });
+  await within(looked.opened, "three looks at the buffer");
+  assert.deepEqual(socket.sent, []);
+  socket.unread = 100;
+  assert.deepEqual(await socket.take(1), [{ type: "pong" }]);
+});
+
+Deno.test("A closed connection deals with nothing more and says nothing more", async () => {
+  const wait = gate();
+  let batches = 0;
+  const { socket, connection, say } = bench({
+    version: async () => {
+      await wait.opened;
+      return version(1);
+    },
+    txBatch: () => {
+      batches++;
+      return Promise.resolve(undefined);
+    },
+  });
+  say({ type: "hello", client: "a" });
+  say({ type: "tx/batch", t_before: 0, txs: [] });
+  connection.close(1001, "bye");
+  connection.close(1012, "again");
+  connection.changed(version(9));
+  say({ type: "ping" });
+  wait.open();
+  await turn();
+  assert.deepEqual(socket.closed, { code: 1001, reason: "bye" });
+  assert.deepEqual(socket.sent, []);
+  assert.equal(batches, 0);
+});
+
+Deno.test("The end of a socket is told once, after the frame that was being dealt with", async () => {
+  const idle = bench();
+  idle.connection.gone();
+  idle.connection.gone();
+  assert.equal(idle.gone.count, 1);
+
+  const wait = gate();
+  const busy = bench({
+    version: async () => {
+      await wait.opened;
+      return version(1);
+    },
+  });
+  busy.say({ type: "hello", client: "a" });
+  busy.connection.gone();
+  assert.equal(busy.gone.count, 0);
+  wait.open();
+  await turn();
+  assert.equal(busy.gone.count, 1);
+  busy.connection.gone();
+  assert.equal(busy.gone.count, 1);
+});
+
+Deno.test("A socket that throws on send does no harm", async () => {
+  const { socket, connection, say } = bench();
+  socket.throwOnSend = true;
+  say({ type: "ping" });
+  connection.changed(version(1));
+  await turn();
+  socket.throwOnSend = false;
+  say({ type: "ping" });
+  assert.deepEqual(await socket.take(1), [{ type: "pong" }]);
+});

@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { commitHead, readHead } from "../../kv/head.ts";
+import { CorruptLogError, entryChange } from "../../kv/txlog.ts";
+import {
+  type GraphId,
+  newGraphId,
+  nextT,
+  parseT,
+  parseUserId,
+  type T,
+} from "../../protocol/ids.ts";
+import { openGraphs } from "../../sync/graphs.ts";
+import { pull } from "../../sync/pull.ts";
+import { pullFrame } from "../../sync/pull_answer.ts";
+
+function version(t: number): T {
+  const parsed = parseT(t);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+/** A graph with this many entries in its log. */
+async function graphWith(kv: Deno.Kv, entries: number): Promise<GraphId> {
+  const owner = parseUserId("alice");
+  assert.ok(owner !== undefined);
+  const graph = await openGraphs({ kv, now: () => 0 }).create(owner, { graph_name: "notes" });
+  for (let i = 0; i < entries; i++) await append(kv, graph);
+  return graph;
+}
+
+async function append(kv: Deno.Kv, graph: GraphId): Promise<void> {
+  const head = await readHead(kv, graph);
+  assert.ok(head !== undefined);
+  const t = nextT(head.t);
+  const entry = { t, tx: `tx ${t}`, tail: "[]", writer: "w" };
+  const outcome = await commitHead(kv, head, { ...head, t }, {
+    sets: entryChange(graph, head.log, entry),
+    deletes: [],
+  });
+  assert.equal(outcome.kind, "committed");
+}
+
+async function frame(kv: Deno.Kv, graph: GraphId, since: number): Promise<unknown> {
+  const log = await pull(kv, graph, version(since));
+  assert.ok(log !== undefined);
+  return JSON.parse(await pullFrame(log));
+}
+
+Deno.test("A pull has every entry after since, ascending, and the version that they reach", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await graphWith(kv, 3);
+  const txs = [{ t: 1, tx: "tx 1" }, { t: 2, tx: "tx 2" }, { t: 3, tx: "tx 3" }];
+  assert.deepEqual(await frame(kv, graph, 0), { type: "pull/ok", t: 3, txs });
+  assert.deepEqual(await frame(kv, graph, 2), { type: "pull/ok", t: 3, txs: txs.slice(2) });
+});
+
+Deno.test("A pull since the graph's version or beyond has no entries", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await graphWith(kv, 2);
+  for (const since of [2, 3, Number.MAX_SAFE_INTEGER]) {
+    assert.deepEqual(await frame(kv, graph, since), { type: "pull/ok", t: 2, txs: [] });
+  }
+  assert.deepEqual(await frame(kv, await graphWith(kv, 0), 0), { type: "pull/ok", t: 0, txs: [] });
+});
+
+Deno.test("A pull of no graph says so", async () => {
+  using kv = await Deno.openKv(":memory:");
+  assert.equal(await pull(kv, newGraphId(), version(0)), undefined);
+});
+
+Deno.test("Entries that are added while a pull is read are not part of it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await graphWith(kv, 2);
+  const log = await pull(kv, graph, version(0));
+  assert.ok(log !== undefined);
+  await append(kv, graph);
+  assert.equal(
+    await pullFrame(log),
+    '{"type":"pull/ok","t":2,"txs":[{"t":1,"tx":"tx 1"},{"t":2,"tx":"tx 2"}]}',
+  );
+});
+
+Deno.test("A reset while a pull is read cuts it, and the next pull is of another log", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await graphWith(kv, 2);
+  const log = await pull(kv, graph, version(0));
+  assert.ok(log !== undefined);
+  await openGraphs({ kv, now: () => 0 }).reset(graph);
+  await append(kv, graph);
+  await append(kv, graph);
+  await assert.rejects(pullFrame(log), CorruptLogError);
+  const next = await pull(kv, graph, version(0));
+  assert.ok(next !== undefined && next.generation !== log.generation);
+});

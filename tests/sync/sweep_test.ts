@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { commitOrThrow } from "../../kv/commit.ts";
+import { listGarbage, markGarbage } from "../../kv/garbage.ts";
+import { readHead } from "../../kv/head.ts";
+import { rowSets } from "../../kv/rows.ts";
+import {
+  type Generation,
+  type GraphId,
+  newGeneration,
+  newGraphId,
+  parseUserId,
+  ROOT_ADDR,
+} from "../../protocol/ids.ts";
+import { openGraphs } from "../../sync/graphs.ts";
+import { GRACE_MS, sweepGarbage } from "../../sync/sweep.ts";
+import { dump, keysOf, withCommit } from "../support/kv.ts";
+
+const NOW = 10 * GRACE_MS;
+const now = (): number => NOW;
+
+async function newGraph(kv: Deno.Kv): Promise<GraphId> {
+  const owner = parseUserId("alice");
+  assert.ok(owner !== undefined);
+  return await openGraphs({ kv, now }).create(owner, { graph_name: "notes" });
+}
+
+/** What an import leaves that was cut off at this time. */
+async function leave(kv: Deno.Kv, graph: GraphId, since: number): Promise<Generation> {
+  const generation = newGeneration();
+  const row = { addr: ROOT_ADDR, content: "x", addresses: null };
+  await commitOrThrow(kv, {
+    sets: [...markGarbage(graph, [generation], since), ...rowSets(graph, generation, row)],
+    deletes: [],
+  });
+  return generation;
+}
+
+Deno.test("What a cut-off import has left is swept after the grace, and not before", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const young = await leave(kv, graph, NOW - GRACE_MS);
+  const before = await dump(kv);
+  await leave(kv, graph, NOW - GRACE_MS - 1);
+  await leave(kv, newGraphId(), 0);
+  assert.equal(await sweepGarbage(kv, { now }), 2);
+  assert.deepEqual(await dump(kv), before);
+  assert.deepEqual(
+    (await Array.fromAsync(listGarbage(kv))).map(({ generation }) => generation),
+    [young],
+  );
+  assert.equal(await sweepGarbage(kv, { now, graceMs: GRACE_MS - 1 }), 1);
+  assert.deepEqual(await Array.fromAsync(listGarbage(kv)), []);
+});
+
+Deno.test("A marker of what the head refers to is removed, and what it marks stays", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const head = await readHead(kv, graph);
+  assert.ok(head !== undefined);
+  const row = { addr: ROOT_ADDR, content: "x", addresses: null };
+  await commitOrThrow(kv, { sets: rowSets(graph, head.rows, row), deletes: [] });
+  const before = await dump(kv);
+  await commitOrThrow(kv, { sets: markGarbage(graph, [head.rows], 0), deletes: [] });
+  assert.equal(await sweepGarbage(kv, { now }), 0);
+  assert.deepEqual(await dump(kv), before);
+});
+
+Deno.test("A sweep that is cut off after any commit is finished by the next one", async () => {
+  for (const cutAt of [0, 1, 2]) {
+    using kv = await Deno.openKv(":memory:");
+    await leave(kv, newGraphId(), 0);
+    const cut = withCommit(kv, (commit, before) => {
+      return before === cutAt ? Promise.reject(new Error("the process was killed")) : commit();
+    });
+    await assert.rejects(sweepGarbage(cut, { now }));
+    assert.ok((await keysOf(kv)).length > 0);
+    assert.equal(await sweepGarbage(kv, { now }), 1);
+    assert.deepEqual(await keysOf(kv), []);
+  }
+});
