@@ -1,0 +1,38 @@
+/** What a process has to know of its own end: signals, errors that nobody caught, patience. */
+import { loggerFor } from "./telemetry/log.ts";
+
+const log = loggerFor("main");
+
+/** The first signal to leave; from then on a further one ends the process at once. */
+export function untilSignal(): Promise<Deno.Signal> {
+  return new Promise((resolve) => {
+    let leaving = false;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, () => {
+        if (leaving) Deno.exit(1);
+        leaving = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+/** The last net: an error that nobody caught is logged, and ends no other client's work. */
+export function keepAlive(): void {
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error("Cannot tell who threw this", { cause: event.error });
+  });
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error("Cannot tell whose promise this was", { cause: event.reason });
+  });
+}
+
+/** Waits for a promise, but no longer than this. A rejection is the caller's. */
+export async function settledWithin(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

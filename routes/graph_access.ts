@@ -1,0 +1,21 @@
+/** Which graph is meant, and may this user touch it: everything behind this has a graph. */
+import type { MiddlewareHandler } from "hono";
+import { accessTo, type LookUpAccess } from "../auth/access.ts";
+import type { GraphId } from "../protocol/ids.ts";
+import type { Authenticated } from "./authenticate.ts";
+import { refuse } from "./refuse.ts";
+
+/** What a route behind `graphAccess` can read. */
+export interface WithGraph {
+  Variables: Authenticated["Variables"] & { graph: GraphId };
+}
+
+/** For paths with `:id`, behind `authenticate`: 404 and 403 as accessTo says; else sets `graph`. */
+export function graphAccess(lookUp: LookUpAccess): MiddlewareHandler<WithGraph> {
+  return async function checkGraphAccess(c, next): Promise<Response | void> {
+    const access = await accessTo(lookUp, c.get("user"), c.req.param("id") ?? "");
+    if (!access.ok) return refuse(c, access.refusal);
+    c.set("graph", access.graph);
+    await next();
+  };
+}

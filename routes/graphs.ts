@@ -1,0 +1,38 @@
+/** `/graphs`: the caller's graphs. Behind `authenticate`. */
+import { Hono } from "hono";
+import { createGraphBodySchema } from "../protocol/http.ts";
+import type { Authenticated } from "./authenticate.ts";
+import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { jsonBody } from "./json_body.ts";
+import { refuse } from "./refuse.ts";
+import type { GraphServices } from "./services.ts";
+
+export function graphRoutes(graphs: GraphServices): Hono<Authenticated> {
+  const routes = new Hono<Authenticated>();
+  routes.get("/", async (c) => c.json({ graphs: await graphs.list(c.get("user")) }));
+
+  routes.post("/", jsonBody(), async (c) => {
+    const body = c.get("body");
+    if (body.kind === "missing") return refuse(c, "missing body");
+    if (body.kind === "malformed") return refuse(c, "invalid body");
+    const wanted = createGraphBodySchema.safeParse(body.value);
+    if (!wanted.success) return refuse(c, "invalid body");
+    return c.json({ graph_id: await graphs.create(c.get("user"), wanted.data) });
+  });
+
+  routes.route("/:id", graphRoute(graphs));
+  return routes;
+}
+
+/** `/graphs/:graph-id`: one graph, of which the caller has to be the owner. */
+function graphRoute(graphs: GraphServices): Hono<WithGraph> {
+  const routes = new Hono<WithGraph>();
+  routes.use("/*", graphAccess(graphs.access));
+  routes.get("/access", (c) => c.json({ ok: true }));
+  routes.delete("/", async (c) => {
+    const graph = c.get("graph");
+    await graphs.remove(graph);
+    return c.json({ graph_id: graph, deleted: true });
+  });
+  return routes;
+}

@@ -1,0 +1,33 @@
+/** A JSON answer in chunks, read only as fast as the client reads. */
+import type { Context } from "hono";
+import { loggerFor } from "../telemetry/log.ts";
+
+const log = loggerFor("http");
+
+/**
+ * 200 with these chunks. The first one is made before the answer begins, so that a fault there
+ * still becomes a 500; a later one can only cut the answer off, which no client takes for whole.
+ */
+export async function streamJson(
+  c: Context,
+  chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+): Promise<Response> {
+  const first = await chunks.next();
+  if (first.done) throw new Error("Cannot answer with no chunk at all: JSON has at least one byte");
+  return c.body(ReadableStream.from(following(first.value, chunks)), 200, {
+    "content-type": "application/json",
+  });
+}
+
+async function* following(
+  first: Uint8Array<ArrayBuffer>,
+  rest: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield first;
+  try {
+    yield* rest;
+  } catch (cause) {
+    log.error("Cannot go on with an answer that has begun", { cause });
+    throw cause;
+  }
+}

@@ -1,0 +1,75 @@
+/** `/sync/:graph-id`: one graph's versions and rows. Behind `authenticate`. */
+import { Hono } from "hono";
+import { importBodySchema, parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
+import { reject, type TxReject } from "../protocol/reject.ts";
+import { parseTxBatch } from "../protocol/tx_batch.ts";
+import { jsonChunks } from "../sync/json_chunks.ts";
+import { pullAnswer } from "../sync/pull_answer.ts";
+import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { jsonBody } from "./json_body.ts";
+import { refuse } from "./refuse.ts";
+import type { Services } from "./services.ts";
+import { isUpgrade, openSocket } from "./socket.ts";
+import { streamJson } from "./stream.ts";
+
+export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Hono<WithGraph> {
+  const routes = new Hono<WithGraph>();
+  routes.use("/*", graphAccess(graphs.access));
+
+  routes.get("/", (c) => {
+    if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
+    return openSocket(c.req.raw, c.get("graph"), hub, operations);
+  });
+
+  routes.get("/health", (c) => c.json({ ok: true }));
+
+  routes.get("/pull", async (c) => {
+    const text = c.req.query("since");
+    const since = parseSince(text);
+    if (since === undefined) return refuse(c, "invalid since");
+    // A pull without since opens each page of a download (protocol.md §3).
+    const log = text === undefined
+      ? await snapshots.pullForDownload(c.get("graph"), since, c.get("user"))
+      : await operations.pull(c.get("graph"), since);
+    return log === undefined ? refuse(c, "not found") : await streamJson(c, pullAnswer(log));
+  });
+
+  routes.post("/tx/batch", jsonBody(), async (c) => {
+    const body = c.get("body");
+    if (body.kind === "missing") return refuse(c, "missing body");
+    if (body.kind === "malformed") return refuse(c, "invalid tx");
+    const parsed = parseTxBatch(body.value);
+    if (!parsed.ok && parsed.fault === "invalid tx") return refuse(c, "invalid tx");
+    if (!parsed.ok) return c.json(reject.invalidTBefore() satisfies TxReject);
+    const answer = await operations.txBatch(c.get("graph"), parsed.batch);
+    return answer === undefined ? refuse(c, "not found") : c.json(answer);
+  });
+
+  routes.get("/snapshot/rows", async (c) => {
+    const page = await snapshots.page(c.get("graph"), {
+      after: parseAfter(c.req.query("after")),
+      limit: parseLimit(c.req.query("limit")),
+      caller: c.get("user"),
+    });
+    if (page === undefined) return refuse(c, "not found");
+    const end = `],"last_addr":${page.lastAddr},"done":${page.done}}`;
+    return await streamJson(c, jsonChunks('{"rows":[', page.rows.map((row) => row.json), end));
+  });
+
+  routes.post("/snapshot/import", jsonBody(), async (c) => {
+    const body = c.get("body");
+    if (body.kind === "missing") return refuse(c, "missing body");
+    if (body.kind === "malformed") return refuse(c, "invalid body");
+    const wanted = importBodySchema.safeParse(body.value);
+    if (!wanted.success) return refuse(c, "invalid body");
+    const count = await snapshots.importRows(c.get("graph"), wanted.data);
+    return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });
+  });
+
+  routes.delete("/admin/reset", async (c) => {
+    const done = await graphs.reset(c.get("graph"));
+    return done === undefined ? refuse(c, "not found") : c.json({ ok: true });
+  });
+
+  return routes;
+}

@@ -1,0 +1,72 @@
+/** Ties what the routes ask for to the store: the only place that knows both. */
+import { createVerifier } from "./auth/verify.ts";
+import { readHead } from "./kv/head.ts";
+import type { Services } from "./routes/services.ts";
+import { txBatch } from "./sync/batch.ts";
+import { Databases } from "./sync/database.ts";
+import type { Fanout } from "./sync/fanout.ts";
+import { openGraphs } from "./sync/graphs.ts";
+import type { Hub } from "./sync/hub.ts";
+import { Pins } from "./sync/pins.ts";
+import { pull } from "./sync/pull.ts";
+import { importRows } from "./sync/import.ts";
+import { rowsPage } from "./sync/snapshot.ts";
+import { Turns } from "./sync/turns.ts";
+import { loggerFor } from "./telemetry/log.ts";
+
+export interface ServiceParts {
+  readonly kv: Deno.Kv;
+  readonly hub: Hub;
+  readonly fanout: Fanout;
+  readonly authSecret: string;
+}
+
+/** The services of one server. Reads nothing and starts nothing yet. */
+export async function createServices(parts: ServiceParts): Promise<Services> {
+  const { kv, hub, fanout, authSecret } = parts;
+  const now = (): number => Date.now();
+  const pins = new Pins(now);
+  const graphs = openGraphs({ kv, now });
+  const batch = {
+    kv,
+    databases: new Databases(kv),
+    turns: new Turns(),
+    fanout,
+    log: loggerFor("batch"),
+    now,
+  };
+  return {
+    verify: await createVerifier(authSecret),
+    hub,
+    graphs: {
+      ...graphs,
+      remove: async (graph) => {
+        await graphs.remove(graph);
+        fanout.ended(graph, "deleted");
+      },
+      reset: async (graph) => {
+        const done = await graphs.reset(graph);
+        if (done) fanout.ended(graph, "reset");
+        return done;
+      },
+    },
+    operations: {
+      version: async (graph) => (await readHead(kv, graph))?.t,
+      pull: (graph, since) => pull(kv, graph, since),
+      txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
+    },
+    snapshots: {
+      page: (graph, query) => rowsPage({ kv, pins }, graph, query),
+      importRows: async (graph, body) => {
+        const count = await importRows({ kv, now }, graph, body);
+        if (count !== undefined && body.reset) fanout.ended(graph, "reset");
+        return count;
+      },
+      pullForDownload: async (graph, since, caller) => {
+        const log = await pull(kv, graph, since);
+        if (log !== undefined) pins.remember(caller, graph, { log: log.generation, t: log.t });
+        return log;
+      },
+    },
+  };
+}

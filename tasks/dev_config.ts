@@ -1,0 +1,41 @@
+/** The settings of a development machine: a secret is made at the first start, and kept. */
+import { randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import { type Config, parseConfig, settings } from "../config.ts";
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The variables' settings, with AUTH_SECRET from the file beside the data where it isn't given, and
+ * HOST 127.0.0.1, since a secret in a plain file is nothing to serve other machines with.
+ *
+ * @throws {ConfigError} a setting is wrong
+ */
+export async function readDevConfig(variables: Variables): Promise<Config> {
+  const authSecret = variables["AUTH_SECRET"] || await readSecret(secretPath(variables));
+  const host = variables["HOST"] || "127.0.0.1";
+  return parseConfig({ ...variables, AUTH_SECRET: authSecret, HOST: host });
+}
+
+/** Beside the data file; a database in memory has none, so the secret goes where the default is. */
+function secretPath(variables: Variables): string {
+  const defaultPath = settings.kvPath.default ?? "";
+  const kvPath = variables["KV_PATH"] || defaultPath;
+  return join(dirname(kvPath === ":memory:" ? defaultPath : kvPath), "dev-secret");
+}
+
+/** Reads the file, or makes it: whoever comes first of several wins, and all take his. */
+async function readSecret(path: string): Promise<string> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  // Whole under its own name first: nobody can read half a secret.
+  const draft = await Deno.makeTempFile({ dir: dirname(path), prefix: "dev-secret-" });
+  try {
+    await Deno.writeTextFile(draft, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
+    await Deno.link(draft, path);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.AlreadyExists)) throw cause;
+  } finally {
+    await Deno.remove(draft);
+  }
+  return (await Deno.readTextFile(path)).trim();
+}

@@ -1,0 +1,50 @@
+/**
+ * `deno task token --sub alice [--days 365]`: prints a token for that user, alone on stdout, signed
+ * with AUTH_SECRET, or without it with the secret that `deno task dev` keeps.
+ */
+// deno-lint-ignore-file no-console
+import { parseArgs } from "node:util";
+import { signToken } from "../auth/sign.ts";
+import { ConfigError, environment } from "../config.ts";
+import { parseUserId } from "../protocol/ids.ts";
+import { readDevConfig } from "./dev_config.ts";
+
+const USAGE = "Usage: deno task token --sub alice [--days 365]";
+const DAY_SECONDS = 24 * 60 * 60;
+
+/**
+ * The token that the arguments ask for.
+ *
+ * @throws {TypeError | RangeError} the arguments are wrong; the message says how
+ * @throws {ConfigError} a setting is wrong
+ */
+export async function makeToken(
+  args: readonly string[],
+  variables: Readonly<Record<string, string | undefined>>,
+  now: number,
+): Promise<string> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { sub: { type: "string" }, days: { type: "string", default: "365" } },
+  });
+  const sub = parseUserId(values.sub);
+  if (sub === undefined) throw new TypeError("--sub must name the user: 1 to 512 characters");
+  const days = Number(values.days);
+  if (!(days > 0 && days <= 36500)) {
+    throw new RangeError(`--days must be a number up to 36500: got "${values.days}"`);
+  }
+  const { authSecret } = await readDevConfig(variables);
+  return await signToken(authSecret, sub, now, Math.ceil(days * DAY_SECONDS));
+}
+
+if (import.meta.main) {
+  try {
+    console.log(await makeToken(Deno.args, environment(), Date.now()));
+  } catch (cause) {
+    const known = cause instanceof TypeError || cause instanceof RangeError ||
+      cause instanceof ConfigError;
+    if (!known) throw cause;
+    console.error(`${cause.message}\n${USAGE}`);
+    Deno.exit(2);
+  }
+}

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { createApp } from "../../app.ts";
+import { parseT } from "../../protocol/ids.ts";
+import type { Services } from "../../routes/services.ts";
+import { Hub } from "../../sync/hub.ts";
+import { parseUserId } from "../../protocol/ids.ts";
+
+const GRAPH = "/sync/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+
+/** Services over a store that is away: everything behind access fails with a telling message. */
+function brokenServices(): Services {
+  const away = (): Promise<never> => Promise.reject(new Error("secret detail of the store"));
+  return {
+    verify: () => Promise.resolve(parseUserId("alice")),
+    graphs: {
+      access: () => Promise.resolve("ok"),
+      create: away,
+      list: away,
+      remove: away,
+      reset: away,
+    },
+    operations: { version: away, pull: away, txBatch: away },
+    snapshots: { page: away, importRows: away, pullForDownload: away },
+    hub: new Hub(),
+  };
+}
+
+function request(path: string, init: RequestInit = {}): [string, RequestInit] {
+  return [`http://localhost${path}`, { ...init, headers: { authorization: "Bearer x" } }];
+}
+
+Deno.test("A fault of ours is 500 server error on every route, with CORS and without a stack", async () => {
+  const app = createApp(brokenServices());
+  const requests = [
+    request("/graphs"),
+    request("/graphs", { method: "POST", body: '{"graph_name":"n"}' }),
+    request("/graphs/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e", { method: "DELETE" }),
+    request(`${GRAPH}/pull`),
+    request(`${GRAPH}/pull?since=1`),
+    request(`${GRAPH}/tx/batch`, { method: "POST", body: '{"t_before":0,"txs":["[]"]}' }),
+    request(`${GRAPH}/snapshot/rows`),
+    request(`${GRAPH}/snapshot/import`, { method: "POST", body: '{"rows":[]}' }),
+    request(`${GRAPH}/admin/reset`, { method: "DELETE" }),
+  ];
+  for (const [url, init] of requests) {
+    const response = await app.request(url, init);
+    assert.equal(response.status, 500, url);
+    assert.equal(response.headers.get("access-control-allow-origin"), "*");
+    assert.equal(await response.text(), '{"error":"server error"}');
+  }
+});
+
+Deno.test("A fault in looking a graph or a token up is 500 too", async () => {
+  const services = brokenServices();
+  const away = (): Promise<never> => Promise.reject(new Error("secret detail of the store"));
+  for (
+    const broken of [
+      { ...services, verify: away },
+      { ...services, graphs: { ...services.graphs, access: away } },
+    ]
+  ) {
+    const response = await createApp(broken).request(...request(`${GRAPH}/health`));
+    assert.equal(response.status, 500);
+    assert.equal(await response.text(), '{"error":"server error"}');
+  }
+});
+
+Deno.test("A log that fails at its first entry is 500, one that fails later is cut off", async () => {
+  const t = parseT(3);
+  assert.ok(t !== undefined);
+  async function* entries(good: number): AsyncGenerator<{ json: Uint8Array }> {
+    const json = new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`);
+    for (let i = 0; i < good; i++) yield { json };
+    await Promise.reject(new Error("chunk missing"));
+  }
+  const services = brokenServices();
+  const appWith = (good: number): ReturnType<typeof createApp> =>
+    createApp({
+      ...services,
+      operations: {
+        ...services.operations,
+        pull: () => Promise.resolve({ t, entries: entries(good) }),
+      },
+    });
+  const atOnce = await appWith(0).request(...request(`${GRAPH}/pull?since=0`));
+  assert.equal(atOnce.status, 500);
+  assert.equal(await atOnce.text(), '{"error":"server error"}');
+  const later = await appWith(2).request(...request(`${GRAPH}/pull?since=0`));
+  assert.equal(later.status, 200);
+  await assert.rejects(later.text());
+});
+
+Deno.test("A log is read only as fast as the answer is, and no further once the client has gone", async () => {
+  const t = parseT(1000);
+  assert.ok(t !== undefined);
+  let read = 0;
+  let ended = false;
+  async function* entries(): AsyncGenerator<{ json: Uint8Array }> {
+    try {
+      for (; read < 1000; read++) {
+        yield { json: new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`) };
+      }
+      await Promise.resolve();
+    } finally {
+      ended = true;
+    }
+  }
+  const services = brokenServices();
+  const app = createApp({
+    ...services,
+    operations: { ...services.operations, pull: () => Promise.resolve({ t, entries: entries() }) },
+  });
+  const response = await app.request(...request(`${GRAPH}/pull?since=0`));
+  const reader = response.body?.getReader();
+  await reader?.read();
+  await reader?.read();
+  assert.ok(read <= 3, `${read} entries were read for two chunks`);
+  await reader?.cancel();
+  assert.equal(ended, true);
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { createGraphAnswerSchema, graphsAnswerSchema } from "../../protocol/http.ts";
+import { blockTx } from "../support/forms.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+async function graphsOf(
+  server: TestServer,
+  as: string,
+): Promise<ReturnType<typeof graphsAnswerSchema.parse>["graphs"]> {
+  const { status, body } = await server.call("/graphs", { as });
+  assert.equal(status, 200);
+  return graphsAnswerSchema.parse(body).graphs;
+}
+
+Deno.test("A graph that was made is listed to its owner, and to nobody else", async () => {
+  await using server = await startServer();
+  const before = Date.now();
+  const created = await server.call("/graphs", {
+    json: { graph_name: "notes ü", schema_version: "65" },
+  });
+  const after = Date.now();
+  assert.equal(created.status, 200);
+  const { graph_id } = createGraphAnswerSchema.parse(created.body);
+  const [graph, ...more] = await graphsOf(server, "alice");
+  assert.ok(graph);
+  assert.deepEqual(more, []);
+  const { created_at, updated_at, ...rest } = graph;
+  assert.deepEqual(rest, { graph_id, graph_name: "notes ü", schema_version: "65" });
+  assert.ok(before <= created_at && created_at <= after);
+  assert.equal(updated_at, created_at);
+  assert.deepEqual(await graphsOf(server, "bob"), []);
+});
+
+Deno.test("A schema version that was not given, or was null, is left out", async () => {
+  await using server = await startServer();
+  await server.call("/graphs", { json: { graph_name: "a" } });
+  await server.call("/graphs", { json: { graph_name: "b", schema_version: null } });
+  for (const graph of await graphsOf(server, "alice")) {
+    assert.deepEqual(Object.keys(graph).sort(), [
+      "created_at",
+      "graph_id",
+      "graph_name",
+      "updated_at",
+    ]);
+  }
+});
+
+Deno.test("Graphs of one name are different graphs", async () => {
+  await using server = await startServer();
+  assert.notEqual(await server.createGraph(), await server.createGraph());
+  assert.equal((await graphsOf(server, "alice")).length, 2);
+});
+
+Deno.test("The graph that changed last is listed first", async () => {
+  await using server = await startServer();
+  const first = await server.createGraph();
+  const second = await server.createGraph();
+  const { status, body } = await server.call(`/sync/${first}/tx/batch`, {
+    json: { t_before: 0, txs: [blockTx(crypto.randomUUID(), "a")] },
+  });
+  assert.deepEqual({ status, body }, { status: 200, body: { type: "tx/batch/ok", t: 1 } });
+  const listed = await graphsOf(server, "alice");
+  const updated = listed.map((graph) => graph.updated_at);
+  assert.deepEqual(updated, [...updated].sort((a, b) => b - a));
+  assert.deepEqual(new Set(listed.map((graph) => graph.graph_id)), new Set([first, second]));
+});
+
+Deno.test("A graph without a body is 400 missing body, with a wrong one 400 invalid body", async () => {
+  await using server = await startServer();
+  const post = (body?: string): Promise<unknown> =>
+    server.call("/graphs", { method: "POST", ...body !== undefined && { body } });
+  assert.deepEqual(await post(), { status: 400, body: { error: "missing body" } });
+  assert.deepEqual(await post(""), { status: 400, body: { error: "missing body" } });
+  for (
+    const body of [
+      "{",
+      "null",
+      "[]",
+      "{}",
+      '{"graph_name":1}',
+      '{"graph_name":"a","schema_version":1}',
+    ]
+  ) {
+    assert.deepEqual(await post(body), { status: 400, body: { error: "invalid body" } }, body);
+  }
+  assert.deepEqual(await graphsOf(server, "alice"), []);
+});
+
+Deno.test("A body of more than 100 MiB is 413, also without a length, and the server goes on", async () => {
+  await using server = await startServer();
+  const mib = new Uint8Array(1024 * 1024).fill(0x20);
+  let sent = 0;
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull(controller): void {
+      if (sent++ < 101) controller.enqueue(mib);
+      else controller.close();
+    },
+  });
+  const tooLarge = { status: 413, body: { error: "body too large" } };
+  assert.deepEqual(await server.call("/graphs", { method: "POST", body }), tooLarge);
+  const whole = new Blob(Array.from({ length: 101 }, () => mib));
+  assert.deepEqual(await server.call("/graphs", { method: "POST", body: whole }), tooLarge);
+  assert.deepEqual(await graphsOf(server, "alice"), []);
+});
+
+Deno.test("A graph that was deleted is gone: from the list, for access, for sync", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const other = await server.createGraph();
+  const json = { t_before: 0, txs: [blockTx(crypto.randomUUID(), "a")] };
+  await server.call(`/sync/${graph}/tx/batch`, { json });
+  assert.deepEqual(await server.call(`/graphs/${graph}`, { method: "DELETE" }), {
+    status: 200,
+    body: { graph_id: graph, deleted: true },
+  });
+  const notFound = { status: 404, body: { error: "not found" } };
+  assert.deepEqual(await server.call(`/graphs/${graph}/access`), notFound);
+  assert.deepEqual(await server.call(`/sync/${graph}/pull`), notFound);
+  assert.deepEqual(await server.call(`/graphs/${graph}`, { method: "DELETE" }), notFound);
+  const left = (await graphsOf(server, "alice")).map(({ graph_id }) => graph_id);
+  assert.deepEqual(left, [other]);
+});

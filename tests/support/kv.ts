@@ -1,0 +1,60 @@
+/** The real store, looked at from outside, or with commits that fail. */
+
+/** The keys of all that is in the store, in order. */
+export async function keysOf(kv: Deno.Kv): Promise<readonly Deno.KvKey[]> {
+  return (await dump(kv)).map(({ key }) => key);
+}
+
+/** All that is in the store, in order, with versionstamps. */
+export async function dump(kv: Deno.Kv): Promise<readonly Deno.KvEntry<unknown>[]> {
+  return await Array.fromAsync(kv.list<unknown>({ prefix: [] }));
+}
+
+type CommitResult = Deno.KvCommitResult | Deno.KvCommitError;
+
+/**
+ * The same store, of which `replace` makes the commits: it may commit, throw, or both.
+ *
+ * @param replace gets the real commit, and how many there were before
+ */
+export function withCommit(
+  kv: Deno.Kv,
+  replace: (commit: () => Promise<CommitResult>, before: number) => Promise<CommitResult>,
+): Deno.Kv {
+  let commits = 0;
+  return new Proxy(kv, {
+    get(target, name): unknown {
+      if (name === "atomic") {
+        return (): Deno.AtomicOperation => {
+          const operation = target.atomic();
+          const commit = operation.commit.bind(operation);
+          operation.commit = () => replace(commit, commits++);
+          return operation;
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** The same store, with `first` run once, before the first list that it is asked for. */
+export function beforeFirstList(kv: Deno.Kv, first: () => Promise<void>): Deno.Kv {
+  let done = false;
+  return new Proxy(kv, {
+    get(target, name): unknown {
+      if (name === "list" && !done) {
+        done = true;
+        return async function* (
+          selector: Deno.KvListSelector,
+          options?: Deno.KvListOptions,
+        ): AsyncGenerator<Deno.KvEntry<unknown>> {
+          await first();
+          yield* target.list(selector, options);
+        };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,114 @@
+/** The real server on a free port, over a database of its own, and a client's ways to talk to it. */
+import { signToken } from "../../auth/sign.ts";
+import { type Config, parseConfig } from "../../config.ts";
+import { openKv, type Running, start } from "../../main.ts";
+import { createGraphAnswerSchema } from "../../protocol/http.ts";
+import type { GraphId } from "../../protocol/ids.ts";
+import { TestSocket } from "./socket.ts";
+
+const SECRET = "a secret that only the tests of this repository know";
+const HOUR_SECONDS = 60 * 60;
+
+/** Whom a request speaks for when the test doesn't say. */
+export const ALICE = "alice";
+
+export interface ServerOptions {
+  /** A file, to be opened again by a later server; by default a database in memory. */
+  readonly kvPath?: string;
+  /** A database that is open already, and stays open: several servers over one. */
+  readonly kv?: Deno.Kv;
+}
+
+export interface RequestOptions {
+  readonly method?: string;
+  /** The user of the token; `null` sends none. */
+  readonly as?: string | null;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is. */
+  readonly body?: BodyInit;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** `await using server = await startServer()`: stops the server and closes what it opened. */
+export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const config = parseConfig({
+    AUTH_SECRET: SECRET,
+    HOST: "127.0.0.1",
+    PORT: "0",
+    KV_PATH: options.kvPath ?? ":memory:",
+  });
+  const kv = options.kv ?? await openKv(config.kvPath);
+  return new TestServer(await start(config, kv), kv, config, options.kv === undefined);
+}
+
+export class TestServer implements AsyncDisposable {
+  readonly #running: Running;
+  readonly #ownsKv: boolean;
+  #stopped = false;
+
+  constructor(running: Running, readonly kv: Deno.Kv, readonly config: Config, ownsKv: boolean) {
+    this.#running = running;
+    this.#ownsKv = ownsKv;
+  }
+
+  /** `http://127.0.0.1:port`. */
+  get url(): string {
+    return this.#running.url;
+  }
+
+  /** A good token for this user, for an hour. */
+  token(sub: string = ALICE): Promise<string> {
+    return signToken(this.config.authSecret, sub, Date.now(), HOUR_SECONDS);
+  }
+
+  /** A request as it goes over the wire; the body has to be read or cancelled by the caller. */
+  async fetch(path: string, options: RequestOptions = {}): Promise<Response> {
+    const { as = ALICE, json, body, headers } = options;
+    const sent = json === undefined ? body : JSON.stringify(json);
+    return await fetch(`${this.url}${path}`, {
+      method: options.method ?? (sent === undefined ? "GET" : "POST"),
+      headers: {
+        ...as !== null && { authorization: `Bearer ${await this.token(as)}` },
+        ...headers,
+      },
+      ...sent !== undefined && { body: sent },
+    });
+  }
+
+  /** Status and JSON body. */
+  async call(
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<{ status: number; body: unknown }> {
+    const response = await this.fetch(path, options);
+    return { status: response.status, body: await response.json() };
+  }
+
+  async createGraph(as: string = ALICE, name = "notes"): Promise<GraphId> {
+    const { body } = await this.call("/graphs", { as, json: { graph_name: name } });
+    return createGraphAnswerSchema.parse(body).graph_id;
+  }
+
+  /**
+   * A socket of a graph; `as: null` sends no token.
+   *
+   * @throws {UpgradeRefused}
+   */
+  async connect(graph: string, as: string | null = ALICE): Promise<TestSocket> {
+    const query = as === null ? "" : `?token=${await this.token(as)}`;
+    return await TestSocket.open(`${this.url.replace("http", "ws")}/sync/${graph}${query}`);
+  }
+
+  /** What the program does on SIGTERM. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    await this.#running.stop();
+    if (this.#ownsKv) this.kv.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}

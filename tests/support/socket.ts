@@ -1,0 +1,161 @@
+/**
+ * A client's end of `/sync/:graph-id`. npm's `ws`, since Deno's own client stalls on middle-sized
+ * messages (platform.md §0.9). Every frame from the server goes through `parseServerMessage`.
+ */
+import { Buffer } from "node:buffer";
+import WebSocket from "ws";
+import { parseServerMessage, type ServerMessage } from "../../protocol/server_message.ts";
+import { within } from "./deadline.ts";
+
+/** What is used of `ws`, which has no types of its own. */
+interface WsSocket {
+  on(event: "open", listener: () => void): void;
+  on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): void;
+  on(event: "close", listener: (code: number, reason: Buffer) => void): void;
+  on(event: "error", listener: (cause: Error) => void): void;
+  on(
+    event: "unexpected-response",
+    listener: (request: { destroy(): void }, response: IncomingResponse) => void,
+  ): void;
+  send(data: string | Uint8Array, options?: { readonly fin: boolean }): void;
+  close(code?: number): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+}
+
+interface IncomingResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  on(event: "data", listener: (chunk: Buffer) => void): void;
+  on(event: "end", listener: () => void): void;
+}
+
+/** How a socket ended, as this client saw it. */
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** An upgrade that the server refused. */
+export class UpgradeRefused extends Error {
+  constructor(
+    readonly status: number,
+    readonly headers: Readonly<Record<string, string | undefined>>,
+    readonly body: string,
+  ) {
+    super(`Cannot open a socket as the server answered ${status}: ${body}`);
+  }
+}
+
+export class TestSocket implements AsyncDisposable {
+  /** Settles when the socket has closed. */
+  readonly closed: Promise<Closed>;
+  readonly #socket: WsSocket;
+  readonly #arrived: (ServerMessage | Error)[] = [];
+  #wake: (() => void) | undefined;
+
+  private constructor(socket: WsSocket) {
+    this.#socket = socket;
+    socket.on("message", (data, isBinary) => {
+      this.#arrived.push(isBinary ? new Error("A binary frame came in") : parse(data.toString()));
+      this.#wake?.();
+    });
+    this.closed = new Promise((resolve) => {
+      socket.on("close", (code, reason) => resolve({ code, reason: reason.toString() }));
+    });
+  }
+
+  /**
+   * @param url `ws://…`
+   * @throws {UpgradeRefused} the server answered with anything but an upgrade
+   */
+  static async open(url: string, headers: Record<string, string> = {}): Promise<TestSocket> {
+    const socket: WsSocket = new WebSocket(url, { headers });
+    const client = new TestSocket(socket);
+    const opened = new Promise<void>((resolve, fail) => {
+      socket.on("open", resolve);
+      socket.on("error", fail);
+      socket.on("unexpected-response", (request, response) => {
+        const parts: Buffer[] = [];
+        response.on("data", (chunk) => parts.push(chunk));
+        response.on("end", () => {
+          request.destroy();
+          const body = Buffer.concat(parts).toString();
+          fail(new UpgradeRefused(response.statusCode, response.headers, body));
+        });
+      });
+    });
+    await within(opened, "a socket to open");
+    return client;
+  }
+
+  /** Sends one message and awaits the next one from the server. */
+  async ask(message: unknown): Promise<ServerMessage> {
+    this.send(message);
+    return await this.next();
+  }
+
+  send(message: unknown): void {
+    this.sendText(JSON.stringify(message));
+  }
+
+  sendText(text: string): void {
+    this.#socket.send(text);
+  }
+
+  sendBinary(data: Uint8Array): void {
+    this.#socket.send(data);
+  }
+
+  /** One text message in several frames. */
+  sendFragments(fragments: readonly string[]): void {
+    fragments.forEach((text, i) => this.#socket.send(text, { fin: i === fragments.length - 1 }));
+  }
+
+  /** The next message that has come or will come, in order. */
+  async next(): Promise<ServerMessage> {
+    if (this.#arrived.length === 0) {
+      const message = new Promise<void>((resolve) => this.#wake = resolve);
+      await within(Promise.race([message, this.closed]), "a message");
+    }
+    const arrived = this.#arrived.shift();
+    if (arrived === undefined) {
+      const { code, reason } = await this.closed;
+      throw new Error(`Waited for a message, but the socket closed: ${code} ${reason}`);
+    }
+    if (arrived instanceof Error) throw arrived;
+    return arrived;
+  }
+
+  /** Everything that came before the answer to a ping sent now; the pong is left out. */
+  async untilPong(): Promise<readonly ServerMessage[]> {
+    this.send({ type: "ping" });
+    const before: ServerMessage[] = [];
+    for (;;) {
+      const message = await this.next();
+      if (message.type === "pong") return before;
+      before.push(message);
+    }
+  }
+
+  /** Cuts the connection, as a lost network does. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.close();
+    await within(this.closed, "a socket to close").catch(() => this.#socket.terminate());
+  }
+}
+
+function parse(text: string): ServerMessage | Error {
+  try {
+    return parseServerMessage(text);
+  } catch (cause) {
+    return new Error(`The server sent no message of the protocol: ${text.slice(0, 500)}`, {
+      cause,
+    });
+  }
+}

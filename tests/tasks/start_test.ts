@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { runProgram } from "../support/program.ts";
+
+const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+
+Deno.test("deno task start without AUTH_SECRET ends at once, and says what to set", async () => {
+  await using program = runProgram("main.ts");
+  const { code, stdout, stderr } = await program.ended;
+  assert.equal(code, 1);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^Cannot start:\nAUTH_SECRET must be set to a text of at least 32 bytes/);
+  assert.ok(!stderr.includes("    at "), stderr);
+});
+
+Deno.test("A port that is taken ends the program with a line, not with a stack", async () => {
+  using taken = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  await using program = runProgram("main.ts", [], {
+    AUTH_SECRET,
+    HOST: "127.0.0.1",
+    PORT: String(taken.addr.port),
+    KV_PATH: ":memory:",
+  });
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /^Cannot start:\n.*in use/);
+  assert.ok(!stderr.includes("    at "), stderr);
+});
+
+Deno.test("deno task start serves with the settings of its variables", async () => {
+  await using program = runProgram("main.ts", [], {
+    AUTH_SECRET,
+    HOST: "127.0.0.1",
+    PORT: "0",
+    KV_PATH: ":memory:",
+    LOG_FORMAT: "json",
+  });
+  const [, url] = await program.printed(/"url":"(http:[^"]+)"/);
+  const response = await fetch(`${url}/health`);
+  assert.deepEqual(await response.json(), { ok: true });
+  assert.equal((await program.end("SIGTERM")).code, 0);
+});

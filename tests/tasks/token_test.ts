@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { createVerifier } from "../../auth/verify.ts";
+import { makeToken } from "../../tasks/token.ts";
+import { runProgram } from "../support/program.ts";
+
+const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+
+Deno.test("deno task token prints a token alone on stdout, signed with AUTH_SECRET", async () => {
+  await using program = runProgram("tasks/token.ts", ["--sub", "alice"], { AUTH_SECRET });
+  const { code, stdout, stderr } = await program.ended;
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+  assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  assert.equal(await (await createVerifier(AUTH_SECRET))(stdout.trim()), "alice");
+});
+
+Deno.test("Without AUTH_SECRET the secret kept beside the data signs, the same one each time", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const KV_PATH = `${folder}/data/kv.sqlite3`;
+    const tokens = await Promise.all(
+      Array.from({ length: 4 }, () => makeToken(["--sub", "alice"], { KV_PATH }, Date.now())),
+    );
+    const files = (await Array.fromAsync(Deno.readDir(`${folder}/data`))).map((file) => file.name);
+    assert.deepEqual(files, ["dev-secret"]);
+    const { mode } = await Deno.stat(`${folder}/data/dev-secret`);
+    assert.equal((mode ?? 0) & 0o777, 0o600);
+    const secret = (await Deno.readTextFile(`${folder}/data/dev-secret`)).trim();
+    const verify = await createVerifier(secret);
+    assert.deepEqual(await Promise.all(tokens.map(verify)), ["alice", "alice", "alice", "alice"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("--days says how long a token is good", async () => {
+  const verify = await createVerifier(AUTH_SECRET);
+  const twoDaysAgo = Date.now() - 2 * 24 * 60 * 60 * 1000;
+  const token = (days: string): Promise<string> =>
+    makeToken(["--sub", "alice", "--days", days], { AUTH_SECRET }, twoDaysAgo);
+  assert.equal(await verify(await token("1")), undefined);
+  assert.equal(await verify(await token("3")), "alice");
+});
+
+Deno.test("Arguments that make no token end with a line that says so, and nothing on stdout", async () => {
+  for (const args of [[], ["--sub", ""], ["--sub", "a", "--days", "x"], ["--user", "a"], ["a"]]) {
+    await using program = runProgram("tasks/token.ts", args, { AUTH_SECRET });
+    const { code, stdout, stderr } = await program.ended;
+    assert.equal(code, 2, args.join(" "));
+    assert.equal(stdout, "");
+    assert.match(stderr, /Usage: deno task token --sub alice/);
+    assert.ok(!stderr.includes("at "), stderr);
+  }
+});
