@@ -11,16 +11,40 @@ export interface NodeSource {
 /** Thrown out of the engine: load these and run again. */
 export class NodeMissing extends Error {
   override readonly name = "NodeMissing";
-  constructor(readonly address: number) {
-    super(`Cannot go on without the node at address ${address}`);
+  constructor(readonly addresses: readonly number[]) {
+    super(`Cannot go on without the nodes at addresses ${addresses.join(", ")}`);
   }
+}
+
+/**
+ * Does the work for each item even where nodes are missing for others, so that all of them are named
+ * at once.
+ *
+ * @throws {NodeMissing}
+ */
+export function forEachItem<Item, Result>(
+  items: Iterable<Item>,
+  work: (item: Item) => Result,
+): readonly Result[] {
+  const results: Result[] = [];
+  const missing = new Set<number>();
+  for (const item of items) {
+    try {
+      results.push(work(item));
+    } catch (thrown) {
+      if (!(thrown instanceof NodeMissing)) throw thrown;
+      for (const address of thrown.addresses) missing.add(address);
+    }
+  }
+  if (missing.size > 0) throw new NodeMissing([...missing]);
+  return results;
 }
 
 /** @throws {NodeMissing} */
 export function nodeAt(source: NodeSource, ref: Ref): Node {
   if (typeof ref !== "number") return ref;
   const node = source.get(ref);
-  if (node === undefined) throw new NodeMissing(ref);
+  if (node === undefined) throw new NodeMissing([ref]);
   return node;
 }
 

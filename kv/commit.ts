@@ -79,6 +79,9 @@ export async function commit(
         ? { kind: "committed", versionstamp: result.versionstamp }
         : { kind: "conflict" };
     } catch (cause) {
+      if (isTooLarge(cause)) {
+        throw new CommitTooLargeError("Cannot commit a change that the store refuses", { cause });
+      }
       if (!isLocked(cause)) return { kind: "unknown", cause };
       if (performance.now() >= deadline) return { kind: "conflict" };
       await pause(1 + 4 * Math.random());
@@ -168,18 +171,20 @@ class Tally {
     const keyBytes = keySize(key);
     const fits = size <= MAX_VALUE_BYTES &&
       this.#mutations < MAX_MUTATIONS &&
-      this.#bytes + keyBytes + size <= MAX_COMMIT_BYTES &&
+      this.#bytes + 2 * keyBytes + size <= MAX_COMMIT_BYTES &&
       this.#keyBytes + keyBytes <= MAX_COMMIT_KEY_BYTES;
     if (!fits) return false;
     this.#mutations++;
-    this.#bytes += keyBytes + size;
+    // The store counts a key twice here.
+    this.#bytes += 2 * keyBytes + size;
     this.#keyBytes += keyBytes;
     return true;
   }
 
   clear(): void {
     this.#mutations = 0;
-    this.#bytes = this.#keyBytes = this.checks.reduce((sum, { key }) => sum + keySize(key), 0);
+    this.#keyBytes = this.checks.reduce((sum, { key }) => sum + keySize(key), 0);
+    this.#bytes = 2 * this.#keyBytes;
   }
 }
 
@@ -222,6 +227,11 @@ function keySize(key: Deno.KvKey): number {
     }
   }
   return size;
+}
+
+/** The store's own count was another than ours: nothing was written. */
+function isTooLarge(cause: unknown): boolean {
+  return cause instanceof TypeError && /^(Total|Value|Key|Too many) .*\(max/.test(cause.message);
 }
 
 function isLocked(cause: unknown): boolean {

@@ -3,6 +3,7 @@
 import { keywordOf } from "../datascript/datom.ts";
 import type { Db } from "../datascript/db.ts";
 import type { TxReport } from "../datascript/report.ts";
+import { forEachItem } from "../datascript/source.ts";
 import { MapValue, type Value } from "../datascript/value.ts";
 import { EXTENDS, IDENT, lookupRef, PARENT, UUID } from "./attributes.ts";
 
@@ -17,7 +18,7 @@ const ACYCLIC = [PARENT, EXTENDS] as const;
 export function cycleOf({ before, after, datoms }: TxReport): MapValue | undefined {
   for (const a of ACYCLIC) {
     const set = new Set(datoms.filter((datom) => datom.added && datom.a === a).map((d) => d.e));
-    if (![...set].some((e) => isBelowItself(after, a, e))) continue;
+    if (!forEachItem(set, (e) => isBelowItself(after, a, e)).includes(true)) continue;
     const values = [...set].flatMap((e) => {
       const uuid = after.value(e, UUID) ?? before.value(e, UUID);
       return uuid === undefined ? [] : [[lookupRef(uuid), serverValue(before, a, e)] as const];

@@ -6,6 +6,7 @@
 import { type Datom, keywordOf } from "../datascript/datom.ts";
 import type { Db } from "../datascript/db.ts";
 import type { TxReport } from "../datascript/report.ts";
+import { forEachItem } from "../datascript/source.ts";
 import { List, type Value } from "../datascript/value.ts";
 import { CARDINALITY, IDENT, lookupRef, UUID, VALUE_TYPE } from "./attributes.ts";
 
@@ -16,7 +17,7 @@ const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
 export function normalize(report: TxReport): List {
   const names = new Names(report.before);
   const groups = [...Map.groupBy(report.datoms, (datom) => datom.e)].sort(([x], [y]) => x - y);
-  const items = groups.flatMap(([e, datoms]) => entityForms(names, report, e, datoms));
+  const items = forEachItem(groups, ([e, datoms]) => entityForms(names, report, e, datoms)).flat();
   return new List(items.sort((x, y) => rank(x.a) - rank(y.a)).map((item) => item.form));
 }
 

@@ -7,6 +7,7 @@ import { generateNKeysBetween } from "fractional-indexing";
 import type { Db } from "../datascript/db.ts";
 import type { Form } from "../datascript/forms.ts";
 import type { TxReport } from "../datascript/report.ts";
+import { forEachItem } from "../datascript/source.ts";
 import { ORDER, PARENT } from "./attributes.ts";
 
 /** Blocks of a batch that have one parent and one order. */
@@ -23,16 +24,21 @@ interface Group {
  */
 export function orderRepairs({ after, datoms }: TxReport): readonly Form[] {
   const set = new Set(datoms.filter((datom) => datom.added && datom.a === ORDER).map((d) => d.e));
-  return groupsOf(after, [...set].sort((x, y) => x - y))
-    .filter((group) => group.blocks.length > 1 || isTaken(after, group))
-    .flatMap((group) => freshOrders(after, group));
+  const groups = groupsOf(after, [...set].sort((x, y) => x - y));
+  return forEachItem(groups, (group) => {
+    const needed = group.blocks.length > 1 || isTaken(after, group);
+    return needed ? freshOrders(after, group) : [];
+  }).flat();
 }
 
 function groupsOf(db: Db, blocks: readonly number[]): readonly Group[] {
   const groups = new Map<string, Group>();
-  for (const e of blocks) {
-    const parent = db.value(e, PARENT);
-    const order = db.value(e, ORDER);
+  const places = forEachItem(blocks, (e) => ({
+    e,
+    parent: db.value(e, PARENT),
+    order: db.value(e, ORDER),
+  }));
+  for (const { e, parent, order } of places) {
     if (typeof parent !== "number" || typeof order !== "string") continue;
     const key = `${parent} ${order}`;
     const group = groups.get(key);
@@ -65,8 +71,7 @@ function childrenOf(db: Db, parent: number): readonly number[] {
 }
 
 function freshOrders(db: Db, { parent, order, blocks }: Group): readonly Form[] {
-  const greater = childrenOf(db, parent)
-    .map((e) => db.value(e, ORDER))
+  const greater = forEachItem(childrenOf(db, parent), (e) => db.value(e, ORDER))
     .filter((other): other is string => typeof other === "string" && other > order);
   const next = greater.reduce<string | null>(
     (least, other) => least === null || other < least ? other : least,

@@ -4,6 +4,7 @@
  */
 import { TransactError } from "../datascript/errors.ts";
 import { type Form, parseForms } from "../datascript/forms.ts";
+import { missingNodes } from "../datascript/prefetch.ts";
 import { encodeTailTx } from "../datascript/root.ts";
 import { decode, encode, TransitError } from "../datascript/transit.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
@@ -124,6 +125,7 @@ async function prepare(
   forms: readonly Form[],
 ): Promise<Prepared | TransactError> {
   try {
+    await databases.prefetch(open, () => missingNodes(open.db, forms));
     return await databases.run(open, () => prepareBatch(open.db, forms));
   } catch (thrown) {
     if (thrown instanceof TransactError) return thrown;

@@ -14,7 +14,7 @@ import {
 } from "../datascript/root.ts";
 import { NodeMissing } from "../datascript/source.ts";
 import type { Head } from "../kv/head.ts";
-import { lastAddr, readRow, type Row } from "../kv/rows.ts";
+import { lastAddr, readRow, readRowsMany, type Row } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
 import { type Addr, parseAddr, ROOT_ADDR, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
@@ -96,11 +96,22 @@ export class Databases {
           return work();
         } catch (thrown) {
           if (!(thrown instanceof NodeMissing)) throw thrown;
-          await this.#load(head, nodes, thrown.address);
+          await this.#load(head, nodes, thrown.addresses);
         }
       }
     } finally {
       nodes.unpin();
+    }
+  }
+
+  /**
+   * Loads nodes, many at once, until none is missing any more.
+   *
+   * @param missing names those that are to be loaded next
+   */
+  async prefetch({ head, nodes }: OpenDb, missing: () => ReadonlySet<number>): Promise<void> {
+    for (let wanted = missing(); wanted.size > 0; wanted = missing()) {
+      await this.#load(head, nodes, [...wanted]);
     }
   }
 
@@ -128,12 +139,15 @@ export class Databases {
     return { head, db: Db.open(root, nodes), nodes, founding };
   }
 
-  async #load(head: Head, nodes: CachedNodes, address: number): Promise<void> {
-    const row = await readRow(this.#kv, head.graph, head.rows, addrOf(address));
-    if (row === undefined) {
-      throw new RowMissingError(`Cannot open ${head.graph} as row ${address} is missing`);
+  async #load(head: Head, nodes: CachedNodes, addresses: readonly number[]): Promise<void> {
+    const rows = await readRowsMany(this.#kv, head.graph, head.rows, addresses.map(addrOf));
+    for (const address of addresses) {
+      const row = rows.get(addrOf(address));
+      if (row === undefined) {
+        throw new RowMissingError(`Cannot open ${head.graph} as row ${address} is missing`);
+      }
+      nodes.add(address, decodeNode(row), row.content.length);
     }
-    nodes.add(address, decodeNode(row), row.content.length);
   }
 }
 

@@ -122,6 +122,17 @@ Deno.test("Parts survive the store, though they are views", async () => {
   assert.deepEqual(decodeParts(stored.map(({ value }) => parsePart(value))), bytes);
 });
 
+Deno.test("Parts are read where they lie, in a buffer of something larger", () => {
+  for (const bytes of [noise(10), new Uint8Array(5000), noise(2 * PART_BYTES)]) {
+    const views = encodeParts(bytes).map((part) => {
+      const larger = new Uint8Array(part.length + 20).fill(0xff);
+      larger.set(part, 7);
+      return larger.subarray(7, 7 + part.length);
+    });
+    assert.deepEqual(decodeParts(views), bytes);
+  }
+});
+
 Deno.test("A scan gathers the parts of each value, and a gap shows when it is decoded", async () => {
   const [a, b, c] = [noise(10), noise(2 * PART_BYTES + 5), noise(PART_BYTES + 5)];
   const found = [

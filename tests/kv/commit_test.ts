@@ -71,6 +71,11 @@ Deno.test("A change beyond a limit is refused before anything is written", async
     mutations: { sets: numbered(MAX_MUTATIONS, 1), deletes: [["y"]] },
     bytes: { sets: numbered(MAX_COMMIT_BYTES / 50_000, 50_000), deletes: [] },
     "bytes of keys": { sets: [], deletes: Array.from({ length: 43 }, (_, i) => [long, i]) },
+    // The store writes each NUL as two bytes.
+    "bytes of keys with NUL": {
+      sets: [],
+      deletes: Array.from({ length: 430 }, (_, i) => ["k\0".repeat(60), i]),
+    },
     "bytes of one value": { sets: numbered(1, MAX_VALUE_BYTES + 1), deletes: [] },
     checks: {
       sets: [],
@@ -91,7 +96,7 @@ Deno.test("What we count as fitting, the store takes", async () => {
   const fits = [
     { sets: numbered(MAX_MUTATIONS, 1), deletes: [] },
     { sets: numbered(12, MAX_VALUE_BYTES), deletes: [] },
-    { sets: numbered(MAX_MUTATIONS, 780), deletes: [] },
+    { sets: numbered(MAX_MUTATIONS, 700), deletes: [] },
     { sets: [], deletes: Array.from({ length: 415 }, (_, i) => [long, i]) },
     { sets: numbered(300, 1, ["ü".repeat(100)]), deletes: [] },
   ];

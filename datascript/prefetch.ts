@@ -1,0 +1,107 @@
+/**
+ * Which nodes forms are going to ask for, as far as that can be told without running them: so that
+ * many come in at once, and a transaction isn't begun anew for each of them.
+ */
+
+import { keywordOf } from "./datom.ts";
+import type { Db } from "./db.ts";
+import { TransactError } from "./errors.ts";
+import { type EntityRef, type Form, parseEntityRef } from "./forms.ts";
+import { ofValue } from "./order.ts";
+import { NodeMissing } from "./source.ts";
+import { collection, MapValue, type Value } from "./value.ts";
+
+/**
+ * Addresses of nodes that are not in memory. Load them and ask again, until there are none: each
+ * time the way goes one level on. What is missed here the transaction itself still names.
+ */
+export function missingNodes(db: Db, forms: readonly Form[]): ReadonlySet<number> {
+  const missing = new Set<number>();
+  const scout = new Scout(db, missing);
+  for (const form of forms) scout.visit(form);
+  return missing;
+}
+
+class Scout {
+  readonly #db: Db;
+  readonly #missing: Set<number>;
+  /** Entities whose datoms were looked at. */
+  readonly #entities = new Set<number>();
+
+  constructor(db: Db, missing: Set<number>) {
+    this.#db = db;
+    this.#missing = missing;
+  }
+
+  visit(form: Form): void {
+    const e = this.#entity(form.e);
+    switch (form.op) {
+      case "add":
+      case "retract":
+      case "cas":
+        return form.v === undefined ? undefined : this.#value(form.a, form.v);
+      case "retractEntity":
+        return e === undefined ? undefined : this.#references(e);
+      case "entity":
+        return form.attributes.forEach(([a, v]) => this.#value(a, v));
+      default:
+        return form satisfies never;
+    }
+  }
+
+  #entity(ref: EntityRef): number | undefined {
+    const e = this.#eid(ref);
+    if (e !== undefined && !this.#entities.has(e)) {
+      this.#entities.add(e);
+      this.#try(() => this.#db.ofEntity(e));
+    }
+    return e;
+  }
+
+  #eid(ref: EntityRef): number | undefined {
+    if (ref.kind === "eid") return ref.eid;
+    if (ref.kind === "ident") return this.#whoHas("db/ident", keywordOf(ref.name));
+    return ref.kind === "lookup" ? this.#whoHas(ref.a, ref.v) : undefined;
+  }
+
+  #value(a: string, value: Value): void {
+    const { schema } = this.#db;
+    const values = (schema.isMany(a) ? collection(value) : undefined) ?? [value];
+    for (const v of values) {
+      if (schema.isRef(a)) this.#target(v);
+      else if (schema.isIdentity(a)) this.#whoHas(a, v);
+    }
+  }
+
+  #target(value: Value): void {
+    if (value === null || value instanceof MapValue) return;
+    try {
+      this.#entity(parseEntityRef(value));
+    } catch (thrown) {
+      // What the value is instead the transaction says, in its turn.
+      if (!(thrown instanceof TransactError)) throw thrown;
+    }
+  }
+
+  #references(e: number): void {
+    for (const a of this.#db.schema.refAttributes()) {
+      const datoms = this.#try(() => this.#db.datoms(ofValue(a, e)));
+      for (const datom of datoms ?? []) this.#entity({ kind: "eid", eid: datom.e });
+    }
+  }
+
+  #whoHas(a: string, v: Value): number | undefined {
+    if (!this.#db.schema.isUnique(a) || v === null) return undefined;
+    return this.#try(() => this.#db.entitiesWith(a, v))?.[0];
+  }
+
+  #try<Result>(read: () => Result): Result | undefined {
+    try {
+      return read();
+    } catch (thrown) {
+      if (!(thrown instanceof NodeMissing)) throw thrown;
+      for (const address of thrown.addresses) this.#missing.add(address);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/** Databases whose stored nodes are in memory: empty, out of datoms, or a recorded graph. */
+import assert from "node:assert/strict";
+import type { Datom } from "../../datascript/datom.ts";
+import { Db, emptyRoot, NO_TREES } from "../../datascript/db.ts";
+import { decodeNode, type Node, type Ref } from "../../datascript/node.ts";
+import { compareDatoms, type Index } from "../../datascript/order.ts";
+import { openDb } from "../../datascript/root.ts";
+import type { Schema } from "../../datascript/schema.ts";
+import { NO_SOURCE, NodeMissing, type NodeSource } from "../../datascript/source.ts";
+import { EMPTY_TREE, insert, type Tree } from "../../datascript/tree.ts";
+import { readRows } from "./fixtures.ts";
+
+/** Nodes at addresses. */
+export class StoredNodes implements NodeSource {
+  readonly #nodes = new Map<number, Node>();
+
+  get(address: number): Node | undefined {
+    return this.#nodes.get(address);
+  }
+
+  /** Puts a node and all below it at addresses of their own; answers the node's. */
+  store(ref: Ref): number {
+    if (typeof ref === "number") return ref;
+    const stored = ref.children === undefined
+      ? ref
+      : { keys: ref.keys, children: ref.children.map((child) => this.store(child)) };
+    const address = this.#nodes.size + 1;
+    this.#nodes.set(address, stored);
+    return address;
+  }
+}
+
+/** Nodes of which only those are here that were loaded. */
+export class LazyNodes implements NodeSource {
+  readonly #stored: NodeSource;
+  readonly #loaded = new Map<number, Node>();
+  /** Addresses in the order in which they were asked for while they were missing. */
+  readonly missed: number[] = [];
+
+  constructor(stored: NodeSource) {
+    this.#stored = stored;
+  }
+
+  get(address: number): Node | undefined {
+    const node = this.#loaded.get(address);
+    if (node === undefined) this.missed.push(address);
+    return node;
+  }
+
+  /** Runs it, and loads what it lacks and runs it again, until it is done. */
+  untilDone<Result>(run: () => Result): Result {
+    for (;;) {
+      try {
+        return run();
+      } catch (thrown) {
+        if (!(thrown instanceof NodeMissing)) throw thrown;
+        const node = this.#stored.get(thrown.address);
+        assert.ok(node !== undefined, `${thrown.message}, and there is none`);
+        assert.ok(!this.#loaded.has(thrown.address), `${thrown.message}, which was loaded`);
+        this.#loaded.set(thrown.address, node);
+      }
+    }
+  }
+}
+
+/** A tree in memory with these datoms. */
+export function treeWith(index: Index, datoms: readonly Datom[], maxKeys: number): Tree {
+  const edit = { source: NO_SOURCE, compare: compareDatoms[index], maxKeys };
+  return datoms.reduce((tree, datom) => insert(edit, tree, datom), EMPTY_TREE);
+}
+
+export function emptyDb(schema: Schema): Db {
+  return Db.open(emptyRoot(schema), NO_SOURCE);
+}
+
+/** A database that holds these datoms in stored nodes of at most `maxKeys`, and nothing over them. */
+export function storedDb(schema: Schema, datoms: readonly Datom[], maxKeys = 4): Db {
+  const nodes = new StoredNodes();
+  const stored = (index: Index): Tree => {
+    const held = index === "avet" ? datoms.filter(({ a }) => schema.isIndexed(a)) : datoms;
+    const tree = treeWith(index, held, maxKeys);
+    return { ...tree, root: nodes.store(tree.root) };
+  };
+  const root = emptyRoot(schema);
+  return Db.open({
+    ...root,
+    trees: { ...NO_TREES, eavt: stored("eavt"), aevt: stored("aevt"), avet: stored("avet") },
+    maxEid: Math.max(root.maxEid, ...datoms.map(({ e }) => e)),
+    maxTx: Math.max(root.maxTx, ...datoms.map(({ tx }) => tx)),
+  }, nodes);
+}
+
+/** The rows of a recorded graph, as the nodes that they are. */
+export class FixtureNodes implements NodeSource {
+  readonly root: string;
+  readonly tail: string;
+  readonly #rows: ReadonlyMap<number, { content: string; addresses: string | null }>;
+  readonly #decoded = new Map<number, Node>();
+
+  constructor(set: string) {
+    this.#rows = new Map(
+      readRows(set).map(([addr, content, addresses]) => [addr, { content, addresses }]),
+    );
+    this.root = this.#rows.get(0)?.content ?? "";
+    this.tail = this.#rows.get(1)?.content ?? "";
+  }
+
+  get(address: number): Node | undefined {
+    const decoded = this.#decoded.get(address);
+    if (decoded !== undefined) return decoded;
+    const row = this.#rows.get(address);
+    if (row === undefined) return undefined;
+    const node = decodeNode(row);
+    this.#decoded.set(address, node);
+    return node;
+  }
+}
+
+/** A recorded graph as it was before its first batch. */
+export function openFixture(set: string): Db {
+  const nodes = new FixtureNodes(set);
+  return openDb(nodes.root, nodes.tail, nodes);
+}
