@@ -8,7 +8,16 @@
 
 // @ts-types="@types/transit-js"
 import transit from "transit-js";
-import { Keyword, List, MapValue, SetValue, Tagged, Uuid, type Value } from "./value.ts";
+import {
+  collection,
+  Keyword,
+  List,
+  MapValue,
+  SetValue,
+  Tagged,
+  Uuid,
+  type Value,
+} from "./value.ts";
 
 /** The text is not Transit, or holds what no client can mean (a cache code that points nowhere). */
 export class TransitError extends Error {
@@ -24,6 +33,8 @@ export function decode(text: string): Value {
   let raw: unknown;
   try {
     raw = transit.reader("json", READER_OPTIONS).read(text);
+    // A quoted array comes as it is, past the arrayBuilder; a quoted value inside of a text is rare.
+    if (text.includes("~#'")) admitDeeply(raw);
   } catch (cause) {
     // A SyntaxError, or a RangeError when arrays nest deeper than the stack.
     throw new TransitError("Cannot read the text as Transit JSON", { cause });
@@ -51,8 +62,13 @@ function admit(raw: unknown): Value {
     case "boolean":
       return raw;
     case "object":
+      if (raw instanceof Date && Number.isNaN(raw.getTime())) break; // has no place in any order
       if (raw === null || isOurs(raw)) return raw;
       if (raw instanceof Uint8Array) return new Tagged("b", raw.toBase64());
+      // A tag before anything but a text does not come to the defaultHandler.
+      if (transit.isTaggedValue(raw)) {
+        return tagged(text(Reflect.get(raw, "tag"), "tag"), Reflect.get(raw, "rep"));
+      }
       // Beyond 2^53 transit-js answers a Long of its own.
       if (transit.isInteger(raw)) return new Tagged("i", String(raw));
   }
@@ -60,6 +76,7 @@ function admit(raw: unknown): Value {
 }
 
 function describe(raw: unknown): string {
+  if (raw instanceof Date) return "an instant that is none";
   return raw === undefined ? "a cache code that points nowhere" : `a bare ${typeof raw}`;
 }
 
@@ -68,6 +85,31 @@ function isOurs(raw: object): raw is Exclude<Value, boolean | number | string | 
     raw instanceof Date || raw instanceof List || raw instanceof MapValue ||
     raw instanceof SetValue || raw instanceof Tagged;
 }
+
+/** Looks at everything inside too. @throws {TransitError} */
+function admitDeeply(raw: unknown): void {
+  const value = admit(raw);
+  if (value instanceof MapValue) value.entries.flat().forEach(admitDeeply);
+  else if (value instanceof Tagged) admitDeeply(value.rep);
+  else collection(value)?.forEach(admitDeeply);
+}
+
+function tagged(tag: string, rep: unknown): Tagged {
+  if (tag.length === 1 && typeof rep !== "string") {
+    throw new TransitError(`Cannot read a value tagged ${tag} must be a text`);
+  }
+  // transit-js does not give an array behind some tags to the arrayBuilder.
+  return new Tagged(tag, Array.isArray(rep) ? rep.map(admit) : admit(rep));
+}
+
+/**
+ * Tags that stay as they are. transit-js has readers of its own for some; and it looks a tag up in a
+ * plain object, where it finds `constructor`.
+ */
+const KEPT_TAGS: readonly string[] = [
+  ...["$", "r", "n", "f", "link"],
+  ...Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== "__proto__"),
+];
 
 function text(rep: unknown, of: string): string {
   if (typeof rep === "string") return rep;
@@ -98,12 +140,10 @@ const READER_OPTIONS = {
     "set": (rep: unknown) => new SetValue(items(rep, "set")),
     "cmap": (rep: unknown) => new MapValue(entriesOf(items(rep, "map"))),
     ...Object.fromEntries(
-      ["$", "r", "n", "f", "link"].map((
-        tag,
-      ) => [tag, (rep: unknown) => new Tagged(tag, admit(rep))]),
+      KEPT_TAGS.map((tag) => [tag, (rep: unknown) => tagged(tag, rep)]),
     ),
   },
-  defaultHandler: (tag: string, rep: unknown): Value => new Tagged(tag, admit(rep)),
+  defaultHandler: (tag: string, rep: unknown): Value => tagged(tag, rep),
   arrayBuilder: {
     init: (): Value[] => [],
     add: (array: Value[], item: unknown): Value[] => {
@@ -124,8 +164,12 @@ const READER_OPTIONS = {
   },
 };
 
-/** Transit writes a map with such a key as `~#cmap`, since JSON has no place for it. */
+/**
+ * Transit writes a map with such a key as `~#cmap`, since JSON has no place for it. A number that is
+ * no integer would have one, but transit-js writes it there as an integer.
+ */
 function isComposite(key: Value): boolean {
+  if (typeof key === "number") return !Number.isSafeInteger(key);
   return typeof key === "object" && key !== null && !(key instanceof Keyword) &&
     !(key instanceof Uuid) && !(key instanceof Date);
 }

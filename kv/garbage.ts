@@ -15,7 +15,14 @@ import {
   type Outcome,
 } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
-import { entriesPrefix, garbageKey, garbagePrefix, parseGarbageKey, rowsPrefix } from "./keys.ts";
+import {
+  entriesPrefix,
+  garbageKey,
+  garbagePrefix,
+  parseGarbageKey,
+  rowsPrefix,
+  spillPrefix,
+} from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
 
@@ -109,6 +116,7 @@ export async function sweepGeneration(
   if (!live) {
     await deleteRange(kv, entriesPrefix("log", graph, generation));
     await deleteRange(kv, entriesPrefix("tail", graph, generation));
+    await deleteRange(kv, spillPrefix(graph, generation));
     await deleteRange(kv, rowsPrefix(graph, generation));
   }
   await commitOrThrow(kv, { sets: [], deletes: [garbageKey(graph, generation)] });

@@ -8,6 +8,7 @@
  * | `["head", graph]`                         | HeadState    | head.ts: with every change           |
  * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
+ * | `["spill", graph, generation, t, writer, list, part]` | bytes | txlog.ts: an entry beyond a commit |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
  *
@@ -119,6 +120,16 @@ export function parseEntryKey(list: EntryList, key: Deno.KvKey): EntryPlace | un
   if (graph === undefined || generation === undefined) return undefined;
   if (t === undefined || part === undefined) return undefined;
   return { graph, generation, t, part };
+}
+
+/** All parts that a writer spilled of his entry t in one of the lists; without `t` all of a log. */
+export function spillPrefix(
+  graph: GraphId,
+  generation: Generation,
+  spill?: { readonly t: T; readonly writer: string; readonly list: EntryList },
+): Deno.KvKey {
+  const prefix: Deno.KvKey = ["spill", graph, generation];
+  return spill === undefined ? prefix : [...prefix, spill.t, spill.writer, spill.list];
 }
 
 export function rowKey(place: RowPlace): Deno.KvKey {

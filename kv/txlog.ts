@@ -12,9 +12,10 @@ import {
   encodeTextParts,
   type FoundPart,
   gatherParts,
+  parsePart,
 } from "./chunks.ts";
-import { bytesSet, type Change } from "./commit.ts";
-import { entriesRange, entryKey, type EntryList, parseEntryKey } from "./keys.ts";
+import { bytesSet, type Change, objectSet } from "./commit.ts";
+import { entriesRange, entryKey, type EntryList, parseEntryKey, spillPrefix } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 
 /** An entry to be written. */
@@ -46,18 +47,46 @@ export class CorruptLogError extends Error {
   override readonly name: string = "CorruptLogError";
 }
 
+/** In the place of an entry that was spilled: whose parts are its own. */
+const spilledSchema = z.object({ writer: z.string() });
+
 /** `["<writer>","<transit>"]` */
 const tailSchema = z.tuple([z.string(), z.string()]);
 
 /** The sets that write an entry and its tail, for the commit that moves the head to its t. */
 export function entryChange(graph: GraphId, log: Generation, entry: NewEntry): Change["sets"] {
-  const { t, tx, tail, writer } = entry;
-  const json = JSON.stringify({ t, tx });
-  const datoms = JSON.stringify([writer, tail]);
-  return [
-    ...setsOf("log", graph, log, t, json),
-    ...setsOf("tail", graph, log, t, datoms),
-  ];
+  const { t } = entry;
+  return textsOf(entry).flatMap(([list, text]) =>
+    encodeTextParts(text).map((bytes, part) =>
+      bytesSet(entryKey(list, { graph, generation: log, t, part }), bytes)
+    )
+  );
+}
+
+/**
+ * The same for an entry that is more than one commit holds: `parts` are to be written before, where
+ * nobody looks for them; `sets` then refer to them. What was written in vain lies there until the
+ * log is gone.
+ */
+export function spilledEntryChange(
+  graph: GraphId,
+  log: Generation,
+  entry: NewEntry,
+): { readonly parts: Change["sets"]; readonly sets: Change["sets"] } {
+  const { t, writer } = entry;
+  return {
+    parts: textsOf(entry).flatMap(([list, text]) =>
+      encodeTextParts(text).map((bytes, part) =>
+        bytesSet([...spillPrefix(graph, log, { t, writer, list }), part], bytes)
+      )
+    ),
+    sets: textsOf(entry).map(([list]) =>
+      objectSet(
+        entryKey(list, { graph, generation: log, t, part: 0 }),
+        { writer } satisfies z.input<typeof spilledSchema>,
+      )
+    ),
+  };
 }
 
 /**
@@ -95,16 +124,9 @@ export async function* readTail(
   }
 }
 
-function setsOf(
-  list: EntryList,
-  graph: GraphId,
-  generation: Generation,
-  t: T,
-  text: string,
-): Change["sets"] {
-  return encodeTextParts(text).map((bytes, part) =>
-    bytesSet(entryKey(list, { graph, generation, t, part }), bytes)
-  );
+/** What is kept of an entry, in each list. */
+function textsOf({ t, tx, tail, writer }: NewEntry): readonly (readonly [EntryList, string])[] {
+  return [["log", JSON.stringify({ t, tx })], ["tail", JSON.stringify([writer, tail])]];
 }
 
 async function* readValues(
@@ -137,10 +159,18 @@ async function* findParts(
   const range = entriesRange(list, graph, log, since, upTo);
   for await (const { key, value } of kv.list<unknown>(range, { batchSize: LIST_BATCH })) {
     const place = parseEntryKey(list, key);
-    if (place === undefined || !(value instanceof Uint8Array)) {
+    const spilled = value instanceof Uint8Array ? undefined : spilledSchema.safeParse(value);
+    if (place === undefined || spilled?.success === false) {
       throw new CorruptLogError(`Cannot read ${JSON.stringify(key)} as a part of an entry`);
     }
-    yield { id: place.t, part: place.part, bytes: value };
+    const { t, part } = place;
+    if (value instanceof Uint8Array) yield { id: t, part, bytes: value };
+    if (spilled === undefined) continue;
+    const prefix = spillPrefix(graph, log, { t, writer: spilled.data.writer, list });
+    let spilledPart = 0;
+    for await (const entry of kv.list<unknown>({ prefix }, { batchSize: LIST_BATCH })) {
+      yield { id: t, part: spilledPart++, bytes: parsePart(entry.value) };
+    }
   }
 }
 

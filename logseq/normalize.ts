@@ -43,8 +43,11 @@ function entityForms(
     return [{ a: "", form: [RETRACT_ENTITY, lookupRef(gone.v)] }];
   }
   const name = names.of(e);
-  // A new entity has a tempid, and DataScript takes a tempid in assertions only.
-  const told = name === -e ? datoms.filter((datom) => datom.added) : datoms;
+  // A new entity has a tempid, and DataScript takes a tempid in assertions only: what the batch took
+  // back must not be asserted, unless what is asserted after it replaces it.
+  const stands = ({ a, v, added }: Datom): boolean =>
+    added && after.ofEntity(e, a, after.schema.isMany(a) ? v : undefined).length > 0;
+  const told = name === -e ? datoms.filter(stands) : datoms;
   return told.map(({ a, v, added }) => ({
     a,
     form: [

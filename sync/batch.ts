@@ -7,9 +7,10 @@ import { type Form, parseForms } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { encodeTailTx } from "../datascript/root.ts";
 import { decode, encode, TransitError } from "../datascript/transit.ts";
-import { commitHead, type Head, readHead } from "../kv/head.ts";
+import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
+import { commitHead, type Head, headGuard, type HeadOutcome, readHead } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
-import { entryChange, readTail } from "../kv/txlog.ts";
+import { entryChange, readTail, spilledEntryChange } from "../kv/txlog.ts";
 import { prepareBatch, type Prepared } from "../logseq/prepare.ts";
 import { type GraphId, nextT } from "../protocol/ids.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
@@ -133,21 +134,31 @@ async function prepare(
   }
 }
 
-/** Log entry, datoms for the tail, and head, in one commit that the head guards. */
+/**
+ * Log entry, datoms for the tail, and head, in one commit that the head guards. Of an entry that no
+ * commit holds the parts are written before, where nobody looks for them.
+ */
 async function commitBatch(
   { kv, now }: BatchDeps,
   { head, founding }: OpenDb,
   { entry, report }: Extract<Prepared, { readonly ok: true }>,
   writer: string,
-): ReturnType<typeof commitHead> {
+): Promise<HeadOutcome> {
   const { graph, log, rows } = head;
   const t = nextT(head.t);
-  const tail = encodeTailTx(report.datoms);
-  const sets = [
-    ...entryChange(graph, log, { t, tx: encode(entry), tail, writer }),
-    ...founding.flatMap((row) => rowSets(graph, rows, row)),
-  ];
-  return await commitHead(kv, head, { ...head, t, updatedAt: now() }, { sets, deletes: [] });
+  const next = { ...head, t, updatedAt: now() };
+  const stored = { t, tx: encode(entry), tail: encodeTailTx(report.datoms), writer };
+  const rowsToo = founding.flatMap((row) => rowSets(graph, rows, row));
+  try {
+    const sets = [...entryChange(graph, log, stored), ...rowsToo];
+    return await commitHead(kv, head, next, { sets, deletes: [] });
+  } catch (thrown) {
+    if (!(thrown instanceof CommitTooLargeError)) throw thrown;
+    const { parts, sets } = spilledEntryChange(graph, log, stored);
+    const written = await writeInCommits(kv, parts, [headGuard(head)]);
+    if (written.kind !== "committed") return written;
+    return await commitHead(kv, head, next, { sets: [...sets, ...rowsToo], deletes: [] });
+  }
 }
 
 /** Whether the entry that follows the batch's t_before is this writer's. */

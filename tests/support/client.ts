@@ -13,7 +13,11 @@ import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
 import type { FixtureRow } from "./fixtures.ts";
 import type { TestServer } from "./server.ts";
 
-type Row = ReturnType<typeof rowsAnswerSchema.parse>["rows"][number];
+/** A row as a client keeps it, by its addr. */
+export interface ClientRow {
+  readonly content: string;
+  readonly addresses: string | null;
+}
 
 /** What a download came to. */
 export interface Download {
@@ -66,7 +70,7 @@ export async function download(
   limit = 2000,
   between: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Download> {
-  const rows = new Map<number, Row>();
+  const rows = new Map<number, ClientRow>();
   let after = -1;
   for (;;) {
     const { t } = await pull(server, graph);
@@ -83,7 +87,7 @@ export async function download(
 }
 
 /** A client's own database over rows as they came. */
-export function openRows(rows: ReadonlyMap<number, Row>): Db {
+export function openRows(rows: ReadonlyMap<number, ClientRow>): Db {
   const [root, tail] = [rows.get(0), rows.get(1)];
   assert.ok(root !== undefined && tail !== undefined, "rows 0 and 1 are there");
   return openDb(root.content, tail.content, {

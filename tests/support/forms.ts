@@ -6,3 +6,8 @@ export function blockTx(uuid: string, title: string): string {
     ["^ ", "~:block/uuid", `~u${uuid}`, "~:block/title", title],
   ]]);
 }
+
+/** Transit of a list of forms that are written in Transit's JSON. */
+export function txOf(...forms: readonly unknown[]): string {
+  return JSON.stringify(["~#list", forms]);
+}

@@ -54,10 +54,12 @@ export class LazyNodes implements NodeSource {
         return run();
       } catch (thrown) {
         if (!(thrown instanceof NodeMissing)) throw thrown;
-        const node = this.#stored.get(thrown.address);
-        assert.ok(node !== undefined, `${thrown.message}, and there is none`);
-        assert.ok(!this.#loaded.has(thrown.address), `${thrown.message}, which was loaded`);
-        this.#loaded.set(thrown.address, node);
+        for (const address of thrown.addresses) {
+          const node = this.#stored.get(address);
+          assert.ok(node !== undefined, `${thrown.message}: there is none at ${address}`);
+          assert.ok(!this.#loaded.has(address), `${thrown.message}: ${address} is loaded`);
+          this.#loaded.set(address, node);
+        }
       }
     }
   }
