@@ -28,7 +28,8 @@ export async function openKv(path: string): Promise<Deno.Kv> {
 export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
   const hub = new Hub();
   const fanout = openFanout(hub);
-  const app = createApp(await createServices({ kv, hub, fanout, authSecret: config.authSecret }));
+  const services = await createServices({ kv, hub, fanout, authSecret: config.authSecret });
+  const app = createApp(services);
   const server = Deno.serve(
     { port: config.port, hostname: config.host, onListen: () => {} },
     app.fetch,
@@ -40,7 +41,8 @@ export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
       // Sockets first: shutdown() would overtake our reason with its own (platform.md §8).
       const { code, reason } = closeReason.shutdown;
       await settledWithin(1000, hub.closeEverything(code, reason));
-      await settledWithin(3000, server.shutdown());
+      await settledWithin(2000, server.shutdown());
+      await settledWithin(1000, services.idle());
       fanout.close();
     },
   };

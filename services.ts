@@ -5,6 +5,7 @@ import type { Services } from "./routes/services.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
 import type { Fanout } from "./sync/fanout.ts";
+import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
 import { Pins } from "./sync/pins.ts";
@@ -21,23 +22,26 @@ export interface ServiceParts {
   readonly authSecret: string;
 }
 
+/** What goes on between requests. */
+export interface Background {
+  /** Answers when no flush is under way. */
+  readonly idle: () => Promise<void>;
+}
+
 /** The services of one server. Reads nothing and starts nothing yet. */
-export async function createServices(parts: ServiceParts): Promise<Services> {
+export async function createServices(parts: ServiceParts): Promise<Services & Background> {
   const { kv, hub, fanout, authSecret } = parts;
   const now = (): number => Date.now();
   const pins = new Pins(now);
   const graphs = openGraphs({ kv, now });
-  const batch = {
-    kv,
-    databases: new Databases(kv),
-    turns: new Turns(),
-    fanout,
-    log: loggerFor("batch"),
-    now,
-  };
+  const databases = new Databases(kv);
+  const turns = new Turns();
+  const flusher = new Flusher({ kv, databases, turns, log: loggerFor("flush"), now });
+  const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   return {
     verify: await createVerifier(authSecret),
     hub,
+    idle: () => flusher.idle(),
     graphs: {
       ...graphs,
       remove: async (graph) => {

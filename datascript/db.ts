@@ -99,6 +99,13 @@ export class Db {
     return this.#state.overlay.eavt.count;
   }
 
+  /** What the overlay changes in an index, ascending: a fact that is not `added` is gone. */
+  changes(index: Index): readonly Datom[] {
+    const facts: Datom[] = [];
+    collect(NO_SOURCE, this.#state.overlay[index].root, () => 0, facts);
+    return facts;
+  }
+
   /** The datoms of a stretch, ascending. */
   datoms({ index, place }: Range): readonly Datom[] {
     const { root, source, overlay } = this.#state;

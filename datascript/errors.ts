@@ -9,6 +9,7 @@ export type TransactErrorCode =
   | "lookup-ref-missing"
   | "attribute-syntax"
   | "value-missing"
+  | "value-syntax"
   | "reverse-attribute-not-ref"
   | "schema-syntax"
   | "tempid-in-retraction"

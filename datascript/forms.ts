@@ -6,7 +6,14 @@
 import { MAX_EID } from "./datom.ts";
 import { TransactError } from "./errors.ts";
 import type { Schema } from "./schema.ts";
-import { Keyword, MapValue, sequence, type Value } from "./value.ts";
+import { collection, Keyword, MapValue, sequence, Tagged, type Value } from "./value.ts";
+
+/**
+ * Collections in collections, the form itself being the first. Real values have a few. A text that
+ * nests by thousands can be read just once: with what log and tail put around it, it overflows the
+ * stack of whoever reads it next, and the graph can't be opened any more.
+ */
+const MAX_DEPTH = 200;
 
 /** An entity as a form names it. */
 export type EntityRef =
@@ -56,6 +63,7 @@ export function parseForms(value: Value): readonly Form[] {
 }
 
 function parseForm(value: Value): Form {
+  checkValue(value, MAX_DEPTH);
   if (value instanceof MapValue) return parseEntity(value);
   const [op, e, a, v, last] = sequence(value) ?? [];
   if (!(op instanceof Keyword) || e === undefined) {
@@ -96,6 +104,24 @@ function parseForm(value: Value): Form {
     default:
       throw new TransactError("form-syntax", `Unknown operation :${op.name}`);
   }
+}
+
+/** @throws {TransactError} NaN, which has no place in any order, or nested too deeply */
+function checkValue(value: Value, depth: number): void {
+  if (typeof value === "number" && Number.isNaN(value)) {
+    throw new TransactError("value-syntax", "A value must not be NaN");
+  }
+  if (typeof value !== "object" || value === null) return;
+  if (depth === 0) {
+    throw new TransactError("value-syntax", `A form must not nest deeper than ${MAX_DEPTH}`);
+  }
+  if (value instanceof MapValue) {
+    for (const [key, held] of value.entries) {
+      checkValue(key, depth - 1);
+      checkValue(held, depth - 1);
+    }
+  } else if (value instanceof Tagged) checkValue(value.rep, depth - 1);
+  else for (const item of collection(value) ?? []) checkValue(item, depth - 1);
 }
 
 /** @throws {TransactError} */

@@ -142,9 +142,14 @@ export async function writeInCommits(
  * @throws {Error} a commit isn't known to have succeeded
  */
 export async function deleteRange(kv: Deno.Kv, prefix: Deno.KvKey): Promise<void> {
+  await deleteKeys(kv, { prefix });
+}
+
+/** The same for all keys that a selector finds. */
+export async function deleteKeys(kv: Deno.Kv, selector: Deno.KvListSelector): Promise<void> {
   const tally = new Tally();
   let deletes: Deno.KvKey[] = [];
-  for await (const { key } of kv.list({ prefix }, { batchSize: LIST_BATCH })) {
+  for await (const { key } of kv.list(selector, { batchSize: LIST_BATCH })) {
     if (!tally.add(key, 0)) {
       await commitOrThrow(kv, { sets: [], deletes });
       tally.clear();

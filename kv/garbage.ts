@@ -16,7 +16,10 @@ import {
 } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
 import {
+  addressesKey,
+  claimPrefix,
   entriesPrefix,
+  flushPrefix,
   garbageKey,
   garbagePrefix,
   parseGarbageKey,
@@ -118,6 +121,10 @@ export async function sweepGeneration(
     await deleteRange(kv, entriesPrefix("tail", graph, generation));
     await deleteRange(kv, spillPrefix(graph, generation));
     await deleteRange(kv, rowsPrefix(graph, generation));
+    await deleteRange(kv, flushPrefix("root", graph, generation));
+    await deleteRange(kv, flushPrefix("dropped", graph, generation));
+    await deleteRange(kv, claimPrefix(graph, generation));
+    await commitOrThrow(kv, { sets: [], deletes: [addressesKey(graph, generation)] });
   }
   await commitOrThrow(kv, { sets: [], deletes: [garbageKey(graph, generation)] });
   return !live;

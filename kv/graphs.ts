@@ -44,6 +44,7 @@ export async function createGraph(
     log: newGeneration(),
     rows: newGeneration(),
     rowsVersion: 0,
+    flushed: T_ZERO,
     updatedAt: createdAt,
   };
   return await commit(kv, {

@@ -19,6 +19,8 @@ export interface HeadState {
   readonly rows: Generation;
   /** +1 with each import into the same rows, which replaces some: caches of nodes go by it. */
   readonly rowsVersion: number;
+  /** The version that the rows hold: the tail begins after it. */
+  readonly flushed: T;
   /** When it was last changed; ms since the epoch. */
   readonly updatedAt: number;
 }
@@ -40,6 +42,7 @@ const headSchema = z.object({
   log: generationSchema,
   rows: generationSchema,
   rowsVersion: z.int().nonnegative(),
+  flushed: tSchema,
   updatedAt: z.int().nonnegative(),
 });
 
@@ -113,6 +116,6 @@ function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): Head | un
 }
 
 /** Only what is to be stored: a state may well be a head with other fields. */
-function storedHead({ t, log, rows, rowsVersion, updatedAt }: HeadState): HeadState {
-  return { t, log, rows, rowsVersion, updatedAt };
+function storedHead({ t, log, rows, rowsVersion, flushed, updatedAt }: HeadState): HeadState {
+  return { t, log, rows, rowsVersion, flushed, updatedAt };
 }

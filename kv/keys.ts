@@ -10,6 +10,10 @@
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
  * | `["spill", graph, generation, t, writer, list, part]` | bytes | txlog.ts: an entry beyond a commit |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
+ * | `["root", graph, generation, t, part]`    | bytes        | flushes.ts: the root row as of t     |
+ * | `["addresses", graph, generation]`        | `{ last }`   | flushes.ts: addresses given away     |
+ * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
+ * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
@@ -111,6 +115,10 @@ export function entriesRange(
 }
 
 export function parseEntryKey(list: EntryList, key: Deno.KvKey): EntryPlace | undefined {
+  return parseNumbered(list, key);
+}
+
+function parseNumbered(list: string, key: Deno.KvKey): EntryPlace | undefined {
   const [name, graphText, generationText, number, partNumber, ...more] = key;
   if (name !== list || more.length > 0) return undefined;
   const graph = parseGraphId(graphText);
@@ -149,6 +157,19 @@ export function rowPartsRange(place: RowPlace): KeyRange {
   };
 }
 
+/** All parts of the rows at `count` addresses from this one on. */
+export function rowsFrom(
+  graph: GraphId,
+  generation: Generation,
+  first: Addr,
+  count: number,
+): KeyRange {
+  return {
+    start: ["row", graph, generation, first],
+    end: ["row", graph, generation, first + count],
+  };
+}
+
 /** All parts of the rows with addr > after; -1: of all rows. */
 export function rowsAfter(
   graph: GraphId,
@@ -169,6 +190,66 @@ export function parseRowKey(key: Deno.KvKey): RowPlace | undefined {
   if (graph === undefined || generation === undefined) return undefined;
   if (addr === undefined || part === undefined) return undefined;
   return { graph, generation, addr, part };
+}
+
+/** What flushes keep beside rows; all of it is under the rows' generation. */
+export type FlushList = "root" | "dropped";
+
+/** A part of what the flush at t left in one of the lists. */
+export function flushKey(
+  list: FlushList,
+  graph: GraphId,
+  rows: Generation,
+  t: T,
+  part: number,
+): Deno.KvKey {
+  return [list, graph, rows, t, part];
+}
+
+/** All of one list: of some rows, of a graph, or of all graphs. */
+export function flushPrefix(list: FlushList, graph?: GraphId, rows?: Generation): Deno.KvKey {
+  if (graph === undefined) return [list];
+  return rows === undefined ? [list, graph] : [list, graph, rows];
+}
+
+/** All parts that flushes up to t (inclusive) left in one of the lists. */
+export function flushesUpTo(
+  list: FlushList,
+  graph: GraphId,
+  rows: Generation,
+  t: T,
+): { readonly prefix: Deno.KvKey; readonly end: Deno.KvKey } {
+  const prefix = flushPrefix(list, graph, rows);
+  return { prefix, end: [...prefix, t + 1] };
+}
+
+export function parseFlushKey(list: FlushList, key: Deno.KvKey): EntryPlace | undefined {
+  return parseNumbered(list, key);
+}
+
+export function addressesKey(graph: GraphId, rows: Generation): Deno.KvKey {
+  return ["addresses", graph, rows];
+}
+
+export function claimKey(graph: GraphId, rows: Generation, first: Addr): Deno.KvKey {
+  return ["claim", graph, rows, first];
+}
+
+/** The claims on some rows, or on those of all graphs. */
+export function claimPrefix(graph?: GraphId, rows?: Generation): Deno.KvKey {
+  return graph === undefined || rows === undefined ? ["claim"] : ["claim", graph, rows];
+}
+
+export function parseClaimKey(
+  key: Deno.KvKey,
+): { readonly graph: GraphId; readonly rows: Generation; readonly first: Addr } | undefined {
+  const [name, graphText, rowsText, number, ...more] = key;
+  if (name !== "claim" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const rows = parseGeneration(rowsText);
+  const first = parseAddr(number);
+  if (graph === undefined || rows === undefined || first === undefined) return undefined;
+  return { graph, rows, first };
 }
 
 export function garbageKey(graph: GraphId, generation: Generation): Deno.KvKey {

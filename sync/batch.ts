@@ -19,6 +19,7 @@ import type { TxBatch } from "../protocol/tx_batch.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Databases, type OpenDb } from "./database.ts";
 import type { Fanout } from "./fanout.ts";
+import type { Flusher } from "./flush.ts";
 import { Turns } from "./turns.ts";
 
 export interface BatchDeps {
@@ -26,6 +27,7 @@ export interface BatchDeps {
   readonly databases: Databases;
   readonly turns: Turns;
   readonly fanout: Fanout;
+  readonly flusher: Pick<Flusher, "changed">;
   readonly log: Logger;
   /** Ms since the epoch. */
   readonly now: () => number;
@@ -89,12 +91,10 @@ async function storeBatch(
     const outcome = await commitBatch(deps, open, prepared, writer);
     switch (outcome.kind) {
       case "committed":
-        deps.databases.keep({
-          ...open,
-          head: outcome.head,
-          db: prepared.report.after,
-          founding: [],
-        });
+        if (open.founding.length === 0) {
+          deps.databases.keep({ ...open, head: outcome.head, db: prepared.report.after });
+        }
+        deps.flusher.changed(graph, prepared.report.after.overlaySize);
         return accepted(deps, graph, batch, sender);
       case "conflict":
         continue; // Another's batch came first: stale next time round. Or the rows were replaced.

@@ -14,10 +14,11 @@ import {
 } from "../datascript/root.ts";
 import { NodeMissing } from "../datascript/source.ts";
 import type { Head } from "../kv/head.ts";
-import { lastAddr, readRow, readRowsMany, type Row } from "../kv/rows.ts";
+import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
-import { type Addr, parseAddr, ROOT_ADDR, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
+import { type Addr, parseAddr, ROOT_ADDR } from "../protocol/ids.ts";
+import { readBase } from "./base.ts";
 import { CachedNodes, NodeCache, rowsIdOf } from "./node_cache.ts";
 
 /** Databases kept open take at most about this much memory beside their nodes. */
@@ -65,16 +66,19 @@ export class Databases {
   async open(head: Head): Promise<OpenDb> {
     const kept = this.#open.get(head.graph);
     const usable = kept !== undefined && kept.head.log === head.log && kept.head.t <= head.t &&
-      rowsIdOf(kept.head) === rowsIdOf(head);
+      kept.head.flushed === head.flushed && rowsIdOf(kept.head) === rowsIdOf(head);
     if (usable && kept.head.t === head.t) return { ...kept, head };
     const start = usable ? kept : await this.#openRows(head);
-    const since = usable ? kept.head.t : T_ZERO;
+    const since = usable ? kept.head.t : head.flushed;
     let { db } = start;
     for await (const entry of readTail(this.#kv, head.graph, head.log, since, head.t)) {
       // Also a batch that changed nothing was a transaction.
       db = withTailTx(db, decodeTailTx(entry.transit)).withMaxTx(db.maxTx + 1);
     }
-    return this.keep({ ...start, head, db });
+    // The batch that moved the head from where there was no root row has founded the database.
+    const opened = { ...start, head, db };
+    // One without rows has its nodes in memory alone: with its first batch it is opened anew.
+    return opened.founding.length > 0 ? opened : this.keep(opened);
   }
 
   /** What `open` gives for this head from now on. */
@@ -96,7 +100,7 @@ export class Databases {
           return work();
         } catch (thrown) {
           if (!(thrown instanceof NodeMissing)) throw thrown;
-          await this.#load(head, nodes, thrown.addresses);
+          await this.load(head, nodes, thrown.addresses);
         }
       }
     } finally {
@@ -111,17 +115,26 @@ export class Databases {
    */
   async prefetch({ head, nodes }: OpenDb, missing: () => ReadonlySet<number>): Promise<void> {
     for (let wanted = missing(); wanted.size > 0; wanted = missing()) {
-      await this.#load(head, nodes, [...wanted]);
+      await this.load(head, nodes, [...wanted]);
     }
   }
 
+  /** The nodes of a head's rows, none of them pinned. */
+  nodesOf(head: Head): CachedNodes {
+    return new CachedNodes(this.#nodes, rowsIdOf(head));
+  }
+
   async #openRows(head: Head): Promise<OpenDb> {
-    const nodes = new CachedNodes(this.#nodes, rowsIdOf(head));
-    const root = await readRow(this.#kv, head.graph, head.rows, ROOT_ADDR);
+    const nodes = this.nodesOf(head);
+    const { t, root, tail } = await readBase(this.#kv, head, head.flushed);
+    if (t !== head.flushed) {
+      throw new RowMissingError(
+        `Cannot open ${head.graph} as its root of t ${head.flushed} is missing`,
+      );
+    }
     if (root === undefined) return await this.#found(head, nodes);
-    const tail = await readRow(this.#kv, head.graph, head.rows, TAIL_ADDR);
-    const base = Db.open(decodeRoot(root.content), nodes);
-    const db = tail === undefined ? base : decodeTail(tail.content).reduce(withTailTx, base);
+    const txs = tail === undefined ? [] : decodeTail(tail.content);
+    const db = txs.reduce(withTailTx, Db.open(decodeRoot(root.content), nodes));
     return { head, db, nodes, founding: [] };
   }
 
@@ -139,7 +152,8 @@ export class Databases {
     return { head, db: Db.open(root, nodes), nodes, founding };
   }
 
-  async #load(head: Head, nodes: CachedNodes, addresses: readonly number[]): Promise<void> {
+  /** Reads nodes, and pins them. @throws {RowMissingError | CorruptRowError | CorruptValueError} */
+  async load(head: Head, nodes: CachedNodes, addresses: readonly number[]): Promise<void> {
     const rows = await readRowsMany(this.#kv, head.graph, head.rows, addresses.map(addrOf));
     for (const address of addresses) {
       const row = rows.get(addrOf(address));
@@ -151,7 +165,8 @@ export class Databases {
   }
 }
 
-function addrOf(address: number): Addr {
+/** A node's address as a row's. @throws {RowMissingError} */
+export function addrOf(address: number): Addr {
   const addr = parseAddr(address);
   if (addr === undefined) throw new RowMissingError(`Cannot read a row at address ${address}`);
   return addr;

@@ -93,6 +93,7 @@ async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | un
       log: newGeneration(),
       rows: newGeneration(),
       rowsVersion: 0,
+      flushed: T_ZERO,
       updatedAt: now(),
     }, { sets: markGarbage(graph, generationsOf(head), now()), deletes: [] });
     return outcome.kind === "committed" ? { done: true } : { again: outcome };

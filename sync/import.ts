@@ -3,6 +3,7 @@
  * reader looks yet, and one commit that the head guards makes it the graph's.
  */
 import { CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
+import { flushSets } from "../kv/flushes.ts";
 import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
 import { commitHead, type Head, headGuard, type HeadState, readHead } from "../kv/head.ts";
 import { garbageKey } from "../kv/keys.ts";
@@ -15,8 +16,19 @@ import {
   strayRowParts,
 } from "../kv/rows.ts";
 import type { ImportBody } from "../protocol/http.ts";
-import { type Generation, type GraphId, newGeneration, T_ZERO } from "../protocol/ids.ts";
+import {
+  type Generation,
+  type GraphId,
+  newGeneration,
+  ROOT_ADDR,
+  type T,
+  T_ZERO,
+} from "../protocol/ids.ts";
+import { readBase } from "./base.ts";
+import { loggerFor } from "../telemetry/log.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
+
+const log = loggerFor("import");
 
 export interface ImportDeps {
   readonly kv: Deno.Kv;
@@ -66,7 +78,7 @@ async function replaceAll(
     for (const row of rows) yield* rowSets(graph, generation, row);
   };
   return await build(deps, head, generation, sets(), (now) => ({
-    state: { t: T_ZERO, log, rows: generation, rowsVersion: 0 },
+    state: { t: T_ZERO, log, rows: generation, rowsVersion: 0, flushed: T_ZERO },
     garbage: generationsOf(now),
   }));
 }
@@ -107,33 +119,70 @@ async function upsertInPlace(
   const written = await writeInCommits(kv, setsOf(added), [headGuard(head)]);
   if (written.kind !== "committed") return { again: written };
   const sets = setsOf(changed);
-  const outcome = await commitHead(
-    kv,
-    head,
-    { ...head, rowsVersion: head.rowsVersion + 1, updatedAt: now() },
-    { sets, deletes: await strayRowParts(kv, sets) },
-  );
+  const root = flushedRoot(head, [...added, ...changed]);
+  const outcome = await commitHead(kv, head, {
+    ...head,
+    rowsVersion: head.rowsVersion + 1,
+    flushed: root?.t ?? head.flushed,
+    updatedAt: now(),
+  }, {
+    sets: [...sets, ...rootSets(head, head.rows, root, now())],
+    deletes: await strayRowParts(kv, sets),
+  });
   return outcome.kind === "committed" ? { done: true } : { again: outcome };
 }
 
 /** All the graph's rows, with these in place of those of their addrs, as new rows. */
 async function copyWith(deps: ImportDeps, head: Head, rows: readonly Row[]): Promise<Outcome> {
-  const { kv } = deps;
+  const { kv, now } = deps;
   const { graph } = head;
   const generation = newGeneration();
   const replaced = new Set(rows.map((row) => row.addr));
+  const base = await readBase(kv, head, head.flushed);
+  const root = flushedRoot(head, rows) ??
+    (head.flushed === T_ZERO || base.root === undefined
+      ? undefined
+      : { t: base.t, row: base.root });
   const sets = async function* (): AsyncGenerator<KvSet> {
     for await (const row of listRows(kv, graph, head.rows, -1)) {
       if (!replaced.has(row.addr)) yield* rowJsonSets(graph, generation, row);
     }
     for (const row of rows) yield* rowSets(graph, generation, row);
+    yield* rootSets(head, generation, root, now());
   };
-  return await build(deps, head, generation, sets(), (now) => {
-    const same = now.rows === head.rows && now.rowsVersion === head.rowsVersion;
+  return await build(deps, head, generation, sets(), (current) => {
+    const same = current.rows === head.rows && current.rowsVersion === head.rowsVersion &&
+      current.flushed === head.flushed;
+    const flushed = root?.t ?? head.flushed;
     return same
-      ? { state: { ...now, rows: generation, rowsVersion: 0 }, garbage: [now.rows] }
+      ? {
+        state: { ...current, rows: generation, rowsVersion: 0, flushed },
+        garbage: [current.rows],
+      }
       : undefined;
   });
+}
+
+/** The root of a flushed graph, which is kept apart from row 0, and the version that it is of. */
+interface FlushedRoot {
+  readonly t: T;
+  readonly row: Row;
+}
+
+/** A row 0 that is imported into a flushed graph is its root as of now. */
+function flushedRoot(head: Head, rows: readonly Row[]): FlushedRoot | undefined {
+  const row = head.flushed === T_ZERO ? undefined : rows.find(({ addr }) => addr === ROOT_ADDR);
+  return row === undefined ? undefined : { t: head.t, row };
+}
+
+function rootSets(
+  { graph }: Head,
+  generation: Generation,
+  root: FlushedRoot | undefined,
+  since: number,
+): readonly KvSet[] {
+  if (root === undefined) return [];
+  return flushSets(graph, generation, { t: root.t, root: root.row.content, since, dropped: [] });
 }
 
 /** What a head becomes when the new rows are there, and what is nobody's from then on. */
@@ -174,7 +223,17 @@ async function build(
       checks: [opened.guard],
     });
     if (outcome.kind !== "committed") return { again: outcome };
-    for (const old of next.garbage) await sweepGeneration(kv, graph, old);
+    for (const old of next.garbage) await trySweep(kv, graph, old);
     return { done: { done: true } };
   });
+}
+
+/** What is imported is the graph's by now, whether or not what it replaced can be swept at once. */
+async function trySweep(kv: Deno.Kv, graph: GraphId, generation: Generation): Promise<void> {
+  try {
+    await sweepGeneration(kv, graph, generation);
+  } catch (cause) {
+    // It is marked, so a later sweep finds it.
+    log.warn("Cannot sweep what an import into {graph} has replaced", { graph, cause });
+  }
 }

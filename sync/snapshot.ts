@@ -4,16 +4,10 @@
  */
 import { decodeTail, encodeTail, encodeTailTx } from "../datascript/root.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { listRows, readRow, type Row, type RowJson } from "../kv/rows.ts";
+import { listRows, type Row, type RowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
-import {
-  type GraphId,
-  ROOT_ADDR,
-  type T,
-  T_ZERO,
-  TAIL_ADDR,
-  type UserId,
-} from "../protocol/ids.ts";
+import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
+import { type Base, readBase } from "./base.ts";
 import type { Pins } from "./pins.ts";
 
 export interface SnapshotDeps {
@@ -94,20 +88,18 @@ function versionFor(pins: Pins, head: Head, caller: UserId): T {
 
 /** Rows 0 and 1 as of a version; those that there are. */
 async function readRootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly RowJson[]> {
-  const root = await readRow(kv, head.graph, head.rows, ROOT_ADDR);
-  const tail = await readRow(kv, head.graph, head.rows, TAIL_ADDR);
-  const rows: Row[] = root === undefined ? [] : [root];
-  if (t === T_ZERO) {
-    if (tail !== undefined) rows.push(tail);
-  } else {
-    const txs = tail === undefined ? [] : decodeTail(tail.content).map(encodeTailTx);
-    for await (const entry of readTail(kv, head.graph, head.log, T_ZERO, t)) {
-      txs.push(entry.transit);
-    }
-    rows.push({ addr: TAIL_ADDR, content: encodeTail(txs), addresses: tail?.addresses ?? null });
-  }
+  const base = await readBase(kv, head, t);
+  const rows = [base.root, await tailRow(kv, head, base, t)].filter((row) => row !== undefined);
   return rows.map((row) => ({
     addr: row.addr,
     json: new TextEncoder().encode(JSON.stringify(row)),
   }));
+}
+
+/** The tail as it was imported, and on it the transactions since the base. */
+async function tailRow(kv: Deno.Kv, head: Head, base: Base, t: T): Promise<Row | undefined> {
+  if (t === base.t && (base.tail !== undefined || base.root === undefined)) return base.tail;
+  const txs = base.tail === undefined ? [] : decodeTail(base.tail.content).map(encodeTailTx);
+  for await (const entry of readTail(kv, head.graph, head.log, base.t, t)) txs.push(entry.transit);
+  return { addresses: null, ...base.tail, addr: TAIL_ADDR, content: encodeTail(txs) };
 }

@@ -1,5 +1,7 @@
-/** Deletes what imports, resets and removals that were cut off have left behind. */
+/** Deletes what nobody needs any more: what flushes made useless, and what was cut off half-way. */
+import { listDropped, sweepClaims, sweepDropped } from "../kv/flushes.ts";
 import { listGarbage, sweepGeneration } from "../kv/garbage.ts";
+import { readHead } from "../kv/head.ts";
 
 /** Longer than any import takes: what is marked for longer was left by one that was cut off. */
 export const GRACE_MS = 60 * 60 * 1000;
@@ -29,4 +31,30 @@ export async function sweepGarbage(
     if (await sweepGeneration(kv, graph, generation)) swept++;
   }
   return swept;
+}
+
+/** How long rows that a flush made useless stay readable: downloads that began before need them. */
+export const DROPPED_GRACE_MS = 15 * 60 * 1000;
+
+/**
+ * Deletes what flushes made useless longer ago than the grace, and what flushes that were cut off
+ * wrote. Answers how many were swept. May run beside anything.
+ *
+ * @throws {Error} a commit isn't known to have succeeded; the next sweep goes on from there
+ */
+export async function sweepFlushes(
+  kv: Deno.Kv,
+  { now, graceMs = DROPPED_GRACE_MS }: SweepOptions,
+): Promise<number> {
+  const before = now() - graceMs;
+  let swept = 0;
+  for await (const dropped of listDropped(kv)) {
+    if (dropped.since >= before) continue;
+    const head = await readHead(kv, dropped.graph);
+    // Of rows that are no longer the graph's all is swept with their generation.
+    if (head?.rows !== dropped.rows) continue;
+    await sweepDropped(kv, head.log, dropped);
+    swept++;
+  }
+  return swept + await sweepClaims(kv, before);
 }

@@ -1,0 +1,228 @@
+/**
+ * What flushes leave in the store beside rows: the roots they made, which addresses are given away,
+ * and which rows and tails nobody needs any more after a while.
+ *
+ * A flush claims addresses in one commit, writes rows there, and switches the head in another one,
+ * which holds only if nobody has claimed addresses since: so rows that a root needs are never
+ * written behind a reader who goes through the addresses in order.
+ */
+import { z } from "zod";
+import { addrSchema } from "../protocol/id_schema.ts";
+import {
+  type Addr,
+  type Generation,
+  type GraphId,
+  parseAddr,
+  type T,
+  T_ZERO,
+} from "../protocol/ids.ts";
+import {
+  CorruptValueError,
+  decodeParts,
+  decodeText,
+  encodeTextParts,
+  type FoundPart,
+  gatherParts,
+  parsePart,
+} from "./chunks.ts";
+import {
+  bytesSet,
+  type Change,
+  commit,
+  commitOrThrow,
+  deleteKeys,
+  objectSet,
+  type Outcome,
+} from "./commit.ts";
+import {
+  addressesKey,
+  claimKey,
+  claimPrefix,
+  entriesRange,
+  flushesUpTo,
+  flushKey,
+  type FlushList,
+  flushPrefix,
+  parseClaimKey,
+  parseFlushKey,
+  rowPartsRange,
+  rowsFrom,
+} from "./keys.ts";
+import { LIST_BATCH } from "./limits.ts";
+import { lastAddr } from "./rows.ts";
+import { parseStored } from "./stored.ts";
+
+/** Addresses that a flush may write at: `first` and up. */
+export interface Claim {
+  readonly first: Addr;
+  /** For all that is written there, and for the switch: no other claim came since, and no sweep. */
+  readonly guards: readonly Deno.AtomicCheck[];
+  /** To be deleted in the switch. */
+  readonly key: Deno.KvKey;
+}
+
+export type ClaimOutcome =
+  | { readonly kind: "claimed"; readonly claim: Claim }
+  | Exclude<Outcome, { readonly kind: "committed" }>;
+
+/** What a flush made useless, once nobody reads the roots before it any more. */
+export interface Dropped {
+  readonly graph: GraphId;
+  readonly rows: Generation;
+  /** The flush's version: tails up to it are in its root. */
+  readonly t: T;
+  /** When; ms since the epoch. */
+  readonly since: number;
+  readonly addrs: readonly Addr[];
+}
+
+const addressesSchema = z.object({ last: addrSchema });
+const claimSchema = z.object({ count: z.int().positive(), since: z.int().nonnegative() });
+const droppedSchema = z.tuple([z.int().nonnegative(), z.array(addrSchema)]);
+
+/**
+ * Claims addresses above all that rows have, and above all that were ever claimed.
+ *
+ * @param above the greatest address that the root knows of
+ * @param since ms since the epoch
+ */
+export async function claimAddresses(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  count: number,
+  above: number,
+  since: number,
+): Promise<ClaimOutcome> {
+  const key = addressesKey(graph, rows);
+  const entry = await kv.get<unknown>(key);
+  const given = entry.versionstamp === null
+    ? 0
+    : parseStored(addressesSchema, key, entry.value).last;
+  const first = parseAddr(Math.max(given, above, await lastAddr(kv, graph, rows) ?? 0) + 1);
+  if (first === undefined) throw new CorruptValueError(`Cannot claim addresses above ${above}`);
+  const claim = claimKey(graph, rows, first);
+  const outcome = await commit(kv, {
+    sets: [
+      objectSet(key, { last: first + count - 1 }),
+      objectSet(claim, { count, since }),
+    ],
+    deletes: [],
+    checks: [{ key, versionstamp: entry.versionstamp }],
+  });
+  if (outcome.kind !== "committed") return outcome;
+  const { versionstamp } = outcome;
+  const guards = [{ key, versionstamp }, { key: claim, versionstamp }];
+  return { kind: "claimed", claim: { first, guards, key: claim } };
+}
+
+/** The sets of the root row's content as of t, and of what it makes useless. */
+export function flushSets(
+  graph: GraphId,
+  rows: Generation,
+  flush: {
+    readonly t: T;
+    readonly root: string;
+    readonly since: number;
+    readonly dropped: readonly Addr[];
+  },
+): Change["sets"] {
+  const { t, root, since, dropped } = flush;
+  const texts: readonly (readonly [FlushList, string])[] = [
+    ["root", root],
+    ["dropped", JSON.stringify([since, [...dropped]] satisfies z.input<typeof droppedSchema>)],
+  ];
+  return texts.flatMap(([list, text]) =>
+    encodeTextParts(text).map((bytes, part) =>
+      bytesSet(flushKey(list, graph, rows, t, part), bytes)
+    )
+  );
+}
+
+/** The root row's content as of the last flush at or before t; `undefined`: there is none. */
+export async function readRoot(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  t: T,
+): Promise<{ readonly t: T; readonly content: string } | undefined> {
+  // Parts come in falling order, so those of the last flush come first, part 0 last of them.
+  const parts: Uint8Array[] = [];
+  let found: T | undefined;
+  const selector = flushesUpTo("root", graph, rows, t);
+  for await (const { key, value } of kv.list<unknown>(selector, { reverse: true, batchSize: 10 })) {
+    const place = parseFlushKey("root", key);
+    if (place === undefined || found !== undefined && place.t !== found) break;
+    found = place.t;
+    parts.unshift(parsePart(value));
+  }
+  return found === undefined ? undefined : { t: found, content: decodeText(decodeParts(parts)) };
+}
+
+/** What flushes have made useless: of one graph's rows, or of all graphs. */
+export async function* listDropped(
+  kv: Deno.Kv,
+  graph?: GraphId,
+  rows?: Generation,
+): AsyncGenerator<Dropped> {
+  async function* found(): AsyncGenerator<FoundPart<string>> {
+    const selector = { prefix: flushPrefix("dropped", graph, rows) };
+    for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
+      const place = parseFlushKey("dropped", key);
+      if (place === undefined) continue;
+      places.set(JSON.stringify(key.slice(0, -1)), place);
+      yield { id: JSON.stringify(key.slice(0, -1)), part: place.part, bytes: parsePart(value) };
+    }
+  }
+  const places = new Map<string, { graph: GraphId; generation: Generation; t: T }>();
+  for await (const { id, parts } of gatherParts(found())) {
+    const place = places.get(id);
+    places.delete(id);
+    if (place === undefined) continue;
+    const text = decodeText(decodeParts(parts));
+    const [since, addrs] = droppedSchema.parse(JSON.parse(text));
+    yield { graph: place.graph, rows: place.generation, t: place.t, since, addrs };
+  }
+}
+
+/**
+ * Deletes what a flush made useless: nodes, roots before its own, tails up to it, and last its list
+ * of them, so that it is found again if this is cut off.
+ *
+ * @param log of the same graph
+ */
+export async function sweepDropped(kv: Deno.Kv, log: Generation, dropped: Dropped): Promise<void> {
+  const { graph, rows, t, addrs } = dropped;
+  for (const addr of addrs) {
+    await deleteKeys(kv, rowPartsRange({ graph, generation: rows, addr, part: 0 }));
+  }
+  await deleteKeys(kv, entriesRange("tail", graph, log, T_ZERO, t));
+  await deleteKeys(kv, {
+    prefix: flushPrefix("root", graph, rows),
+    end: flushKey("root", graph, rows, t, 0),
+  });
+  await deleteKeys(kv, flushesUpTo("dropped", graph, rows, t));
+}
+
+/** Deletes what flushes wrote that never came to their switch and began before `before`. */
+export async function sweepClaims(kv: Deno.Kv, before: number): Promise<number> {
+  let swept = 0;
+  const claims = kv.list<unknown>({ prefix: claimPrefix() }, { batchSize: LIST_BATCH });
+  for await (const { key, value, versionstamp } of claims) {
+    const place = parseClaimKey(key);
+    const { since, count } = parseStored(claimSchema, key, value);
+    if (place === undefined || since >= before) continue;
+    const { graph, rows, first } = place;
+    // From here on the flush can neither write nor switch.
+    const taken = await commit(kv, {
+      sets: [objectSet(key, { count, since: 0 })],
+      deletes: [],
+      checks: [{ key, versionstamp }],
+    });
+    if (taken.kind !== "committed") continue;
+    await deleteKeys(kv, rowsFrom(graph, rows, first, count));
+    await commitOrThrow(kv, { sets: [], deletes: [key] });
+    swept++;
+  }
+  return swept;
+}

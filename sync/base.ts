@@ -1,0 +1,30 @@
+/** What a graph's tail goes on top of: the root and tail rows as they were imported, or a flush's root. */
+import { readRoot } from "../kv/flushes.ts";
+import type { Head } from "../kv/head.ts";
+import { readRow, type Row } from "../kv/rows.ts";
+import { ROOT_ADDR, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
+
+/** Rows 0 and 1 as of a version; the log's entries after it are not in them. */
+export interface Base {
+  readonly t: T;
+  readonly root: Row | undefined;
+  readonly tail: Row | undefined;
+}
+
+/**
+ * The last base at or before t. One read; two where nothing was flushed, and then a graph may well
+ * have no such rows.
+ *
+ * @param t of the head, or before it and not long ago: older bases are swept
+ */
+export async function readBase(kv: Deno.Kv, head: Head, t: T): Promise<Base> {
+  const { graph, rows, flushed } = head;
+  const flush = flushed === T_ZERO ? undefined : await readRoot(kv, graph, rows, t);
+  if (flush !== undefined) {
+    const root = { addr: ROOT_ADDR, content: flush.content, addresses: null };
+    return { t: flush.t, root, tail: undefined };
+  }
+  const root = await readRow(kv, graph, rows, ROOT_ADDR);
+  const tail = await readRow(kv, graph, rows, TAIL_ADDR);
+  return { t: T_ZERO, root, tail };
+}

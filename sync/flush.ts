@@ -1,0 +1,228 @@
+/**
+ * Flush: folds the tail into the trees (datascript.md §6), beside whatever else goes on. New nodes
+ * are written at new addresses, where nobody looks for them; one commit that the head guards then
+ * makes the new root the graph's. Cut off anywhere, the graph is the one before or the one after.
+ */
+import type { Db, Root, Trees } from "../datascript/db.ts";
+import {
+  type AddressedRow,
+  countNewNodes,
+  droppedAddresses,
+  fold,
+  storedEdit,
+  storeNodes,
+} from "../datascript/fold.ts";
+import { type Index, INDEXES } from "../datascript/order.ts";
+import { encodeRoot } from "../datascript/root.ts";
+import { NodeMissing } from "../datascript/source.ts";
+import type { Tree } from "../datascript/tree.ts";
+import { writeInCommits } from "../kv/commit.ts";
+import { claimAddresses, flushSets } from "../kv/flushes.ts";
+import { commitHead, type Head, readHead } from "../kv/head.ts";
+import { rowSets } from "../kv/rows.ts";
+import { type GraphId, ROOT_ADDR, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
+import type { Logger } from "../telemetry/log.ts";
+import { addrOf, type Databases, type OpenDb } from "./database.ts";
+import type { CachedNodes } from "./node_cache.ts";
+import { untilSettled } from "./settle.ts";
+import type { Turns } from "./turns.ts";
+
+export interface FlushDeps {
+  readonly kv: Deno.Kv;
+  readonly databases: Databases;
+  readonly turns: Turns;
+  readonly log: Logger;
+  /** Ms since the epoch. */
+  readonly now: () => number;
+  /** Keys that a node holds at most; Logseq's branching factor but for tests. */
+  readonly maxKeys?: number;
+}
+
+/** `done`: the head's rows hold all up to `t`. `lost`: another's flush, import or reset came first. */
+export type FlushOutcome = { readonly kind: "done"; readonly head: Head } | {
+  readonly kind: "lost";
+};
+
+/** Facts folded in between two looks at the event loop: some milliseconds of work. */
+const SLICE = 256;
+
+/**
+ * Folds all of the tail that there is now; `undefined` where there is no such graph or no tail.
+ *
+ * Cost: reads the nodes on the way of each fact, writes about as many. Batches go on meanwhile, but
+ * for the time of one commit.
+ *
+ * @throws {RowMissingError} the graph's rows are not all there (yet): it stays as it is
+ */
+export async function flush(deps: FlushDeps, graph: GraphId): Promise<FlushOutcome | undefined> {
+  const head = await readHead(deps.kv, graph);
+  if (head === undefined || head.t === head.flushed) return undefined;
+  const open = await deps.databases.open(head);
+  const nodes = deps.databases.nodesOf(head);
+  const trees = await foldAll(deps, open, nodes);
+  return await store(deps, open, nodes, trees);
+}
+
+async function foldAll(deps: FlushDeps, { head, db }: OpenDb, nodes: CachedNodes): Promise<Trees> {
+  const folded: Record<Index, Tree> = { ...db.root.trees };
+  for (const index of INDEXES) {
+    const edit = storedEdit(index, nodes, deps.maxKeys);
+    const facts = db.changes(index);
+    for (let start = 0; start < facts.length; start += SLICE) {
+      const slice = facts.slice(start, start + SLICE);
+      folded[index] = await withNodes(
+        deps,
+        head,
+        nodes,
+        () => fold(index, edit, folded[index], slice),
+      );
+      await nextTurn();
+    }
+  }
+  return folded;
+}
+
+async function store(
+  deps: FlushDeps,
+  { head, db }: OpenDb,
+  nodes: CachedNodes,
+  trees: Trees,
+): Promise<FlushOutcome> {
+  const { kv, now } = deps;
+  const { graph, rows } = head;
+  const count = INDEXES.reduce((sum, index) => sum + countNewNodes(trees[index].root), 0);
+  const claimed = await claimAddresses(kv, graph, rows, Math.max(1, count), db.root.maxAddr, now());
+  if (claimed.kind !== "claimed") return { kind: "lost" };
+  const { claim } = claimed;
+
+  const written: AddressedRow[] = [];
+  let next: number = claim.first;
+  const addressOf = (index: Index): number => storeNodes(trees[index].root, () => next++, written);
+  const addresses = { eavt: addressOf("eavt"), aevt: addressOf("aevt"), avet: addressOf("avet") };
+  const sets = written.flatMap((row) => rowSets(graph, rows, { ...row, addr: addrOf(row.addr) }));
+  const outcome = await writeInCommits(kv, sets, claim.guards);
+  if (outcome.kind !== "committed") return { kind: "lost" };
+
+  const root = rootOf(db, trees, addresses, next - 1);
+  const useless = await withNodes(
+    deps,
+    head,
+    nodes,
+    () =>
+      INDEXES.flatMap((index) =>
+        droppedAddresses(nodes, db.root.trees[index].root, trees[index].root)
+      ),
+  );
+  const dropped = useless.map(addrOf);
+  // The rows that were imported are in the first flush's root.
+  if (head.flushed === T_ZERO) dropped.push(ROOT_ADDR, TAIL_ADDR);
+  const flushed = flushSets(graph, rows, {
+    t: head.t,
+    root: encodeRoot(root, addresses),
+    since: now(),
+    dropped,
+  });
+  return await deps.turns.take(
+    graph,
+    () =>
+      untilSettled<FlushOutcome>(`switch ${graph} to new rows`, async () => {
+        const current = await readHead(kv, graph);
+        if (current?.rows === rows && current.flushed === head.t) {
+          return { done: { kind: "done", head: current } };
+        }
+        if (current === undefined || !isSameBase(current, head)) return { done: { kind: "lost" } };
+        const switched = await commitHead(kv, current, { ...current, flushed: head.t }, {
+          sets: flushed,
+          deletes: [claim.key],
+          checks: claim.guards,
+        });
+        // The guards may be what failed: then another has claimed addresses, and flushes.
+        if (
+          switched.kind === "conflict" &&
+          (await readHead(kv, graph))?.versionstamp === current.versionstamp
+        ) {
+          return { done: { kind: "lost" } };
+        }
+        if (switched.kind !== "committed") return { again: switched };
+        deps.log.debug("{graph} is flushed up to t {t}: {rows} rows written, {dropped} dropped", {
+          graph,
+          t: head.t,
+          rows: written.length,
+          dropped: dropped.length,
+        });
+        return { done: { kind: "done", head: switched.head } };
+      }),
+  );
+}
+
+function rootOf(
+  db: Db,
+  trees: Trees,
+  addresses: Readonly<Record<Index, number>>,
+  maxAddr: number,
+): Root {
+  const stored = (index: Index): Tree => ({ ...trees[index], root: addresses[index] });
+  return {
+    schema: db.schema,
+    trees: { eavt: stored("eavt"), aevt: stored("aevt"), avet: stored("avet") },
+    maxEid: db.maxEid,
+    maxTx: db.maxTx,
+    maxAddr,
+  };
+}
+
+/** Whether a flush of the one is one of the other: batches may have come since. */
+function isSameBase(current: Head, head: Head): boolean {
+  return current.log === head.log && current.rows === head.rows &&
+    current.rowsVersion === head.rowsVersion && current.flushed === head.flushed;
+}
+
+async function withNodes<Result>(
+  { databases }: FlushDeps,
+  head: Head,
+  nodes: CachedNodes,
+  work: () => Result,
+): Promise<Result> {
+  for (;;) {
+    try {
+      return work();
+    } catch (thrown) {
+      if (!(thrown instanceof NodeMissing)) throw thrown;
+      await databases.load(head, nodes, thrown.addresses);
+    }
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+/** Facts in the overlay from which on they are folded in. */
+export const FLUSH_FROM = 4000;
+
+/** Flushes in the background, one at a time for each graph. */
+export class Flusher {
+  readonly #deps: FlushDeps;
+  readonly #from: number;
+  readonly #running = new Map<GraphId, Promise<void>>();
+
+  constructor(deps: FlushDeps, from: number = FLUSH_FROM) {
+    this.#deps = deps;
+    this.#from = from;
+  }
+
+  /** A batch left the graph's database with an overlay of this size. */
+  changed(graph: GraphId, overlaySize: number): void {
+    if (overlaySize < this.#from || this.#running.has(graph)) return;
+    const work = flush(this.#deps, graph).then(
+      () => {},
+      (cause) => this.#deps.log.error("Cannot flush {graph}", { graph, cause }),
+    ).finally(() => this.#running.delete(graph));
+    this.#running.set(graph, work);
+  }
+
+  /** Answers when no flush is under way. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+}

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Db } from "../../datascript/db.ts";
+import { storedEdit } from "../../datascript/fold.ts";
+import { INDEXES } from "../../datascript/order.ts";
+import type { NodeSource } from "../../datascript/source.ts";
+import { checkTree } from "../../datascript/tree.ts";
+import { readHead } from "../../kv/head.ts";
+import { sweepFlushes } from "../../sync/sweep.ts";
+import { txOf } from "../support/forms.ts";
+import { after, EMPTY, TestGraph } from "../support/graph.ts";
+import { withCommit } from "../support/kv.ts";
+
+const KEYS = 4;
+const UUIDS = Array.from({ length: 40 }, (_, i) => uuid(i));
+
+function uuid(i: number): string {
+  return `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`;
+}
+
+/** A form over some forty blocks: written, moved, retitled, retagged, removed. */
+const form = fc.tuple(
+  fc.integer({ min: 0, max: 39 }),
+  fc.integer({ min: 0, max: 39 }),
+  fc.integer({ min: 0, max: 9 }),
+).map(([one, other, kind]): unknown => {
+  const e = ["~:block/uuid", `~u${UUIDS[one]}`];
+  switch (kind) {
+    case 0:
+      return ["~:db/retractEntity", e];
+    case 1:
+      return ["~:db/retract", e, "~:block/title"];
+    case 2:
+      return ["^ ", "~:block/uuid", e[1], "~:block/tags", [
+        "^ ",
+        "~:block/uuid",
+        `~u${UUIDS[other]}`,
+      ]];
+    default:
+      return ["^ ", "~:block/uuid", e[1], "~:block/title", `${kind} of ${other}`];
+  }
+});
+const batch = fc.array(form, { minLength: 1, maxLength: 12 });
+
+/** Facts with their transactions, in an index's order. */
+function facts(db: Db, index: (typeof INDEXES)[number]): readonly string[] {
+  return db.everything(index).map(({ e, a, v, tx }) => JSON.stringify([e, a, v, tx]));
+}
+
+function assertSame(db: Db, model: Db): void {
+  for (const index of INDEXES) assert.deepEqual(facts(db, index), facts(model, index));
+}
+
+function assertSound(db: Db, source: NodeSource): void {
+  for (const index of INDEXES) {
+    assert.deepEqual(checkTree(storedEdit(index, source, KEYS), db.root.trees[index]), [], index);
+  }
+}
+
+Deno.test("After any batches and flushes the rows alone are the database, and its trees are sound", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const step = fc.oneof({ weight: 4, arbitrary: batch }, {
+    weight: 1,
+    arbitrary: fc.constant("flush"),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 20 }), async (steps) => {
+      const graph = await TestGraph.create(kv);
+      let model = EMPTY;
+      let t = 0;
+      for (const one of steps) {
+        if (typeof one === "string") await graph.flush();
+        else {
+          const txs = [txOf(...one)];
+          const answer = await graph.batch(t, txs);
+          if (typeof answer === "number") {
+            t = answer;
+            model = after(model, txs);
+          }
+        }
+        const { db, source } = await graph.download(2000);
+        assertSame(db, model);
+        assertSound(db, source);
+        // A process that starts now sees the same.
+        assertSame((await new TestGraph(kv, graph.graph).download(2000)).db, model);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("A download with batches and flushes between its pages opens as the database of its last pull", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const between = fc.array(
+    fc.oneof({ weight: 2, arbitrary: batch }, { weight: 2, arbitrary: fc.constant("flush") }, {
+      weight: 1,
+      arbitrary: fc.constant("other process flushes"),
+    }),
+    { maxLength: 3 },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(batch, { minLength: 1, maxLength: 5 }),
+      fc.array(between, { minLength: 1, maxLength: 12 }),
+      fc.integer({ min: 3, max: 30 }),
+      async (first, pages, limit) => {
+        const graph = await TestGraph.create(kv);
+        const other = new TestGraph(kv, graph.graph);
+        const models = [EMPTY];
+        const write = async (forms: readonly unknown[]): Promise<void> => {
+          const txs = [txOf(...forms)];
+          const before = models.at(-1) ?? EMPTY;
+          const answer = await graph.batch(models.length - 1, txs);
+          if (typeof answer === "number") models.push(after(before, txs));
+        };
+        for (const forms of first) await write(forms);
+        let page = 0;
+        const { t, db } = await graph.download(limit, async () => {
+          for (const one of pages[page++ % pages.length] ?? []) {
+            // As long as a client keeps being a page behind, it never ends.
+            if (page > 60) return;
+            if (one === "flush") await graph.flush();
+            else if (typeof one === "string") await other.flush();
+            else await write(one);
+          }
+        });
+        assertSame(db, models[t] ?? EMPTY);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("A flush that is cut off after any of its commits leaves the database as it was, and a sweep leaves nothing of it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  for (const made of [false, true]) {
+    for (let cut = 0;; cut++) {
+      let clock = 0;
+      const now = (): number => clock;
+      const graph = await TestGraph.create(kv, now);
+      let model = EMPTY;
+      for (let t = 0; t < 6; t++) {
+        const txs = [txOf(...manyBlocks(t))];
+        assert.equal(await graph.batch(t, txs), t + 1);
+        model = after(model, txs);
+        if (t === 2) assert.equal(await graph.flush(), "done");
+      }
+      let commits = 0;
+      const broken = withCommit(kv, async (commit, before) => {
+        commits = before + 1;
+        if (before < cut) return await commit();
+        if (made && before === cut) await commit();
+        throw new Error("The connection to the store broke");
+      });
+      const outcome = await new TestGraph(broken, graph.graph, now).flush().catch(() => "thrown");
+      const fresh = new TestGraph(kv, graph.graph, now);
+      assertSame((await fresh.download(7)).db, model);
+
+      clock = 10;
+      await sweepFlushes(kv, { now, graceMs: 5 });
+      const { db, source } = await fresh.download(2000);
+      assertSame(db, model);
+      assertSound(db, source);
+      // What the rows hold is what the root needs: rows 0 and 1 may be those that a flush made useless.
+      const stored = await addresses(kv, graph);
+      const needed = reachable(db, source);
+      assert.deepEqual(stored.filter((address) => address > 1 && !needed.has(address)), []);
+      assert.deepEqual(await Array.fromAsync(kv.list({ prefix: ["claim", graph.graph] })), []);
+
+      assert.equal(await fresh.batch(6, [txOf(...manyBlocks(9))]), 7);
+      assert.equal(await fresh.flush(), "done");
+      if (outcome === "done" && commits <= cut) break;
+    }
+  }
+});
+
+Deno.test("What a flush made useless is readable for the grace time, and then gone", async () => {
+  using kv = await Deno.openKv(":memory:");
+  let clock = 0;
+  const graph = await TestGraph.create(kv, () => clock);
+  let model = EMPTY;
+  for (let t = 0; t < 30; t++) {
+    const txs = [txOf(...manyBlocks(t % 4))];
+    await graph.batch(t, txs);
+    model = after(model, txs);
+    await graph.flush();
+    clock += 100;
+    await sweepFlushes(kv, { now: () => clock, graceMs: 250 });
+  }
+  const { db, source } = await graph.download(2000);
+  const needed = reachable(db, source);
+  const garbage = (await addresses(kv, graph)).filter((address) => !needed.has(address));
+  assert.ok(garbage.length > 0);
+  const head = await readHead(kv, graph.graph);
+  assert.ok(head !== undefined);
+  clock += 1000;
+  await sweepFlushes(kv, { now: () => clock, graceMs: 250 });
+  assert.deepEqual((await addresses(kv, graph)).filter((address) => !needed.has(address)), []);
+  assertSame((await graph.download(2000)).db, model);
+  const tails = await Array.fromAsync(kv.list({ prefix: ["tail", graph.graph] }));
+  assert.equal(tails.length, 0);
+  const roots = await Array.fromAsync(kv.list({ prefix: ["root", graph.graph] }));
+  assert.equal(roots.length, 1);
+  assert.equal((await Array.fromAsync(kv.list({ prefix: ["log", graph.graph] }))).length, 30);
+});
+
+Deno.test("Two processes that flush at once do not harm each other, nor the batches between", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const one = await TestGraph.create(kv);
+  const two = new TestGraph(kv, one.graph);
+  let model = EMPTY;
+  for (let t = 0; t < 40; t++) {
+    const txs = [txOf(...manyBlocks(t % 7))];
+    const flushes = [one.flush(), two.flush(), one.flush()];
+    assert.equal(await (t % 2 === 0 ? one : two).batch(t, txs), t + 1);
+    model = after(model, txs);
+    await Promise.all(flushes);
+    if (t % 10 === 9) assertSame((await one.download(13)).db, model);
+  }
+  const { db, source } = await two.download(2000);
+  assertSame(db, model);
+  assertSound(db, source);
+});
+
+function manyBlocks(seed: number): readonly unknown[] {
+  return UUIDS.map((id, i) => [
+    "^ ",
+    "~:block/uuid",
+    `~u${id}`,
+    "~:block/title",
+    `${seed} ${i}`,
+    ...i % (seed + 1) === 0 ? ["~:block/order", `a${seed}`] : [],
+  ]);
+}
+
+async function addresses(kv: Deno.Kv, { graph }: TestGraph): Promise<readonly number[]> {
+  const keys = await Array.fromAsync(kv.list({ prefix: ["row", graph] }), ({ key }) => key);
+  return keys.flatMap((key) => typeof key[3] === "number" ? [key[3]] : []);
+}
+
+function reachable(
+  db: Db,
+  source: NodeSource,
+): ReadonlySet<number> {
+  const found = new Set<number>();
+  const open = INDEXES.map((index) => db.root.trees[index].root);
+  for (let ref = open.pop(); ref !== undefined; ref = open.pop()) {
+    if (typeof ref === "number") found.add(ref);
+    const node = typeof ref === "number" ? source.get(ref) : ref;
+    open.push(...node?.children ?? []);
+  }
+  return found;
+}
