@@ -2,14 +2,18 @@
 import { dirname } from "node:path";
 import { createApp } from "./app.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
-import { keepAlive, settledWithin, untilSignal } from "./life_cycle.ts";
+import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
 import { openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
+import { sweep } from "./sync/sweep.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
 
 const log = loggerFor("main");
+
+/** Also at the start, for what a process before this one left. */
+const SWEEP_EVERY_MS = 5 * 60 * 1000;
 
 /** A server that listens. */
 export interface Running {
@@ -66,6 +70,7 @@ export async function run(
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
+    repeat("sweep", SWEEP_EVERY_MS, () => sweep(kv, () => Date.now()));
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });
     await running.stop();

@@ -8,6 +8,7 @@ import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../
 import { commitHead, type Head, headGuard, type HeadState, readHead } from "../kv/head.ts";
 import { garbageKey } from "../kv/keys.ts";
 import {
+  lastAddr,
   listRows,
   readRowsMany,
   type Row,
@@ -87,7 +88,7 @@ async function upsert(deps: ImportDeps, graph: GraphId, rows: readonly Row[]): P
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
   if (rows.length === 0) return { done: true };
-  const found = await readRowsMany(deps.kv, graph, head.rows, rows.map((row) => row.addr));
+  const found = await readPresent(deps.kv, head, rows);
   const added = rows.filter((row) => !found.has(row.addr));
   const changed = rows.filter((row) => {
     const old = found.get(row.addr);
@@ -100,6 +101,17 @@ async function upsert(deps: ImportDeps, graph: GraphId, rows: readonly Row[]): P
     if (!(thrown instanceof CommitTooLargeError)) throw thrown;
     return await copyWith(deps, head, rows);
   }
+}
+
+/** Those of the rows' addresses that have a row. A client's pages ascend, so mostly there is none. */
+async function readPresent(
+  kv: Deno.Kv,
+  { graph, rows: generation }: Head,
+  rows: readonly Row[],
+): Promise<ReadonlyMap<number, Row>> {
+  const last = await lastAddr(kv, graph, generation) ?? -1;
+  const addrs = rows.map((row) => row.addr).filter((addr) => addr <= last);
+  return await readRowsMany(kv, graph, generation, addrs);
 }
 
 /**

@@ -58,3 +58,9 @@ export async function sweepFlushes(
   }
   return swept + await sweepClaims(kv, before);
 }
+
+/** All that there is to sweep, with the grace that each kind needs. */
+export async function sweep(kv: Deno.Kv, now: () => number): Promise<void> {
+  await sweepGarbage(kv, { now });
+  await sweepFlushes(kv, { now });
+}

@@ -21,7 +21,6 @@ import {
 import { txBatch } from "../../sync/batch.ts";
 import { Databases } from "../../sync/database.ts";
 import { flush, type FlushDeps, type FlushOutcome } from "../../sync/flush.ts";
-import { NodeCache } from "../../sync/node_cache.ts";
 import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
@@ -53,10 +52,9 @@ export class TestGraph {
     readonly graph: GraphId,
     readonly now: () => number = () => Date.now(),
     maxKeys = 4,
-    cacheBytes?: number,
   ) {
     this.pins = new Pins(now);
-    const databases = new Databases(kv, new NodeCache(cacheBytes));
+    const databases = new Databases(kv);
     this.#deps = { kv, databases, turns: new Turns(), log: loggerFor("test"), now, maxKeys };
   }
 

@@ -1,0 +1,33 @@
+/**
+ * `deno task bench [NAME …]`: what things cost beside the floor that they stand on, measured in one
+ * run. Absolute times vary with the machine; the ratios are the result.
+ */
+// deno-lint-ignore-file no-console
+import { encoding } from "./encoding.ts";
+import { coldBatch, writeAmplification } from "./batches.ts";
+import type { Result } from "./result.ts";
+import { snapshots } from "./snapshots.ts";
+
+const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
+  "encoding": encoding,
+  "cold-batch": coldBatch,
+  "write-amplification": writeAmplification,
+  "snapshots": snapshots,
+};
+
+if (import.meta.main) {
+  const names = Deno.args.length > 0 ? Deno.args : Object.keys(BENCHES);
+  const results: Result[] = [];
+  for (const name of names) {
+    const bench = BENCHES[name];
+    if (bench === undefined) {
+      console.error(`There is no bench ${name}: one of ${Object.keys(BENCHES).join(", ")}`);
+      Deno.exit(2);
+    }
+    results.push(...await bench());
+  }
+  console.table(results);
+  await Deno.mkdir(new URL("results/", import.meta.url), { recursive: true });
+  const file = new URL("results/last.json", import.meta.url);
+  await Deno.writeTextFile(file, JSON.stringify(results, null, 2));
+}
