@@ -75,7 +75,6 @@ export class Databases {
       // Also a batch that changed nothing was a transaction.
       db = withTailTx(db, decodeTailTx(entry.transit)).withMaxTx(db.maxTx + 1);
     }
-    // The batch that moved the head from where there was no root row has founded the database.
     const opened = { ...start, head, db };
     // One without rows has its nodes in memory alone: with its first batch it is opened anew.
     return opened.founding.length > 0 ? opened : this.keep(opened);

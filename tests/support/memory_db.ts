@@ -1,7 +1,7 @@
 /** Databases whose stored nodes are in memory: empty, out of datoms, or a recorded graph. */
 import assert from "node:assert/strict";
 import type { Datom } from "../../datascript/datom.ts";
-import { Db, emptyRoot, NO_TREES } from "../../datascript/db.ts";
+import { Db, emptyRoot, type Root } from "../../datascript/db.ts";
 import { decodeNode, type Node, type Ref } from "../../datascript/node.ts";
 import { compareDatoms, type Index } from "../../datascript/order.ts";
 import { openDb } from "../../datascript/root.ts";
@@ -75,21 +75,34 @@ export function emptyDb(schema: Schema): Db {
   return Db.open(emptyRoot(schema), NO_SOURCE);
 }
 
-/** A database that holds these datoms in stored nodes of at most `maxKeys`, and nothing over them. */
-export function storedDb(schema: Schema, datoms: readonly Datom[], maxKeys = 4): Db {
+/** The root of a database that holds these datoms, in nodes of at most `maxKeys`, and the nodes. */
+export function stored(
+  schema: Schema,
+  datoms: readonly Datom[],
+  maxKeys = 4,
+): { readonly root: Root; readonly nodes: StoredNodes } {
   const nodes = new StoredNodes();
-  const stored = (index: Index): Tree => {
+  const treeOf = (index: Index): Tree => {
     const held = index === "avet" ? datoms.filter(({ a }) => schema.isIndexed(a)) : datoms;
     const tree = treeWith(index, held, maxKeys);
     return { ...tree, root: nodes.store(tree.root) };
   };
   const root = emptyRoot(schema);
-  return Db.open({
-    ...root,
-    trees: { ...NO_TREES, eavt: stored("eavt"), aevt: stored("aevt"), avet: stored("avet") },
-    maxEid: Math.max(root.maxEid, ...datoms.map(({ e }) => e)),
-    maxTx: Math.max(root.maxTx, ...datoms.map(({ tx }) => tx)),
-  }, nodes);
+  return {
+    root: {
+      ...root,
+      trees: { eavt: treeOf("eavt"), aevt: treeOf("aevt"), avet: treeOf("avet") },
+      maxEid: Math.max(root.maxEid, ...datoms.map(({ e }) => e)),
+      maxTx: Math.max(root.maxTx, ...datoms.map(({ tx }) => tx)),
+    },
+    nodes,
+  };
+}
+
+/** A database of these datoms, all of them in stored nodes. */
+export function storedDb(schema: Schema, datoms: readonly Datom[], maxKeys = 4): Db {
+  const { root, nodes } = stored(schema, datoms, maxKeys);
+  return Db.open(root, nodes);
 }
 
 /** The rows of a recorded graph, as the nodes that they are. */

@@ -118,3 +118,17 @@ Deno.test("News after the channel was closed still reaches the sockets here", ()
   fanout.moved(graph, ONE);
   assert.deepEqual(a.heard, ["changed 1"]);
 });
+
+Deno.test("News is told here even if the channel to other isolates is out of order", async () => {
+  const hub = new Hub();
+  const graph = newGraphId();
+  const a = new Recorder();
+  hub.add(graph, a);
+  // Deno 2.9.6 leaves a channel without its end if it is opened right after the last one was closed.
+  openFanout(new Hub(), crypto.randomUUID()).close();
+  const fanout = openFanout(hub, crypto.randomUUID());
+  await new Promise((resolve) => setTimeout(resolve));
+  fanout.moved(graph, ONE);
+  assert.deepEqual(a.heard, ["changed 1"]);
+  fanout.close();
+});

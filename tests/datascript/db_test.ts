@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Datom, TX0 } from "../../datascript/datom.ts";
+import { all, INDEXES, ofAttribute, ofEntity, ofValue } from "../../datascript/order.ts";
+import { compareValues } from "../../datascript/compare.ts";
+import type { Value } from "../../datascript/value.ts";
+import { storedDb } from "../support/memory_db.ts";
+import { applied, assertHolds, inIndex } from "../support/model.ts";
+import { fact, schemaOf, showValue, value } from "../support/written.ts";
+
+const SCHEMA = schemaOf({
+  "plain": {},
+  "indexed": { ":db/index": true },
+  "ref/one": { ":db/valueType": ":db.type/ref" },
+});
+
+const VALUES = [1, 2, "a", "b", ":k", true, [1], { ":m": 1 }].map(value);
+const eids = fc.integer({ min: 1, max: 6 });
+const attributes = fc.constantFrom("plain", "indexed", "ref/one");
+const someValues = fc.constantFrom(...VALUES);
+
+const datoms = (tx: number, maxLength: number): fc.Arbitrary<readonly Datom[]> =>
+  fc.array(
+    fc.tuple(eids, attributes, someValues, fc.boolean())
+      .map(([e, a, v, added]) => new Datom(e, a, v, tx, added)),
+    { maxLength },
+  );
+
+/** Facts in stored nodes, and what was done to them since. */
+const histories = fc.record({
+  stored: datoms(TX0 + 1, 60).map((some) => applied([], some)),
+  changes: datoms(TX0 + 2, 30),
+});
+
+Deno.test("A database with changes over it holds what an array holds, in all indexes", () => {
+  fc.assert(
+    fc.property(histories, ({ stored, changes }) => {
+      const base = storedDb(SCHEMA, stored);
+      assertHolds(base, stored);
+      let facts = stored;
+      let db = base;
+      for (const change of changes) {
+        db = db.with(change);
+        facts = applied(facts, [change]);
+        assertHolds(db, facts);
+      }
+      assertHolds(base, stored);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("A stretch of an index is what a filter of all of it leaves", () => {
+  fc.assert(
+    fc.property(histories, eids, attributes, someValues, ({ stored, changes }, e, a, v) => {
+      const db = changes.reduce((before, change) => before.with(change), storedDb(SCHEMA, stored));
+      const facts = applied(stored, changes);
+      const isV = (other: Value): boolean => compareValues(other, v) === 0;
+      const eavt = inIndex("eavt", facts, SCHEMA);
+      assert.deepEqual(db.ofEntity(e), eavt.filter((d) => d.e === e));
+      assert.deepEqual(db.ofEntity(e, a), eavt.filter((d) => d.e === e && d.a === a));
+      assert.deepEqual(
+        db.datoms(ofEntity(e, a, v)),
+        eavt.filter((d) => d.e === e && d.a === a && isV(d.v)),
+      );
+      assert.equal(db.value(e, a), eavt.find((d) => d.e === e && d.a === a)?.v);
+      assert.deepEqual(
+        db.datoms(ofAttribute(a)),
+        inIndex("aevt", facts, SCHEMA).filter((d) => d.a === a),
+      );
+      const holders = inIndex("avet", facts, SCHEMA).filter((d) => d.a === a && isV(d.v));
+      assert.deepEqual(db.datoms(ofValue(a, v)), holders);
+      assert.deepEqual(db.entitiesWith(a, v), holders.map((d) => d.e));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("firstEntityWith is the first of all that have the value, from an entity on", () => {
+  const indexed = fc.constantFrom("indexed", "ref/one");
+  fc.assert(
+    fc.property(
+      histories,
+      indexed,
+      someValues,
+      fc.nat({ max: 8 }),
+      ({ stored, changes }, a, v, from) => {
+        const db = changes.reduce(
+          (before, change) => before.with(change),
+          storedDb(SCHEMA, stored),
+        );
+        const expected = db.entitiesWith(a, v).find((e) => e >= from);
+        assert.equal(db.firstEntityWith(a, v, from), expected, `${showValue(v)} from ${from}`);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("The greatest eid and the last transaction follow, but a transaction is no entity", () => {
+  const db = storedDb(SCHEMA, [fact(3, "plain", "x")]);
+  assert.equal(db.maxEid, 3);
+  assert.equal(db.with(fact(7, "plain", "x")).maxEid, 7);
+  assert.equal(db.with(fact(2, "plain", "x")).maxEid, 3);
+  assert.equal(db.with(fact(TX0 + 5, "plain", "x")).maxEid, 3);
+  assert.equal(db.with(new Datom(9, "plain", "x", TX0, false)).maxEid, 3);
+  assert.equal(db.withEid(8).maxEid, 8);
+  assert.equal(db.withEid(1), db);
+  assert.equal(db.withMaxTx(TX0 + 9).maxTx, TX0 + 9);
+});
+
+Deno.test("A fact that is added again has the transaction that added it last", () => {
+  const db = storedDb(SCHEMA, [fact(1, "indexed", "x", TX0 + 1)]);
+  const again = db.with(fact(1, "indexed", "x", TX0 + 2));
+  for (const index of INDEXES) {
+    assert.deepEqual(again.datoms(all(index)).map((d) => d.tx), [TX0 + 2]);
+  }
+  assert.equal(again.overlaySize, 1);
+});

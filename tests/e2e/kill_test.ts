@@ -1,0 +1,259 @@
+/** The real program is killed (SIGKILL) at work, and started again on the same file. */
+import assert from "node:assert/strict";
+import { signToken } from "../../auth/sign.ts";
+import type { Db } from "../../datascript/db.ts";
+import { Uuid } from "../../datascript/value.ts";
+import {
+  createGraphAnswerSchema,
+  importAnswerSchema,
+  rowsAnswerSchema,
+} from "../../protocol/http.ts";
+import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
+import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
+import { type FixtureRow, readRows } from "../support/fixtures.ts";
+import { txOf } from "../support/forms.ts";
+import { type Program, runProgram } from "../support/program.ts";
+import { TestSocket } from "../support/socket.ts";
+
+const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+const ROUNDS = 3;
+
+/** The program on a file. */
+class Served implements AsyncDisposable {
+  private constructor(readonly program: Program, readonly url: string, readonly token: string) {}
+
+  static async start(kvPath: string): Promise<Served> {
+    const program = runProgram("main.ts", [], {
+      AUTH_SECRET,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      KV_PATH: kvPath,
+      LOG_FORMAT: "json",
+    });
+    const [, url] = await program.printed(/"url":"(http:[^"]+)"/);
+    assert.ok(url !== undefined);
+    return new Served(program, url, await signToken(AUTH_SECRET, "alice", Date.now(), 3600));
+  }
+
+  async kill(): Promise<void> {
+    await this.program.end("SIGKILL");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+  }
+
+  /** The body of an answer that must be a good one. */
+  async call(path: string, json?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.url}${path}`, {
+      method: json === undefined ? "GET" : "POST",
+      headers: { authorization: `Bearer ${this.token}` },
+      ...json !== undefined && { body: JSON.stringify(json) },
+    });
+    const body: unknown = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(body));
+    return body;
+  }
+
+  async createGraph(): Promise<string> {
+    const body = await this.call("/graphs", { graph_name: "notes" });
+    return createGraphAnswerSchema.parse(body).graph_id;
+  }
+
+  async import(graph: string, rows: readonly FixtureRow[]): Promise<void> {
+    const body = await this.call(`/sync/${graph}/snapshot/import`, { reset: true, rows });
+    assert.equal(importAnswerSchema.parse(body).count, rows.length);
+  }
+
+  connect(graph: string): Promise<TestSocket> {
+    const url = `${this.url.replace("http", "ws")}/sync/${graph}?token=${this.token}`;
+    return TestSocket.open(url);
+  }
+
+  async pull(graph: string): Promise<PullOk> {
+    return pullOkSchema.parse(await this.call(`/sync/${graph}/pull`));
+  }
+
+  async rows(graph: string): Promise<ReadonlyMap<number, ClientRow>> {
+    const rows = new Map<number, ClientRow>();
+    for (let after = -1;;) {
+      await this.pull(graph);
+      const path = `/sync/${graph}/snapshot/rows?after=${after}&limit=2000`;
+      const page = rowsAnswerSchema.parse(await this.call(path));
+      for (const row of page.rows) rows.set(row.addr, row);
+      if (page.done) return rows;
+      after = page.last_addr;
+    }
+  }
+}
+
+async function withFile(work: (kvPath: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "kill_test" });
+  try {
+    await work(`${folder}/kv.sqlite3`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The n-th batch: a block of its own, and a title of one for all, in two txs. */
+const SHARED = "6f1e2d3c-0000-4000-8000-000000000005";
+function batchOf(n: number): readonly string[] {
+  return [
+    txOf(
+      ["~:db/add", -1, "~:block/uuid", `~u${uuidOf(n)}`],
+      ["~:db/add", -1, "~:block/title", `batch ${n}`],
+    ),
+    txOf(["^ ", "~:block/uuid", `~u${SHARED}`, "~:block/title", `shared ${n}`]),
+  ];
+}
+
+function uuidOf(n: number): string {
+  return `6f1e2d3c-0000-4000-9000-${String(n).padStart(12, "0")}`;
+}
+
+/** Numbers below a bound, the same ones for a seed. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0;
+    return (state >>> 0) % below;
+  };
+}
+
+/** Sends batches as fast as they are answered until the server is gone; answers the last t acked. */
+async function writeUntilGone(
+  socket: TestSocket,
+  first: number,
+  onAck: (acks: number) => void,
+): Promise<number> {
+  let t = first;
+  try {
+    for (;;) {
+      const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
+      assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
+      t++;
+      onAck(t - first);
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof Error) || !thrown.message.includes("the socket closed")) throw thrown;
+    return t;
+  }
+}
+
+/** The titles of batches that the datoms of a transaction say. */
+function blocksOf(db: Db): readonly string[] {
+  return db.everything("eavt")
+    .filter((datom) => datom.a === "block/title")
+    .map((datom) => String(datom.v))
+    .filter((title) => title.startsWith("batch "));
+}
+
+Deno.test("Killed while a client writes, the program has every batch that it acknowledged, once and whole", async () => {
+  const seed = Date.now() % 1_000_000;
+  const below = random(seed);
+  const rows = readRows("small-a");
+  const base = openRows(
+    new Map(rows.map(([addr, content, addresses]) => [addr, { content, addresses }])),
+  );
+  const baseDatoms = datomsOf(base);
+  await withFile(async (kvPath) => {
+    let served = await Served.start(kvPath);
+    try {
+      const graph = await served.createGraph();
+      await served.import(graph, rows);
+      for (let round = 0, t = 0; round < ROUNDS; round++) {
+        const at = `seed ${seed}, round ${round}`;
+        const killAfter = 1 + below(80);
+        let killed: Promise<void> | undefined;
+        {
+          await using socket = await served.connect(graph);
+          const acked = await writeUntilGone(socket, t, (acks) => {
+            // Not awaited: the next batch is on its way when the signal comes.
+            if (acks === killAfter) killed = served.kill();
+          });
+          await killed;
+          assert.ok(acked >= t + killAfter, at);
+          t = acked;
+        }
+
+        served = await Served.start(kvPath);
+        const log = await served.pull(graph);
+        // The batch in flight may have been stored, or not.
+        assert.ok(log.t === t || log.t === t + 1, `${at}: ${t} acked, t is ${log.t}`);
+        t = log.t;
+        const versions = Array.from({ length: t }, (_, i) => i + 1);
+        assert.deepEqual(log.txs.map((entry) => entry.t), versions, at);
+        for (const entry of log.txs) {
+          for (const part of [uuidOf(entry.t), `batch ${entry.t}"`, `shared ${entry.t}"`]) {
+            assert.equal(entry.tx.split(part).length, 2, `${at}: entry ${entry.t}: ${entry.tx}`);
+          }
+        }
+        // The downloaded tail says what the log says, and nothing else than before is gone.
+        const db = openRows(await served.rows(graph));
+        assert.deepEqual(blocksOf(db), versions.map((n) => `batch ${n}`), at);
+        const datoms = datomsOf(db);
+        const held = new Set(datoms);
+        assert.ok(baseDatoms.every((datom) => held.has(datom)), at);
+        // Two of each block, and two of the shared one.
+        assert.equal(datoms.length, baseDatoms.length + 2 * t + 2, at);
+        assert.equal(db.maxTx, base.maxTx + t, at);
+        const [shared] = db.entitiesWith("block/uuid", new Uuid(SHARED));
+        assert.ok(shared !== undefined, at);
+        assert.equal(db.value(shared, "block/title"), `shared ${t}`, at);
+      }
+      // And the next batch is accepted.
+      const { t } = await served.pull(graph);
+      await using socket = await served.connect(graph);
+      const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
+      assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
+    } finally {
+      await served[Symbol.asyncDispose]();
+    }
+  });
+});
+
+Deno.test("Killed in the middle of a reset import, the program has the old graph or the new one, whole", async () => {
+  const medium = readRows("medium-a");
+  await withFile(async (kvPath) => {
+    let served = await Served.start(kvPath);
+    try {
+      const graph = await served.createGraph();
+      await served.import(graph, readRows("small-a"));
+      for (const pongs of [8, 30]) {
+        {
+          const { t } = await served.pull(graph);
+          await using socket = await served.connect(graph);
+          const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
+          assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
+        }
+        const before = { log: await served.pull(graph), rows: await served.rows(graph) };
+        await using socket = await served.connect(graph);
+        const importing = served.import(graph, medium).then(() => "done", () => "cut off");
+        // While rows are written pongs come between the commits; the first ones before the body.
+        for (let i = 0; i < pongs; i++) await socket.untilPong();
+        await served.kill();
+        const told = await importing;
+
+        served = await Served.start(kvPath);
+        const now = { log: await served.pull(graph), rows: await served.rows(graph) };
+        const rows = [...now.rows].map((
+          [addr, row],
+        ): FixtureRow => [addr, row.content, row.addresses]);
+        const isNew = JSON.stringify(rows.toSorted((x, y) =>
+          x[0] - y[0]
+        )) === JSON.stringify(medium);
+        if (!isNew) {
+          assert.equal(told, "cut off");
+          assert.deepEqual(now, before);
+        } else assert.deepEqual(now.log, { type: "pull/ok", t: 0, txs: [] });
+      }
+      // Nothing is in the way of doing it again.
+      await served.import(graph, medium);
+      assert.equal((await served.rows(graph)).size, medium.length);
+      assert.deepEqual(await served.pull(graph), { type: "pull/ok", t: 0, txs: [] });
+    } finally {
+      await served[Symbol.asyncDispose]();
+    }
+  });
+});

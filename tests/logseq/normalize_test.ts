@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Datom } from "../../datascript/datom.ts";
+import type { Db } from "../../datascript/db.ts";
+import { TransactError } from "../../datascript/errors.ts";
+import { transact } from "../../datascript/transact.ts";
+import { encode } from "../../datascript/transit.ts";
+import { equal, List } from "../../datascript/value.ts";
+import { normalize } from "../../logseq/normalize.ts";
+import { block, differencesOfMeaning, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
+import { storedDb } from "../support/memory_db.ts";
+import { fact, forms, formsOf, value, type Written } from "../support/written.ts";
+
+const BASE: readonly Datom[] = [
+  ...block(1, { "block/title": "page", "block/tags": 4 }),
+  ...block(2, { "block/title": "block", "block/parent": 1 }),
+  ...block(3, { "block/title": "child", "block/parent": 2, "block/refs": 1 }),
+  ...block(4, { "block/title": "Task", "db/ident": ":class/task" }),
+  fact(5, "db/ident", ":the/key"),
+  fact(5, "kv/value", "old"),
+  fact(6, "file/path", "a.css"),
+];
+
+const base = (): Db => storedDb(GRAPH_SCHEMA, BASE);
+
+const title = (e: Written, text: string): Written => [":db/add", e, ":block/title", text];
+
+const CASES: readonly (readonly [title: string, batch: Written[], entry: Written[]])[] = [
+  ["A batch that changes nothing has an empty entry", [title(ref(2), "block")], []],
+  ["An entity is named by its uuid", [[":db/add", 2, ":block/collapsed?", true]], [
+    [":db/add", ref(2), ":block/collapsed?", true],
+  ]],
+  ["An entity without a uuid is named by its ident", [[":db/add", 5, ":kv/value", "new"]], [
+    [":db/retract", ":the/key", ":kv/value", "old"],
+    [":db/add", ":the/key", ":kv/value", "new"],
+  ]],
+  ["An entity with both is named by its uuid", [title(":class/task", "Todo")], [
+    [":db/retract", ref(4), ":block/title", "Task"],
+    [":db/add", ref(4), ":block/title", "Todo"],
+  ]],
+  [
+    "So is the value of a ref",
+    [[":db/add", 2, ":block/tags", 4], [":db/add", 2, ":block/refs", 5]],
+    [
+      [":db/add", ref(2), ":block/tags", ref(4)],
+      [":db/add", ref(2), ":block/refs", ":the/key"],
+    ],
+  ],
+  ["A number that is no ref stays a number", [[":db/add", 2, ":kv/value", 4]], [
+    [":db/add", ref(2), ":kv/value", 4],
+  ]],
+  [
+    "A new entity is named by its eid below zero, as a value too",
+    [{ ":db/id": "t", ":block/uuid": uuid(7), ":block/parent": 1 }, [
+      ":db/add",
+      2,
+      ":block/refs",
+      "t",
+    ]],
+    [
+      [":db/add", ref(2), ":block/refs", -7],
+      [":db/add", -7, ":block/uuid", uuid(7)],
+      [":db/add", -7, ":block/parent", ref(1)],
+    ],
+  ],
+  [
+    "Entities come in ascending order of their eids",
+    [title(3, "c"), title(2, "b"), title(1, "a")],
+    [
+      [":db/retract", ref(1), ":block/title", "page"],
+      title(ref(1), "a"),
+      [":db/retract", ref(2), ":block/title", "block"],
+      title(ref(2), "b"),
+      [":db/retract", ref(3), ":block/title", "child"],
+      title(ref(3), "c"),
+    ],
+  ],
+  ["An entity whose uuid went is taken away whole", [[":db/retractEntity", 3]], [
+    [":db.fn/retractEntity", ref(3)],
+  ]],
+  ["What refers to it is told too", [[":db/retractEntity", 1]], [
+    [":db.fn/retractEntity", ref(1)],
+    [":db/retract", ref(2), ":block/parent", ref(1)],
+    [":db/retract", ref(3), ":block/refs", ref(1)],
+  ]],
+  ["What happened to it before it went is not told", [title(3, "x"), [":db/retractEntity", 3]], [
+    [":db.fn/retractEntity", ref(3)],
+  ]],
+  [
+    "A new entity that the batch takes away is taken away whole",
+    [{ ":block/uuid": uuid(7), ":block/title": "x" }, [":db/retractEntity", ref(7)]],
+    [[":db.fn/retractEntity", ref(7)]],
+  ],
+  ["Nothing is retracted of a new entity", [{
+    ":db/id": -1,
+    ":block/uuid": uuid(7),
+    ":block/title": "x",
+  }, title(ref(7), "y")], [
+    [":db/add", -7, ":block/uuid", uuid(7)],
+    [":db/add", -7, ":block/title", "x"],
+    [":db/add", -7, ":block/title", "y"],
+  ]],
+  ["What the batch took back of a new entity is not asserted", [
+    { ":block/uuid": uuid(7), ":block/tags": [4], ":block/title": "x", ":block/name": "n" },
+    [":db/retract", ref(7), ":block/tags", 4],
+    [":db/retract", ref(7), ":block/name"],
+  ], [
+    [":db/add", -7, ":block/uuid", uuid(7)],
+    [":db/add", -7, ":block/title", "x"],
+  ]],
+  [
+    "Ident, type and cardinality come first, in this order",
+    [
+      title(1, "x"),
+      {
+        ":db/id": -1,
+        ":block/title": "p",
+        ":db/cardinality": ":db.cardinality/many",
+        ":db/ident": ":user.property/p",
+        ":db/valueType": ":db.type/ref",
+      },
+      [":db/add", 2, ":user.property/p", 1],
+    ],
+    [
+      [":db/add", -7, ":db/ident", ":user.property/p"],
+      [":db/add", -7, ":db/valueType", ":db.type/ref"],
+      [":db/add", -7, ":db/cardinality", ":db.cardinality/many"],
+      [":db/retract", ref(1), ":block/title", "page"],
+      title(ref(1), "x"),
+      [":db/add", ref(2), ":user.property/p", ref(1)],
+      [":db/add", -7, ":block/title", "p"],
+    ],
+  ],
+];
+
+for (const [name, batch, entry] of CASES) {
+  Deno.test(name, () => {
+    const report = transact(base(), forms(...batch));
+    const ours = normalize(report);
+    const expected = new List(entry.map(value));
+    assert.deepEqual(ours.items.map(encode), expected.items.map(encode));
+    assert.ok(equal(ours, expected));
+    const replica = transact(base(), formsOf([encode(ours)]));
+    assert.deepEqual(differencesOfMeaning(replica.after, report.after), []);
+  });
+}
+
+/** Batches of a client of a small graph: blocks made, changed, moved and taken away. */
+const batches: fc.Arbitrary<readonly Written[]> = (() => {
+  const known = fc.integer({ min: 1, max: 4 });
+  const made = fc.integer({ min: 30, max: 33 });
+  const target: fc.Arbitrary<Written> = fc.oneof(known, made).map(ref);
+  const text = fc.constantFrom("a", "b", "c");
+  const form: fc.Arbitrary<Written> = fc.oneof(
+    fc.tuple(made, text, target).map(([e, name, parent]): Written => ({
+      ":block/uuid": uuid(e),
+      ":block/title": name,
+      ":block/parent": parent,
+    })),
+    fc.tuple(target, text).map(([e, name]): Written => title(e, name)),
+    fc.tuple(target, fc.constantFrom(":block/refs", ":block/tags"), target)
+      .map(([e, a, v]): Written => [":db/add", e, a, v]),
+    fc.tuple(target, fc.constantFrom(":block/refs", ":block/tags", ":block/parent"), target)
+      .map(([e, a, v]): Written => [":db/retract", e, a, v]),
+    fc.tuple(target, text).map(([e, v]): Written => [":db/add", e, ":user.property/texts", v]),
+    fc.tuple(target, text).map(([e, v]): Written => [":db/retract", e, ":user.property/texts", v]),
+    fc.tuple(target, fc.constantFrom(":block/title", ":block/refs", ":user.property/texts"))
+      .map(([e, a]): Written => [":db.fn/retractAttribute", e, a]),
+    target.map((e): Written => [":db/retractEntity", e]),
+    text.map((v): Written => [":db/add", ":the/key", ":kv/value", v]),
+  );
+  return fc.array(form, { minLength: 1, maxLength: 8 });
+})();
+
+Deno.test("Whoever follows the log entries alone has what the server has", () => {
+  let done = 0;
+  fc.assert(
+    fc.property(fc.array(batches, { minLength: 1, maxLength: 4 }), (all) => {
+      let server = base();
+      let replica = base();
+      for (const batch of all) {
+        let report;
+        try {
+          report = transact(server, forms(...batch));
+        } catch (thrown) {
+          assert.ok(thrown instanceof TransactError);
+          continue;
+        }
+        done++;
+        server = report.after;
+        replica = transact(replica, formsOf([encode(normalize(report))])).after;
+        assert.deepEqual(differencesOfMeaning(replica, server), []);
+      }
+    }),
+    { numRuns: 500 },
+  );
+  assert.ok(done > 300, `only ${done} batches came to something`);
+});

@@ -1,0 +1,177 @@
+/** What one process of the server has of its own over a store, below HTTP. */
+import assert from "node:assert/strict";
+import { type Head, readHead } from "../../kv/head.ts";
+import { listRows } from "../../kv/rows.ts";
+import { type ImportBody, type RowsAnswer, rowsAnswerSchema } from "../../protocol/http.ts";
+import {
+  type GraphId,
+  parseAddr,
+  parseT,
+  parseUserId,
+  type T,
+  type UserId,
+} from "../../protocol/ids.ts";
+import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
+import { type BatchDeps, txBatch } from "../../sync/batch.ts";
+import { Databases } from "../../sync/database.ts";
+import { Flusher } from "../../sync/flush.ts";
+import { openGraphs } from "../../sync/graphs.ts";
+import { importRows } from "../../sync/import.ts";
+import { NodeCache } from "../../sync/node_cache.ts";
+import { Pins } from "../../sync/pins.ts";
+import { pull } from "../../sync/pull.ts";
+import { pullFrame } from "../../sync/pull_answer.ts";
+import { rowsPage } from "../../sync/snapshot.ts";
+import { Turns } from "../../sync/turns.ts";
+import { loggerFor } from "../../telemetry/log.ts";
+import { datomsOf } from "./client.ts";
+import type { FixtureRow } from "./fixtures.ts";
+
+export const ALICE = user("alice");
+export const BOB = user("bob");
+
+export function user(sub: string): UserId {
+  const parsed = parseUserId(sub);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+export function version(t: number): T {
+  const parsed = parseT(t);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+export async function headOf(kv: Deno.Kv, graph: GraphId): Promise<Head> {
+  const head = await readHead(kv, graph);
+  assert.ok(head !== undefined);
+  return head;
+}
+
+/** Rows as the body of an import has them. */
+export function bodyOf(rows: readonly FixtureRow[], reset = false): ImportBody {
+  return {
+    reset,
+    rows: rows.map(([addr, content, addresses]) => {
+      const parsed = parseAddr(addr);
+      assert.ok(parsed !== undefined);
+      return [parsed, content, addresses];
+    }),
+  };
+}
+
+/** `[addr, content, addresses]` of all rows that the head refers to. */
+export async function rowsOf(kv: Deno.Kv, graph: GraphId): Promise<readonly FixtureRow[]> {
+  const head = await headOf(kv, graph);
+  const { rows } = rowsAnswerSchema.parse({
+    rows: await Array.fromAsync(
+      listRows(kv, graph, head.rows, -1),
+      (row) => JSON.parse(new TextDecoder().decode(row.json)),
+    ),
+    last_addr: 0,
+    done: true,
+  });
+  return rows.map(({ addr, content, addresses }) => [addr, content, addresses]);
+}
+
+/** The log as a client pulls it. */
+export async function logOf(kv: Deno.Kv, graph: GraphId): Promise<PullOk> {
+  const log = await pull(kv, graph, version(0));
+  assert.ok(log !== undefined);
+  return pullOkSchema.parse(JSON.parse(await pullFrame(log)));
+}
+
+/** A process. Whom it would tell of its batches is not here: see `told`. */
+export class Process {
+  readonly databases: Databases;
+  readonly pins: Pins;
+  readonly #deps: BatchDeps;
+  /** The versions that other sockets are told of. */
+  readonly told: number[] = [];
+  readonly #now: () => number;
+
+  /** @param now ms since the epoch */
+  constructor(
+    readonly kv: Deno.Kv,
+    { nodes = new NodeCache(), now = (): number => 1000 }: {
+      readonly nodes?: NodeCache;
+      readonly now?: () => number;
+    } = {},
+  ) {
+    this.#now = now;
+    this.databases = new Databases(kv, nodes);
+    this.pins = new Pins(now);
+    const fanout = {
+      moved: (_: GraphId, t: T): void => void this.told.push(t),
+      ended: (): void => {},
+      close: (): void => {},
+    };
+    const parts = {
+      kv,
+      databases: this.databases,
+      turns: new Turns(),
+      log: loggerFor("test"),
+      now,
+    };
+    this.#deps = { ...parts, fanout, flusher: new Flusher(parts) };
+  }
+
+  async createGraph(): Promise<GraphId> {
+    return await openGraphs({ kv: this.kv, now: this.#now }).create(ALICE, { graph_name: "notes" });
+  }
+
+  /** A graph with these rows. */
+  async graphWith(rows: readonly FixtureRow[]): Promise<GraphId> {
+    const graph = await this.createGraph();
+    await this.import(graph, rows, true);
+    return graph;
+  }
+
+  async import(graph: GraphId, rows: readonly FixtureRow[], reset = false): Promise<number> {
+    const count = await importRows({ kv: this.kv, now: this.#now }, graph, bodyOf(rows, reset));
+    assert.ok(count !== undefined);
+    return count;
+  }
+
+  /** The answer to a batch. */
+  async send(graph: GraphId, t: number, ...txs: readonly string[]): ReturnType<typeof txBatch> {
+    return await txBatch(this.#deps, graph, { t_before: version(t), txs });
+  }
+
+  /** Sends batches of one tx each on top of one another, all of which must be accepted. */
+  async write(graph: GraphId, t: number, ...txs: readonly string[]): Promise<void> {
+    for (const [i, tx] of txs.entries()) {
+      assert.deepEqual(await this.send(graph, t + i, tx), { type: "tx/batch/ok", t: t + i + 1 });
+    }
+  }
+
+  /** The datoms now, as this process has them: see `datomsOf`. */
+  async datoms(graph: GraphId): Promise<readonly string[]> {
+    const open = await this.databases.open(await headOf(this.kv, graph));
+    return await this.databases.run(open, () => datomsOf(open.db));
+  }
+
+  /** A page; `pull` it first to pin a version. */
+  async page(
+    graph: GraphId,
+    after: number,
+    limit: number,
+    caller: UserId = ALICE,
+  ): Promise<RowsAnswer> {
+    const page = await rowsPage({ kv: this.kv, pins: this.pins }, graph, { after, limit, caller });
+    assert.ok(page !== undefined);
+    return rowsAnswerSchema.parse({
+      rows: page.rows.map(({ json }) => JSON.parse(new TextDecoder().decode(json))),
+      last_addr: page.lastAddr,
+      done: page.done,
+    });
+  }
+
+  /** What a pull without since does for the pages that follow it; answers the version told. */
+  async pin(graph: GraphId, caller: UserId = ALICE): Promise<number> {
+    const log = await pull(this.kv, graph, version(0));
+    assert.ok(log !== undefined);
+    this.pins.remember(caller, graph, { log: log.generation, t: log.t });
+    return log.t;
+  }
+}

@@ -1,0 +1,312 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { parseGarbageKey } from "../../kv/keys.ts";
+import { type GraphId, newGraphId } from "../../protocol/ids.ts";
+import { importRows } from "../../sync/import.ts";
+import { sweepGarbage } from "../../sync/sweep.ts";
+import { type FixtureRow, readRows } from "../support/fixtures.ts";
+import { blockTx } from "../support/forms.ts";
+import { dump, keysOf, withCommit } from "../support/kv.ts";
+import { noise } from "../support/noise.ts";
+import { bodyOf, headOf, logOf, Process, rowsOf } from "../support/process.ts";
+
+const SMALL = readRows("small-a");
+
+function block(title: string): string {
+  return blockTx(crypto.randomUUID(), title);
+}
+
+/** Rows beyond those of small-a, each of this many characters that don't compress. */
+function more(count: number, length: number, from = 900_000_000): readonly FixtureRow[] {
+  return Array.from({ length: count }, (_, i) => [from + i, noise(length), null]);
+}
+
+/** All that can be told of a graph by asking. */
+async function stateOf(kv: Deno.Kv, graph: GraphId): Promise<State> {
+  const { t } = await headOf(kv, graph);
+  return { t, log: await logOf(kv, graph), rows: await rowsOf(kv, graph) };
+}
+
+interface State {
+  readonly t: number;
+  readonly log: unknown;
+  readonly rows: readonly FixtureRow[];
+}
+
+/** All keys but those that say who owns the graph and where its rows are. */
+async function contentKeys(kv: Deno.Kv): Promise<readonly Deno.KvKey[]> {
+  return (await keysOf(kv)).filter(([name]) =>
+    name !== "graph" && name !== "owned" && name !== "head"
+  );
+}
+
+/**
+ * Does the work with a store as a process has it that is killed at its commit n, made or not; answers
+ * whether it was.
+ */
+async function killedAt(
+  kv: Deno.Kv,
+  n: number,
+  made: boolean,
+  work: (kv: Deno.Kv) => Promise<unknown>,
+): Promise<boolean> {
+  const killed = Promise.withResolvers<boolean>();
+  const dying = withCommit(kv, async (commit, before) => {
+    if (before < n) return await commit();
+    if (made) await commit();
+    killed.resolve(true);
+    return await new Promise<never>(() => {});
+  });
+  return await Promise.race([killed.promise, work(dying).then(() => false)]);
+}
+
+/** Rows that a graph has beside a block in its log. */
+const OLD: readonly FixtureRow[] = more(20, 50_000);
+/** Other content for those, more than a commit holds; some longer and some shorter. */
+const CHANGED: readonly FixtureRow[] = OLD.map(([addr], i) => [addr, noise(i * 7000), null]);
+/** More than a commit holds. */
+const NEW: readonly FixtureRow[] = more(25, 50_000, 950_000_000);
+
+const IMPORTS = {
+  "that resets": { reset: true, rows: NEW },
+  "of new rows": { reset: false, rows: NEW },
+  "of a few rows that change": { reset: false, rows: CHANGED.slice(0, 3) },
+  "of more rows that change than one commit holds": { reset: false, rows: CHANGED },
+  "of both": { reset: false, rows: [...CHANGED.slice(0, 3), ...NEW] },
+} as const;
+
+/** A graph at version 1 that has OLD beside its database. */
+async function oldGraph(kv: Deno.Kv): Promise<GraphId> {
+  const setup = new Process(kv);
+  const graph = await setup.createGraph();
+  await setup.write(graph, 0, block("one"));
+  await setup.import(graph, OLD);
+  return graph;
+}
+
+/** Rows by addr, of which the last ones count. */
+function merged(...lists: readonly (readonly FixtureRow[])[]): readonly FixtureRow[] {
+  const byAddr = new Map(lists.flat().map((row) => [row[0], row]));
+  return [...byAddr.values()].toSorted((x, y) => x[0] - y[0]);
+}
+
+for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
+  for (const made of [true, false]) {
+    const cut = made ? "after" : "before";
+    Deno.test(`An import ${what} that is cut off ${cut} any commit leaves a whole graph, and nothing once swept`, async () => {
+      const seenStates = new Set<string>();
+      for (let n = 0;; n++) {
+        using kv = await Deno.openKv(":memory:");
+        const graph = await oldGraph(kv);
+        const before = await stateOf(kv, graph);
+        const after = {
+          t: reset ? 0 : 1,
+          log: reset ? { type: "pull/ok", t: 0, txs: [] } : before.log,
+          rows: reset ? rows : merged(before.rows, rows),
+        };
+        const killed = await killedAt(
+          kv,
+          n,
+          made,
+          (dying) => importRows({ kv: dying, now: () => 2000 }, graph, bodyOf(rows, reset)),
+        );
+        if (!killed) break;
+
+        const now = await stateOf(kv, graph);
+        const state = same(now, before) ? "before" : same(now, after) ? "after" : "between";
+        seenStates.add(state);
+        if (state === "between") {
+          // New rows come before those that change, each as a whole.
+          assert.ok(!reset, "a reset is whole");
+          const old = new Set(before.rows.map(([addr]) => addr));
+          const some = rows.filter(([addr]) =>
+            !old.has(addr) && now.rows.some((row) => row[0] === addr)
+          );
+          assert.ok(same(now, { ...before, rows: merged(before.rows, some) }));
+        }
+        await sweepGarbage(kv, { now: () => 3000, graceMs: 0 });
+        assert.ok(same(await stateOf(kv, graph), now));
+        await assertOnlyLive(kv, graph);
+        // And it can be done again.
+        await new Process(kv).import(graph, rows, reset);
+        assert.ok(same(await stateOf(kv, graph), after));
+      }
+      assert.ok(seenStates.has(made ? "after" : "before"), `${[...seenStates]}`);
+    });
+  }
+}
+
+/** Nothing is stored but what the head refers to. */
+async function assertOnlyLive(kv: Deno.Kv, graph: GraphId): Promise<void> {
+  const { log, rows } = await headOf(kv, graph);
+  for (const key of await contentKeys(kv)) {
+    assert.equal(parseGarbageKey(key), undefined);
+    assert.ok(key[2] === log || key[2] === rows, JSON.stringify(key));
+  }
+}
+
+function same(x: unknown, y: unknown): boolean {
+  return JSON.stringify(x) === JSON.stringify(y);
+}
+
+for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
+  Deno.test(`An import ${what} of which any commit's answer is lost is done as if it were not`, async () => {
+    for (const made of [true, false]) {
+      for (let n = 0, commits = 1; n < commits; n++) {
+        using store = await Deno.openKv(":memory:");
+        const graph = await oldGraph(store);
+        const before = await rowsOf(store, graph);
+        let seen = 0;
+        const kv = withCommit(store, async (commit, before) => {
+          seen++;
+          if (before !== n) return await commit();
+          if (made) await commit();
+          throw new Error("connection lost");
+        });
+        assert.equal(await new Process(kv).import(graph, rows, reset), rows.length);
+        commits = seen;
+        assert.equal((await headOf(store, graph)).t, reset ? 0 : 1);
+        assert.ok(same(await rowsOf(store, graph), reset ? rows : merged(before, rows)));
+      }
+    }
+  });
+}
+
+/** The store, with something that is done before its commit n. */
+function beforeCommit(kv: Deno.Kv, n: number, work: () => Promise<unknown>): Deno.Kv {
+  return withCommit(kv, async (commit, before) => {
+    if (before === n) await work();
+    return await commit();
+  });
+}
+
+for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
+  const fate = reset ? "gone" : "kept";
+  Deno.test(`A batch that is accepted before any commit of an import ${what} is ${fate} after it`, async () => {
+    for (let n = 0, done = false; !done; n++) {
+      using store = await Deno.openKv(":memory:");
+      const other = new Process(store);
+      const graph = await oldGraph(store);
+      done = true;
+      const kv = beforeCommit(store, n, async () => {
+        // After a reset's own switch the batch would be on another graph.
+        const { t } = await headOf(store, graph);
+        if (t !== 1) return;
+        done = false;
+        await other.write(graph, 1, block("meanwhile"));
+      });
+      await new Process(kv).import(graph, rows, reset);
+      if (done) break;
+      const log = await logOf(store, graph);
+      assert.equal(log.t, reset ? 0 : 2);
+      assert.equal(log.txs.some(({ tx }) => tx.includes("meanwhile")), !reset);
+      const imported = new Map((await rowsOf(store, graph)).map((row) => [row[0], row]));
+      assert.ok(rows.every((row) => same(imported.get(row[0]), row)));
+      if (reset) continue;
+      assert.equal(await other.send(graph, 2, block("next")).then((a) => a?.type), "tx/batch/ok");
+      assert.deepEqual(await other.datoms(graph), await new Process(store).datoms(graph));
+    }
+  });
+}
+
+Deno.test("Of two resets at once one wins whole, and nothing of the other stays", async () => {
+  for (let n = 0; n < 6; n++) {
+    using store = await Deno.openKv(":memory:");
+    const setup = new Process(store);
+    const graph = await setup.graphWith(SMALL);
+    await setup.write(graph, 0, block("one"));
+    const [one, two] = [more(25, 50_000, 0), more(22, 50_000, 10)];
+    const kv = beforeCommit(store, n, () => setup.import(graph, two, true));
+    await new Process(kv).import(graph, one, true);
+    const rows = await rowsOf(store, graph);
+    // Once the first has switched, the second is simply later.
+    assert.ok(same(rows, one) || same(rows, two), `at commit ${n}`);
+    assert.deepEqual(await logOf(store, graph), { type: "pull/ok", t: 0, txs: [] });
+    await sweepGarbage(store, { now: () => 3000, graceMs: 0 });
+    await assertOnlyLive(store, graph);
+  }
+});
+
+Deno.test("Two resets that run side by side leave one of them whole", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  const candidates = [more(25, 50_000, 0), more(22, 50_000, 10), more(5, 9, 20)];
+  await Promise.all(candidates.map((rows) => server.import(graph, rows, true)));
+  const rows = await rowsOf(kv, graph);
+  assert.ok(candidates.some((one) => same(rows, one)));
+});
+
+Deno.test("Of rows with the same addr the last one counts, and all are counted", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  for (const reset of [true, false]) {
+    const last: FixtureRow = [5, `last ${reset}`, "[7]"];
+    const count = await server.import(
+      graph,
+      [[5, noise(200_000), null], [6, "x", null], last],
+      reset,
+    );
+    assert.equal(count, 3);
+    assert.deepEqual(await rowsOf(kv, graph), [last, [6, "x", null]]);
+  }
+});
+
+Deno.test("A long row that is replaced by a short one leaves nothing of it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  await server.import(graph, [[5, "short", null], [6, "next", null]]);
+  const keys = await keysOf(kv);
+  await server.import(graph, [[5, noise(400_000), null]]);
+  assert.ok((await keysOf(kv)).length > keys.length);
+  await server.import(graph, [[5, "short", null]]);
+  assert.deepEqual(await keysOf(kv), keys);
+  assert.deepEqual(await rowsOf(kv, graph), [[5, "short", null], [6, "next", null]]);
+});
+
+Deno.test("Rows that say what is stored already are no change but of the head", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  const rows = async (): Promise<unknown> => (await dump(kv)).filter(({ key }) => key[0] === "row");
+  const before = await rows();
+  await server.import(graph, SMALL);
+  assert.deepEqual(await rows(), before);
+});
+
+Deno.test("An import into no graph leaves nothing", async () => {
+  using kv = await Deno.openKv(":memory:");
+  for (const reset of [true, false]) {
+    const deps = { kv, now: () => 1000 };
+    assert.equal(await importRows(deps, newGraphId(), bodyOf(more(40, 60_000), reset)), undefined);
+  }
+  assert.deepEqual(await keysOf(kv), []);
+});
+
+Deno.test("Whatever is imported, the rows are those of a map by addr", async () => {
+  const row: fc.Arbitrary<FixtureRow> = fc.tuple(
+    fc.nat(6),
+    fc.oneof(fc.string(), fc.integer({ min: 0, max: 150_000 }).map(noise)),
+    fc.option(fc.string()),
+  );
+  const call = fc.record({ reset: fc.boolean(), rows: fc.array(row, { maxLength: 8 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(call, { maxLength: 5 }), async (calls) => {
+      using kv = await Deno.openKv(":memory:");
+      const server = new Process(kv);
+      const graph = await server.createGraph();
+      const model = new Map<number, FixtureRow>();
+      for (const { reset, rows } of calls) {
+        if (reset) model.clear();
+        for (const one of rows) model.set(one[0], one);
+        assert.equal(await server.import(graph, rows, reset), rows.length);
+        const expected = [...model.values()].toSorted((x, y) => x[0] - y[0]);
+        assert.deepEqual(await rowsOf(kv, graph), expected);
+      }
+      await assertOnlyLive(kv, graph);
+    }),
+    { numRuns: 20 },
+  );
+});
