@@ -4,6 +4,7 @@
 export type TransactErrorCode =
   | "form-syntax"
   | "entity-id-syntax"
+  | "entity-ids-used-up"
   | "lookup-ref-syntax"
   | "lookup-ref-not-unique"
   | "lookup-ref-missing"

@@ -3,7 +3,7 @@
  * whatever goes wrong on the way, nothing has changed.
  */
 
-import { Datom, keywordOf } from "./datom.ts";
+import { Datom, keywordOf, TX0 } from "./datom.ts";
 import type { Db } from "./db.ts";
 import { TransactError } from "./errors.ts";
 import {
@@ -335,9 +335,16 @@ class Transaction {
       ? this.#whoHas(a, v)
       : undefined;
     if (same !== undefined && given !== undefined && same !== given) this.#again(id, same);
-    const e = same ?? given ?? this.#db.maxEid + 1;
+    const e = same ?? given ?? this.#newEid();
     this.#becomes(id, e);
     return e;
+  }
+
+  #newEid(): number {
+    const e = this.#db.maxEid + 1;
+    if (e < TX0) return e;
+    // DataScript goes on giving this one eid to every new entity.
+    throw new TransactError("entity-ids-used-up", `There is no eid below ${TX0} left`);
   }
 
   #becomes(id: Tempid, e: number): void {

@@ -117,15 +117,23 @@ export async function sweepGeneration(
   const head = await readHead(kv, graph);
   const live = head !== undefined && generationsOf(head).includes(generation);
   if (!live) {
-    await deleteRange(kv, entriesPrefix("log", graph, generation));
-    await deleteRange(kv, entriesPrefix("tail", graph, generation));
-    await deleteRange(kv, spillPrefix(graph, generation));
-    await deleteRange(kv, rowsPrefix(graph, generation));
-    await deleteRange(kv, flushPrefix("root", graph, generation));
-    await deleteRange(kv, flushPrefix("dropped", graph, generation));
+    // Claims first: from then on no flush writes a row behind the sweep's back.
     await deleteRange(kv, claimPrefix(graph, generation));
     await commitOrThrow(kv, { sets: [], deletes: [addressesKey(graph, generation)] });
+    for (const prefix of prefixesOf(graph, generation)) await deleteRange(kv, prefix);
   }
   await commitOrThrow(kv, { sets: [], deletes: [garbageKey(graph, generation)] });
   return !live;
+}
+
+/** All that log and rows have under a generation, but for claims. */
+function prefixesOf(graph: GraphId, generation: Generation): readonly Deno.KvKey[] {
+  return [
+    entriesPrefix("log", graph, generation),
+    entriesPrefix("tail", graph, generation),
+    spillPrefix(graph, generation),
+    rowsPrefix(graph, generation),
+    flushPrefix("root", graph, generation),
+    flushPrefix("dropped", graph, generation),
+  ];
 }

@@ -33,13 +33,16 @@ export interface BatchDeps {
   readonly now: () => number;
 }
 
-/** The connection to the store broke so often that what became of the batch can't be told. */
+/** The store took no commit, or its answers were lost: what became of the batch can't be told. */
 export class UnsettledError extends Error {
   override readonly name: string = "UnsettledError";
 }
 
-/** A commit whose outcome is unknown is tried again, as the same writer, this often. */
-const ATTEMPTS = 5;
+/**
+ * How often a commit is tried, as the same writer, that conflicts with a flush or whose outcome is
+ * unknown. So often it is a database that takes no commits.
+ */
+const ATTEMPTS = 10;
 
 /**
  * Stores a batch and tells the graph's other sockets, or refuses it; `undefined` where there is no
@@ -67,10 +70,11 @@ async function storeBatch(
   sender: object | undefined,
 ): Promise<TxBatchOk | TxReject | undefined> {
   const writer = crypto.randomUUID();
-  for (let unknown = 0; unknown < ATTEMPTS;) {
+  let unknown = false;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const head = await readHead(deps.kv, graph);
     if (head === undefined) return undefined;
-    if (unknown > 0 && await wrote(deps.kv, head, batch, writer)) {
+    if (unknown && await wrote(deps.kv, head, batch, writer)) {
       return accepted(deps, graph, batch, sender);
     }
     if (batch.t_before !== head.t) return refused(deps, graph, reject.stale(head.t), "stale");
@@ -104,7 +108,7 @@ async function storeBatch(
           t: nextT(head.t),
           cause: outcome.cause,
         });
-        unknown++;
+        unknown = true;
     }
   }
   throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${batch.t_before}`);

@@ -220,6 +220,7 @@ async function build(
   if (opened.kind !== "opened") return { again: opened };
   const written = await writeInCommits(kv, sets, [opened.guard]);
   if (written.kind !== "committed") return { again: written };
+  let unknown = false;
   return await untilSettled<Outcome>(`make new rows those of ${graph}`, async () => {
     const current = await readHead(kv, graph);
     // An outcome that was unknown has turned out well.
@@ -234,6 +235,12 @@ async function build(
       deletes: [garbageKey(graph, generation)],
       checks: [opened.guard],
     });
+    unknown ||= outcome.kind === "unknown";
+    const marker = outcome.kind === "conflict" ? await kv.get(opened.guard.key) : undefined;
+    if (marker !== undefined && marker.versionstamp !== opened.guard.versionstamp) {
+      // Either the switch was made and others' rows came after it, or a sweep took these.
+      return { done: unknown ? { done: true } : { again: { kind: "conflict" } } };
+    }
     if (outcome.kind !== "committed") return { again: outcome };
     for (const old of next.garbage) await trySweep(kv, graph, old);
     return { done: { done: true } };

@@ -384,6 +384,12 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
     "a ref to a map": [[":db/add", 1, ":friend", { ":name": "x" }]],
     "a ref to an instant": [[":db/add", 1, ":friend", new Date(0)]],
   },
+  "entity-ids-used-up": {
+    "a new entity after the last eid there is": [
+      [":db/add", 0x1fffffff, ":name", "x"],
+      [":db/add", -1, ":name", "y"],
+    ],
+  },
   "lookup-ref-syntax": {
     "a lookup ref of one": [[":db/add", [":email"], ":name", "x"]],
     "a lookup ref of three": [[":db/add", [":email", "ada@x", 1], ":name", "x"]],

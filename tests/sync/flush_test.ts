@@ -85,7 +85,7 @@ Deno.test("After any batches and flushes the rows alone are the database, and it
         assertSame((await new TestGraph(kv, graph.graph).download(2000)).db, model);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 200 },
   );
 });
 
