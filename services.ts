@@ -10,7 +10,7 @@ import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
 import { Pins } from "./sync/pins.ts";
 import { pull } from "./sync/pull.ts";
-import { importRows } from "./sync/import.ts";
+import { importEncoded } from "./sync/import.ts";
 import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
 import { loggerFor } from "./telemetry/log.ts";
@@ -61,9 +61,9 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     },
     snapshots: {
       page: (graph, query) => rowsPage({ kv, pins }, graph, query),
-      importRows: async (graph, body) => {
-        const count = await importRows({ kv, now }, graph, body);
-        if (count !== undefined && body.reset) fanout.ended(graph, "reset");
+      importRows: async (graph, reset, rows) => {
+        const count = await importEncoded({ kv, now }, graph, reset, rows);
+        if (count !== undefined && reset) fanout.ended(graph, "reset");
         return count;
       },
       pullForDownload: async (graph, since, caller) => {

@@ -28,7 +28,7 @@ import { collection, equal, Keyword, MapValue, type Value } from "./value.ts";
  * @throws {NodeMissing} load the node and call again
  */
 export function transact(db: Db, forms: readonly Form[]): TxReport {
-  const learnt: Learnt = { tempids: new Map(), upserted: new Map() };
+  const learnt: Learnt = { tempids: new Map(), upserted: new Map(), nested: new Map() };
   for (;;) {
     const outcome = new Transaction(db, learnt).run(forms);
     if (outcome !== "again") return outcome;
@@ -41,6 +41,8 @@ interface Learnt {
   readonly tempids: Map<Tempid, number>;
   /** Tempids that turned out to be an entity that was there already, after something else was tried. */
   readonly upserted: Map<Tempid, number>;
+  /** Nested maps as forms: without a tempid that lasts, one could be learnt of anew for ever. */
+  readonly nested: Map<MapValue, EntityForm>;
 }
 
 /** A step of the run: a form, or a tie that a map makes between two entities. */
@@ -240,7 +242,7 @@ class Transaction {
     }
     if (value === null) throw new TransactError("value-missing", "A value must not be nil");
     const nested = schema.isRef(straight ?? a) && value instanceof MapValue
-      ? parseEntity(value)
+      ? this.#nested(value)
       : undefined;
     if (straight === undefined && nested === undefined) return [{ op: "add", e, a, v: value }];
     const other = nested === undefined ? parseEntityRef(value) : nested.e;
@@ -248,6 +250,14 @@ class Transaction {
       ? { op: "tie", e, a, to: other }
       : { op: "tie", e: other, a: straight, to: e };
     return nested === undefined ? [tie] : [nested, tie];
+  }
+
+  #nested(map: MapValue): EntityForm {
+    const known = this.#learnt.nested.get(map);
+    if (known !== undefined) return known;
+    const form = parseEntity(map);
+    this.#learnt.nested.set(map, form);
+    return form;
   }
 
   /** An entity that must be there; a tempid is given one. @throws {TransactError} */

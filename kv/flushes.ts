@@ -47,6 +47,7 @@ import {
   parseFlushKey,
   rowPartsRange,
   rowsFrom,
+  spillRange,
 } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import { lastAddr } from "./rows.ts";
@@ -197,6 +198,7 @@ export async function sweepDropped(kv: Deno.Kv, log: Generation, dropped: Droppe
     await deleteKeys(kv, rowPartsRange({ graph, generation: rows, addr, part: 0 }));
   }
   await deleteKeys(kv, entriesRange("tail", graph, log, T_ZERO, t));
+  await deleteKeys(kv, spillRange(graph, log, { list: "tail", t }));
   await deleteKeys(kv, {
     prefix: flushPrefix("root", graph, rows),
     end: flushKey("root", graph, rows, t, 0),

@@ -10,6 +10,7 @@ import {
   type Change,
   commit,
   commitOrThrow,
+  deleteKeys,
   deleteRange,
   objectSet,
   type Outcome,
@@ -24,7 +25,7 @@ import {
   garbagePrefix,
   parseGarbageKey,
   rowsPrefix,
-  spillPrefix,
+  spillRange,
 } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
@@ -121,6 +122,7 @@ export async function sweepGeneration(
     await deleteRange(kv, claimPrefix(graph, generation));
     await commitOrThrow(kv, { sets: [], deletes: [addressesKey(graph, generation)] });
     for (const prefix of prefixesOf(graph, generation)) await deleteRange(kv, prefix);
+    await deleteKeys(kv, spillRange(graph, generation));
   }
   await commitOrThrow(kv, { sets: [], deletes: [garbageKey(graph, generation)] });
   return !live;
@@ -131,7 +133,6 @@ function prefixesOf(graph: GraphId, generation: Generation): readonly Deno.KvKey
   return [
     entriesPrefix("log", graph, generation),
     entriesPrefix("tail", graph, generation),
-    spillPrefix(graph, generation),
     rowsPrefix(graph, generation),
     flushPrefix("root", graph, generation),
     flushPrefix("dropped", graph, generation),

@@ -8,7 +8,7 @@
  * | `["head", graph]`                         | HeadState    | head.ts: with every change           |
  * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
- * | `["spill", graph, generation, t, writer, list, part]` | bytes | txlog.ts: an entry beyond a commit |
+ * | `["spill", graph, generation, list, t, writer, part]` | bytes | txlog.ts: an entry beyond a commit |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
  * | `["root", graph, generation, t, part]`    | bytes        | flushes.ts: the root row as of t     |
  * | `["addresses", graph, generation]`        | `{ last }`   | flushes.ts: addresses given away     |
@@ -130,14 +130,24 @@ function parseNumbered(list: string, key: Deno.KvKey): EntryPlace | undefined {
   return { graph, generation, t, part };
 }
 
-/** All parts that a writer spilled of his entry t in one of the lists; without `t` all of a log. */
+/** All parts that a writer spilled of his entry t in one of the lists. */
 export function spillPrefix(
   graph: GraphId,
   generation: Generation,
-  spill?: { readonly t: T; readonly writer: string; readonly list: EntryList },
+  spill: { readonly list: EntryList; readonly t: T; readonly writer: string },
 ): Deno.KvKey {
+  return ["spill", graph, generation, spill.list, spill.t, spill.writer];
+}
+
+/** All that was spilled of a log; with a list, of that one's entries up to t (inclusive). */
+export function spillRange(
+  graph: GraphId,
+  generation: Generation,
+  upTo?: { readonly list: EntryList; readonly t: T },
+): Deno.KvListSelector {
   const prefix: Deno.KvKey = ["spill", graph, generation];
-  return spill === undefined ? prefix : [...prefix, spill.t, spill.writer, spill.list];
+  if (upTo === undefined) return { prefix };
+  return { prefix: [...prefix, upTo.list], end: [...prefix, upTo.list, upTo.t + 1] };
 }
 
 export function rowKey(place: RowPlace): Deno.KvKey {

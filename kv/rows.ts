@@ -11,6 +11,7 @@ import {
   decodeParts,
   decodeText,
   encodeParts,
+  encodeTextParts,
   type FoundPart,
   gatherParts,
   parsePart,
@@ -40,27 +41,47 @@ export interface RowJson {
  */
 const READ_ATTEMPTS = 10;
 
-const encoder = new TextEncoder();
-
 const rowSchema = z.object({
   addr: addrSchema,
   content: z.string(),
   addresses: z.string().nullable(),
 });
 
+/** A row as it is to be kept: smaller than the texts that it is made of. */
+export interface EncodedRow {
+  readonly addr: Addr;
+  readonly parts: readonly Uint8Array[];
+}
+
+/** The same row encodes to the same bytes. */
+export function encodeRow({ addr, content, addresses }: Row): EncodedRow {
+  return { addr, parts: encodeTextParts(JSON.stringify({ addr, content, addresses })) };
+}
+
+/** @throws {CorruptValueError} */
+export function decodeRow(graph: GraphId, rows: Generation, { addr, parts }: EncodedRow): Row {
+  return parseRow(graph, rows, addr, decodeParts(parts));
+}
+
 /** The sets that write a row. Over a row that is there already: see `strayRowParts`. */
 export function rowSets(graph: GraphId, rows: Generation, row: Row): Change["sets"] {
-  const { addr, content, addresses } = row;
-  const json = encoder.encode(JSON.stringify({ addr, content, addresses }));
-  return rowJsonSets(graph, rows, { addr, json });
+  return encodedRowSets(graph, rows, encodeRow(row));
+}
+
+/** The same for a row that is encoded. */
+export function encodedRowSets(
+  graph: GraphId,
+  rows: Generation,
+  { addr, parts }: EncodedRow,
+): Change["sets"] {
+  return parts.map((bytes, part) =>
+    bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes)
+  );
 }
 
 /** The same for a row as `listRows` gives it. */
 export function rowJsonSets(graph: GraphId, rows: Generation, row: RowJson): Change["sets"] {
-  const { addr, json } = row;
-  return encodeParts(json).map((bytes, part) =>
-    bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes)
-  );
+  return encodedRowSets(graph, rows, { addr: row.addr, parts: encodeParts(row.json) });
 }
 
 /**

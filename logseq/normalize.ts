@@ -17,7 +17,11 @@ const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
 export function normalize(report: TxReport): List {
   const names = new Names(report.before);
   const groups = [...Map.groupBy(report.datoms, (datom) => datom.e)].sort(([x], [y]) => x - y);
-  const items = forEachItem(groups, ([e, datoms]) => entityForms(names, report, e, datoms)).flat();
+  const stories = new Map(
+    forEachItem(groups, ([e, datoms]) => [e, storyOf(names, report, e, datoms)] as const),
+  );
+  const items = forEachItem(stories, ([e, story]) => entityForms(names, report, stories, e, story))
+    .flat();
   return new List(items.sort((x, y) => rank(x.a) - rank(y.a)).map((item) => item.form));
 }
 
@@ -32,31 +36,48 @@ interface Item {
   readonly form: readonly Value[];
 }
 
-function entityForms(
+/** What is told of an entity: that it is gone, with the uuid it had, or what changed. */
+type Story =
+  | { readonly gone: true; readonly uuid: Value }
+  | { readonly gone: false; readonly datoms: readonly Datom[] };
+
+function storyOf(
   names: Names,
   { before, after }: TxReport,
   e: number,
   datoms: readonly Datom[],
-): readonly Item[] {
+): Story {
   const gone = datoms.findLast((datom) => datom.a === UUID && !datom.added);
   if (gone !== undefined && after.value(e, UUID) === undefined) {
-    return [{ a: "", form: [RETRACT_ENTITY, lookupRef(gone.v)] }];
+    return { gone: true, uuid: before.value(e, UUID) ?? gone.v };
   }
-  const name = names.of(e);
+  if (names.of(e) !== -e) return { gone: false, datoms };
   // A new entity has a tempid, and DataScript takes a tempid in assertions only: what the batch took
   // back must not be asserted, unless what is asserted after it replaces it.
   const stands = ({ a, v, added }: Datom): boolean =>
     added && after.ofEntity(e, a, after.schema.isMany(a) ? v : undefined).length > 0;
-  const told = name === -e ? datoms.filter(stands) : datoms;
-  return told.map(({ a, v, added }) => ({
-    a,
-    form: [
-      added ? ADD : RETRACT,
-      name,
-      keywordOf(a),
-      before.schema.isRef(a) || after.schema.isRef(a) ? names.ofValue(v) : v,
-    ],
-  }));
+  return { gone: false, datoms: datoms.filter(stands) };
+}
+
+function entityForms(
+  names: Names,
+  { before, after }: TxReport,
+  stories: ReadonlyMap<number, Story>,
+  e: number,
+  story: Story,
+): readonly Item[] {
+  if (story.gone) return [{ a: "", form: [RETRACT_ENTITY, lookupRef(story.uuid)] }];
+  return story.datoms.flatMap(({ a, v, added }) => {
+    const op = added ? ADD : RETRACT;
+    const isRef = before.schema.isRef(a) || after.schema.isRef(a);
+    if (!isRef || typeof v !== "number") return [{ a, form: [op, names.of(e), keywordOf(a), v] }];
+    // A ref to whom nobody finds any more refuses the whole entry on every device.
+    const other = stories.get(v);
+    if (added && other?.gone) return [];
+    const name = names.of(v);
+    const isKnown = name !== -v || (other?.gone === false && other.datoms.length > 0);
+    return isKnown ? [{ a, form: [op, names.of(e), keywordOf(a), name] }] : [];
+  });
 }
 
 /** How entities are named on every device. */
@@ -75,10 +96,6 @@ class Names {
     const name = uuid === undefined ? this.#before.value(e, IDENT) ?? -e : lookupRef(uuid);
     this.#known.set(e, name);
     return name;
-  }
-
-  ofValue(v: Value): Value {
-    return typeof v === "number" ? this.of(v) : v;
   }
 }
 

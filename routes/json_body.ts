@@ -31,29 +31,41 @@ async function readText(
   request: Request,
   maxBytes: number,
 ): Promise<{ text: string | undefined } | "too large"> {
-  if (Number(request.headers.get("content-length")) > maxBytes) return "too large";
-  if (request.body === null) return { text: "" };
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let bytes = 0;
-  let text: string | undefined = "";
-  for await (const chunk of request.body) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return "too large"; // leaving the loop cancels the stream
-    text = decoded(decoder, text, chunk);
-  }
-  return { text: decoded(decoder, text) };
+  // Bytes until the end: text is up to twice as large, and put together from pieces twice that.
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const whole = await readBytes(request, maxBytes, (chunk) => {
+    chunks.push(chunk);
+    return true;
+  });
+  return whole === "too large" ? whole : { text: decoded(await new Blob(chunks).bytes()) };
 }
 
-/** `text` and one chunk more, or the end without one; `undefined` once it is not UTF-8. */
-function decoded(
-  decoder: TextDecoder,
-  text: string | undefined,
-  chunk?: Uint8Array<ArrayBuffer>,
-): string | undefined {
-  if (text === undefined) return undefined;
+/**
+ * Reads a body as it comes, up to a limit that holds while reading.
+ *
+ * @param take gets each chunk, and answers whether it wants more
+ * @returns how many bytes were taken
+ */
+export async function readBytes(
+  request: Request,
+  maxBytes: number,
+  take: (chunk: Uint8Array<ArrayBuffer>) => boolean,
+): Promise<number | "too large"> {
+  if (Number(request.headers.get("content-length")) > maxBytes) return "too large";
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += chunk.length;
+    // Leaving the loop cancels the stream.
+    if (bytes > maxBytes) return "too large";
+    if (!take(chunk)) break;
+  }
+  return bytes;
+}
+
+/** `undefined` for what is not UTF-8. */
+function decoded(bytes: Uint8Array<ArrayBuffer>): string | undefined {
   try {
-    return text +
-      (chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true }));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     // TypeError: the client's bytes are not UTF-8, so they are not JSON either.
     return undefined;

@@ -5,10 +5,11 @@
  */
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
-import type { CreateGraphBody, GraphsAnswer, ImportBody } from "../protocol/http.ts";
+import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
+import type { ImportedRows } from "../sync/import.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
 
@@ -28,7 +29,11 @@ export interface GraphServices {
 export interface SnapshotServices {
   readonly page: (graph: GraphId, query: PageQuery) => Promise<RowsPage | undefined>;
   /** Answers how many rows were in this call. */
-  readonly importRows: (graph: GraphId, body: ImportBody) => Promise<number | undefined>;
+  readonly importRows: (
+    graph: GraphId,
+    reset: boolean,
+    rows: ImportedRows,
+  ) => Promise<number | undefined>;
   /** The log after `since`, and remembers for this caller's next pages what version it was told. */
   readonly pullForDownload: (
     graph: GraphId,

@@ -1,11 +1,12 @@
 /** `/sync/:graph-id`: one graph's versions and rows. Behind `authenticate`. */
 import { Hono } from "hono";
-import { importBodySchema, parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
+import { parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { jsonChunks } from "../sync/json_chunks.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
 import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
@@ -56,13 +57,10 @@ export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Ho
     return await streamJson(c, jsonChunks('{"rows":[', page.rows.map((row) => row.json), end));
   });
 
-  routes.post("/snapshot/import", jsonBody(), async (c) => {
-    const body = c.get("body");
-    if (body.kind === "missing") return refuse(c, "missing body");
-    if (body.kind === "malformed") return refuse(c, "invalid body");
-    const wanted = importBodySchema.safeParse(body.value);
-    if (!wanted.success) return refuse(c, "invalid body");
-    const count = await snapshots.importRows(c.get("graph"), wanted.data);
+  routes.post("/snapshot/import", async (c) => {
+    const body = await readImportBody(c.req.raw);
+    if (!body.ok) return refuse(c, body.refusal);
+    const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });
   });
 

@@ -2,18 +2,22 @@
  * Rows in. A call becomes visible as a whole or not at all: what may be cut off is written where no
  * reader looks yet, and one commit that the head guards makes it the graph's.
  */
+import { Buffer } from "node:buffer";
 import { CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
 import { flushSets } from "../kv/flushes.ts";
 import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
 import { commitHead, type Head, headGuard, type HeadState, readHead } from "../kv/head.ts";
 import { garbageKey } from "../kv/keys.ts";
 import {
+  decodeRow,
+  type EncodedRow,
+  encodedRowSets,
+  encodeRow,
   lastAddr,
   listRows,
   readRowsMany,
   type Row,
   rowJsonSets,
-  rowSets,
   strayRowParts,
 } from "../kv/rows.ts";
 import type { ImportBody } from "../protocol/http.ts";
@@ -37,31 +41,59 @@ export interface ImportDeps {
   readonly now: () => number;
 }
 
+/** The rows of one call, each encoded as it comes: so a call takes less memory than its body. */
+export class ImportedRows {
+  readonly #byAddr = new Map<number, EncodedRow>();
+  #count = 0;
+
+  /** How many rows were in the call. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Of rows with one addr the last counts. */
+  add([addr, content, addresses]: ImportBody["rows"][number]): void {
+    this.#count++;
+    this.#byAddr.set(addr, encodeRow({ addr, content, addresses: addresses ?? null }));
+  }
+
+  values(): readonly EncodedRow[] {
+    return [...this.#byAddr.values()];
+  }
+}
+
+/** As `importEncoded`, of a body that is in memory. */
+export async function importRows(
+  deps: ImportDeps,
+  graph: GraphId,
+  { reset, rows }: ImportBody,
+): Promise<number | undefined> {
+  const imported = new ImportedRows();
+  for (const row of rows) imported.add(row);
+  return await importEncoded(deps, graph, reset, imported);
+}
+
 /**
- * Upserts rows by addr; with `reset` it first empties log and rows and sets t to 0. Of rows with one
- * addr the last counts. Answers how many rows were in the call; `undefined` where there is no such
- * graph.
+ * Upserts rows by addr; with `reset` it first empties log and rows and sets t to 0. Answers how many
+ * rows were in the call; `undefined` where there is no such graph.
  *
  * Cost: a commit for each 800 KB. A call without `reset` that replaces more than one commit holds by
  * other rows also copies all the graph's rows, which no client does.
  *
  * @throws {Error} the store took no commit
  */
-export async function importRows(
+export async function importEncoded(
   deps: ImportDeps,
   graph: GraphId,
-  body: ImportBody,
+  reset: boolean,
+  imported: ImportedRows,
 ): Promise<number | undefined> {
-  const byAddr = new Map(body.rows.map(([addr, content, addresses]): [number, Row] => [
-    addr,
-    { addr, content, addresses: addresses ?? null },
-  ]));
-  const rows = [...byAddr.values()];
+  const rows = imported.values();
   const done = await untilSettled(
     `import rows into ${graph}`,
-    () => body.reset ? replaceAll(deps, graph, rows) : upsert(deps, graph, rows),
+    () => reset ? replaceAll(deps, graph, rows) : upsert(deps, graph, rows),
   );
-  return done ? body.rows.length : undefined;
+  return done ? imported.count : undefined;
 }
 
 /** Whether there is such a graph. */
@@ -70,13 +102,13 @@ type Outcome = Attempt<boolean>;
 async function replaceAll(
   deps: ImportDeps,
   graph: GraphId,
-  rows: readonly Row[],
+  rows: readonly EncodedRow[],
 ): Promise<Outcome> {
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
   const [log, generation] = [newGeneration(), newGeneration()];
   const sets = function* (): Generator<KvSet> {
-    for (const row of rows) yield* rowSets(graph, generation, row);
+    for (const row of rows) yield* encodedRowSets(graph, generation, row);
   };
   return await build(deps, head, generation, sets(), (now) => ({
     state: { t: T_ZERO, log, rows: generation, rowsVersion: 0, flushed: T_ZERO },
@@ -84,7 +116,11 @@ async function replaceAll(
   }));
 }
 
-async function upsert(deps: ImportDeps, graph: GraphId, rows: readonly Row[]): Promise<Outcome> {
+async function upsert(
+  deps: ImportDeps,
+  graph: GraphId,
+  rows: readonly EncodedRow[],
+): Promise<Outcome> {
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
   if (rows.length === 0) return { done: true };
@@ -92,8 +128,7 @@ async function upsert(deps: ImportDeps, graph: GraphId, rows: readonly Row[]): P
   const added = rows.filter((row) => !found.has(row.addr));
   const changed = rows.filter((row) => {
     const old = found.get(row.addr);
-    return old !== undefined &&
-      (old.content !== row.content || old.addresses !== row.addresses);
+    return old !== undefined && !isSame(encodeRow(old), row);
   });
   try {
     return await upsertInPlace(deps, head, added, changed);
@@ -103,11 +138,17 @@ async function upsert(deps: ImportDeps, graph: GraphId, rows: readonly Row[]): P
   }
 }
 
+/** Equal rows are of equal bytes. */
+function isSame(x: EncodedRow, y: EncodedRow): boolean {
+  return x.parts.length === y.parts.length &&
+    x.parts.every((part, i) => Buffer.compare(part, y.parts[i] ?? new Uint8Array()) === 0);
+}
+
 /** Those of the rows' addresses that have a row. A client's pages ascend, so mostly there is none. */
 async function readPresent(
   kv: Deno.Kv,
   { graph, rows: generation }: Head,
-  rows: readonly Row[],
+  rows: readonly EncodedRow[],
 ): Promise<ReadonlyMap<number, Row>> {
   const last = await lastAddr(kv, graph, generation) ?? -1;
   const addrs = rows.map((row) => row.addr).filter((addr) => addr <= last);
@@ -123,14 +164,15 @@ async function readPresent(
 async function upsertInPlace(
   { kv, now }: ImportDeps,
   head: Head,
-  added: readonly Row[],
-  changed: readonly Row[],
+  added: readonly EncodedRow[],
+  changed: readonly EncodedRow[],
 ): Promise<Outcome> {
-  const setsOf = (rows: readonly Row[]): readonly KvSet[] =>
-    rows.flatMap((row) => rowSets(head.graph, head.rows, row));
+  const setsOf = function* (rows: readonly EncodedRow[]): Generator<KvSet> {
+    for (const row of rows) yield* encodedRowSets(head.graph, head.rows, row);
+  };
   const written = await writeInCommits(kv, setsOf(added), [headGuard(head)]);
   if (written.kind !== "committed") return { again: written };
-  const sets = setsOf(changed);
+  const sets = [...setsOf(changed)];
   const root = flushedRoot(head, [...added, ...changed]);
   const outcome = await commitHead(kv, head, {
     ...head,
@@ -145,7 +187,11 @@ async function upsertInPlace(
 }
 
 /** All the graph's rows, with these in place of those of their addrs, as new rows. */
-async function copyWith(deps: ImportDeps, head: Head, rows: readonly Row[]): Promise<Outcome> {
+async function copyWith(
+  deps: ImportDeps,
+  head: Head,
+  rows: readonly EncodedRow[],
+): Promise<Outcome> {
   const { kv, now } = deps;
   const { graph } = head;
   const generation = newGeneration();
@@ -159,7 +205,7 @@ async function copyWith(deps: ImportDeps, head: Head, rows: readonly Row[]): Pro
     for await (const row of listRows(kv, graph, head.rows, -1)) {
       if (!replaced.has(row.addr)) yield* rowJsonSets(graph, generation, row);
     }
-    for (const row of rows) yield* rowSets(graph, generation, row);
+    for (const row of rows) yield* encodedRowSets(graph, generation, row);
     yield* rootSets(head, generation, root, now());
   };
   return await build(deps, head, generation, sets(), (current) => {
@@ -182,9 +228,9 @@ interface FlushedRoot {
 }
 
 /** A row 0 that is imported into a flushed graph is its root as of now. */
-function flushedRoot(head: Head, rows: readonly Row[]): FlushedRoot | undefined {
+function flushedRoot(head: Head, rows: readonly EncodedRow[]): FlushedRoot | undefined {
   const row = head.flushed === T_ZERO ? undefined : rows.find(({ addr }) => addr === ROOT_ADDR);
-  return row === undefined ? undefined : { t: head.t, row };
+  return row === undefined ? undefined : { t: head.t, row: decodeRow(head.graph, head.rows, row) };
 }
 
 function rootSets(

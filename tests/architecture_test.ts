@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kv: ["protocol", "telemetry", "zod", "node:zlib"],
   auth: ["protocol", "kv/graphs.ts", "jose"],
   sync: ["protocol", "logseq", "datascript", "kv", "telemetry", "lru-cache", "zod", "node:buffer"],
-  routes: ["protocol", "auth", "sync", "telemetry", "hono"],
+  routes: ["protocol", "auth", "sync", "telemetry", "hono", "zod", "@streamparser/json"],
   telemetry: ["@logtape/logtape", "@logtape/pretty"],
   "config.ts": ["telemetry"],
   "life_cycle.ts": ["telemetry"],

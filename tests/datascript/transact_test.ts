@@ -297,6 +297,15 @@ const DATOMS: Table = {
     [[{ ":db/id": 3, ":friend": { ":email": "ada@x", ":x": 1 } }], ["+1 :x 1", "+3 :friend 1"]],
     [[{ ":db/id": 3, ":name": { ":x": 1 } }], ['+3 :name ["^ ","~:x",1]']],
   ],
+  "A nested map may turn out late to be an entity that is there": [
+    [
+      [[":db/add", 1, ":twin", 2], {
+        ":db/id": 3,
+        ":friend": { ":x": 1, ":twin": { ":email": "bob@x" } },
+      }],
+      ["+1 :twin 2", "+1 :x 1", "+3 :friend 1"],
+    ],
+  ],
   "A reverse attribute of a map is the other entity's": [
     [[{ ":db/id": 3, ":_friend": 1 }], ["+1 :friend 3"]],
     [[{ ":db/id": 3, ":a/_friend": 1 }], ["+1 :a/friend 3"]],

@@ -108,6 +108,29 @@ const CASES: readonly (readonly [title: string, batch: Written[], entry: Written
     [":db/add", -7, ":block/uuid", uuid(7)],
     [":db/add", -7, ":block/title", "x"],
   ]],
+  ["A ref to an entity that the batch takes away is not asserted", [
+    [":db/add", 3, ":block/refs", 2],
+    [":db/retractEntity", 2],
+  ], [
+    [":db.fn/retractEntity", ref(2)],
+    [":db/retract", ref(3), ":block/refs", ref(2)],
+    [":db/retract", ref(3), ":block/parent", ref(2)],
+  ]],
+  ["Nor a ref to a new entity that the batch takes away", [
+    { ":db/id": -1, ":block/uuid": uuid(7) },
+    [":db/add", 3, ":block/refs", -1],
+    { ":db/id": -2, ":block/uuid": uuid(8), ":block/link": -1 },
+    [":db/retractEntity", ref(7)],
+  ], [
+    [":db.fn/retractEntity", ref(7)],
+    [":db/add", -8, ":block/uuid", uuid(8)],
+  ]],
+  ["An entity that is gone is named by the uuid it had before", [
+    [":db/add", 3, ":block/uuid", uuid(9)],
+    [":db/retractEntity", 3],
+  ], [
+    [":db.fn/retractEntity", ref(3)],
+  ]],
   [
     "Ident, type and cardinality come first, in this order",
     [
@@ -144,6 +167,11 @@ for (const [name, batch, entry] of CASES) {
     assert.deepEqual(differencesOfMeaning(replica.after, report.after), []);
   });
 }
+
+Deno.test("A ref to nobody is not told, since no device could follow it", () => {
+  const { items } = normalize(transact(base(), forms([":db/add", 3, ":block/refs", 50])));
+  assert.deepEqual(items, []);
+});
 
 /** Batches of a client of a small graph: blocks made, changed, moved and taken away. */
 const batches: fc.Arbitrary<readonly Written[]> = (() => {
