@@ -1,21 +1,13 @@
 /** Rows in and out at the size of a large graph: beside bare commits and reads of the same bytes. */
-import { gunzipSync } from "node:zlib";
 import { startServer } from "../tests/support/server.ts";
+import { readLargeRows } from "./large.ts";
 import { type Result, rounded, timed } from "./result.ts";
 
-/** A million datoms; not part of this repository. */
-const LARGE = new URL("../../shared/fixtures/variety-large.rows.ndjson.gz", import.meta.url);
 const PAGE = 2000;
 
 export async function snapshots(): Promise<readonly Result[]> {
-  let packed: Uint8Array;
-  try {
-    packed = await Deno.readFile(LARGE);
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    return [];
-  }
-  const lines = gunzipSync(packed).toString("utf-8").split("\n").filter((line) => line !== "");
+  const lines = await readLargeRows();
+  if (lines === undefined) return [];
   const bytes = lines.reduce((sum, line) => sum + line.length, 0);
   const folder = await Deno.makeTempDir();
   try {
@@ -64,13 +56,6 @@ export async function snapshots(): Promise<readonly Result[]> {
     return [
       row("snapshot/import, whole graph, floor to ours", up.ms, bareUp.ms),
       row("snapshot/rows, whole graph, floor to ours", down.ms, bareDown.ms),
-      {
-        what: "memory of the process, client and floor included",
-        work,
-        ours: `${Math.round(Deno.memoryUsage().rss / 1e6)} MB now`,
-        floor: "",
-        ratio: 1,
-      },
     ];
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -11,6 +11,7 @@ export interface Ended {
 }
 
 export interface Program extends AsyncDisposable {
+  readonly pid: number;
   /** Waits until stdout has something that matches. */
   printed(pattern: RegExp): Promise<RegExpMatchArray>;
   /** Sends a signal, and waits for the end. */
@@ -44,6 +45,7 @@ export function runProgram(
     return { code: status.code, stdout: stdout.text, stderr: stderr.text };
   })();
   return {
+    pid: child.pid,
     ended,
     printed: (pattern) =>
       within(stdout.matching(pattern), `${file} to print ${pattern}`).catch((cause) => {
