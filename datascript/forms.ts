@@ -188,6 +188,12 @@ export function reversed(a: string): string | undefined {
   return a[name] === "_" ? a.slice(0, name) + a.slice(name + 1) : undefined;
 }
 
+/** `:x/y` → `:x/_y`. */
+export function reverse(a: string): string {
+  const name = a.length > 1 ? a.lastIndexOf("/") + 1 : 0;
+  return `${a.slice(0, name)}_${a.slice(name)}`;
+}
+
 /** Whether a collection is one value, a lookup ref, and not several. */
 export function isLookupRef(value: Value, schema: Schema): boolean {
   const items = sequence(value) ?? [];

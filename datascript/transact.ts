@@ -13,6 +13,7 @@ import {
   isLookupRef,
   parseEntity,
   parseEntityRef,
+  reverse,
   reversed,
   type Tempid,
 } from "./forms.ts";
@@ -48,6 +49,12 @@ interface Learnt {
 /** A step of the run: a form, or a tie that a map makes between two entities. */
 type Step =
   | Form
+  /** A map inside another one: the tie between the two is made once it is known whom it is about. */
+  | {
+    readonly op: "nested";
+    readonly form: EntityForm;
+    readonly tieTo: (entity: EntityRef) => Step;
+  }
   | { readonly op: "tie"; readonly e: EntityRef; readonly a: string; readonly to: EntityRef };
 
 /** Thrown inside a run: a tempid was found to be another entity than the one it was given. */
@@ -122,6 +129,8 @@ class Transaction {
         return this.#cas(step.e, step.a, step.before, step.v);
       case "entity":
         return this.#entity(step);
+      case "nested":
+        return this.#entity(step.form, step.tieTo);
       default:
         return step satisfies never;
     }
@@ -192,7 +201,7 @@ class Transaction {
     this.#assert(e, a, v);
   }
 
-  #entity(form: EntityForm): void {
+  #entity(form: EntityForm, tieTo?: (entity: EntityRef) => Step): void {
     checkSchemaEntity(form);
     const missing: (readonly [a: string, v: Value])[] = [];
     const found = new Set<number>();
@@ -208,7 +217,8 @@ class Transaction {
     }
     const [upserted] = found;
     const ref = this.#entityOf(form.e, upserted);
-    this.#push(missing.flatMap(([a, v]) => this.#stepsOf(ref, a, v)));
+    const steps = missing.flatMap(([a, v]) => this.#stepsOf(ref, a, v));
+    this.#push(tieTo === undefined ? steps : [...steps, tieTo(ref)]);
   }
 
   /** Whom a map is about: whom its id names, or who has its identity already. */
@@ -241,15 +251,17 @@ class Transaction {
       );
     }
     if (value === null) throw new TransactError("value-missing", "A value must not be nil");
-    const nested = schema.isRef(straight ?? a) && value instanceof MapValue
-      ? this.#nested(value)
-      : undefined;
-    if (straight === undefined && nested === undefined) return [{ op: "add", e, a, v: value }];
-    const other = nested === undefined ? parseEntityRef(value) : nested.e;
-    const tie: Step = straight === undefined
-      ? { op: "tie", e, a, to: other }
-      : { op: "tie", e: other, a: straight, to: e };
-    return nested === undefined ? [tie] : [nested, tie];
+    const tieTo = (other: EntityRef): Step =>
+      straight === undefined
+        ? { op: "tie", e, a, to: other }
+        : { op: "tie", e: other, a: straight, to: e };
+    if (schema.isRef(straight ?? a) && value instanceof MapValue) {
+      const form = without(this.#nested(value), straight ?? reverse(a));
+      return [{ op: "nested", form, tieTo }];
+    }
+    return straight === undefined
+      ? [{ op: "add", e, a, v: value }]
+      : [tieTo(parseEntityRef(value))];
   }
 
   #nested(map: MapValue): EntityForm {
@@ -417,4 +429,9 @@ function checkSchemaEntity({ attributes }: EntityForm): void {
       "An attribute must have a :db/ident and a :db/cardinality",
     );
   }
+}
+
+/** The tie to the map around takes the place of what a nested map says under the same name. */
+function without(entity: EntityForm, tie: string): EntityForm {
+  return { ...entity, attributes: entity.attributes.filter(([a]) => a !== tie) };
 }

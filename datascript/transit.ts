@@ -159,10 +159,18 @@ const READER_OPTIONS = {
       entries.push([admit(key), admit(value)]);
       return entries;
     },
-    finalize: (entries: [Value, Value][]): MapValue => new MapValue(entries),
-    fromArray: (flat: unknown[]): MapValue => new MapValue(entriesOf(flat.map(admit))),
+    finalize: (entries: [Value, Value][], raw: unknown): MapValue => mapOf(entries, raw),
+    fromArray: (flat: unknown[], raw: unknown): MapValue => mapOf(entriesOf(flat.map(admit)), raw),
   },
 };
+
+/** @param raw what the map was written as: transit-js reads nil for a value that is missing there */
+function mapOf(entries: [Value, Value][], raw: unknown): MapValue {
+  if (Array.isArray(raw) && raw.length % 2 === 0) {
+    throw new TransitError("Cannot read a map whose last key has no value");
+  }
+  return new MapValue(entries);
+}
 
 /**
  * Transit writes a map with such a key as `~#cmap`, since JSON has no place for it. A number that is

@@ -306,6 +306,18 @@ const DATOMS: Table = {
       ["+1 :twin 2", "+1 :x 1", "+3 :friend 1"],
     ],
   ],
+  "A nested map is tied to the entity that it named at its turn, whatever it makes of its name": [
+    [
+      [{ ":db/id": 3, ":friend": { ":db/id": [":email", "ada@x"], ":email": "new@x" } }],
+      ['-1 :email "ada@x"', '+1 :email "new@x"', "+3 :friend 1"],
+    ],
+  ],
+  "The tie to the map around takes the place of what a nested map says under that name": [
+    [
+      [{ ":db/id": 3, ":friend": { ":db/id": 1, ":x": 1, ":_friend": [":email", "nobody"] } }],
+      ["+1 :x 1", "+3 :friend 1"],
+    ],
+  ],
   "A reverse attribute of a map is the other entity's": [
     [[{ ":db/id": 3, ":_friend": 1 }], ["+1 :friend 3"]],
     [[{ ":db/id": 3, ":a/_friend": 1 }], ["+1 :a/friend 3"]],
