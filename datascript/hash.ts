@@ -17,7 +17,7 @@ export function hash(value: Value): number {
       return hashInt(hashText(value));
   }
   if (value instanceof Keyword) return hashKeyword(value.name);
-  if (value instanceof Uuid) return hashText(value.text);
+  if (value instanceof Uuid) return hash(value.text);
   if (value instanceof Date) return value.getTime() | 0;
   if (value instanceof MapValue) {
     return hashUnordered(value.entries.map(([k, v]) => hashOrdered([hash(k), hash(v)])));
