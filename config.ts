@@ -13,6 +13,10 @@ export interface Config {
   readonly kvPath: string;
   /** Key of the tokens (HS256), at least 32 bytes of UTF-8. */
   readonly authSecret: string;
+  /** Rows that a flush made useless stay readable for so long. */
+  readonly rowsGraceMs: number;
+  /** Decoded nodes in memory take at most about this. */
+  readonly nodeCacheBytes: number;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
 }
@@ -43,10 +47,7 @@ export const settings: Settings = {
     type: "an integer from 0 to 65535",
     default: "8787",
     about: "TCP port to listen on; 0 takes any free one",
-    parse: (text) => {
-      const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : NaN;
-      return port <= 65535 ? port : undefined;
-    },
+    parse: (text) => parseInteger(text, 0, 65_535),
   },
   host: {
     name: "HOST",
@@ -69,6 +70,26 @@ export const settings: Settings = {
     secret: true,
     parse: (text) => new TextEncoder().encode(text).length >= MIN_SECRET_BYTES ? text : undefined,
   },
+  rowsGraceMs: {
+    name: "ROWS_GRACE_SECONDS",
+    type: "an integer from 1 to 86400",
+    default: "900",
+    about: "how long rows that were replaced stay readable, for downloads that began before",
+    parse: (text) => {
+      const seconds = parseInteger(text, 1, 86_400);
+      return seconds === undefined ? undefined : seconds * 1000;
+    },
+  },
+  nodeCacheBytes: {
+    name: "NODE_CACHE_MIB",
+    type: "an integer from 1 to 65536",
+    default: "128",
+    about: "memory for decoded rows, in MiB",
+    parse: (text) => {
+      const mib = parseInteger(text, 1, 65_536);
+      return mib === undefined ? undefined : mib * 1024 * 1024;
+    },
+  },
   logFormat: {
     name: "LOG_FORMAT",
     type: "auto, pretty or json",
@@ -87,6 +108,11 @@ export const settings: Settings = {
     parse: (text) => LOG_LEVELS.find((level) => level === text),
   },
 };
+
+function parseInteger(text: string, least: number, most: number): number | undefined {
+  const integer = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
+  return integer >= least && integer <= most ? integer : undefined;
+}
 
 /** Settings that are missing or can't be parsed, a line each. */
 export class ConfigError extends Error {
@@ -125,13 +151,25 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
   const host = read(settings.host);
   const kvPath = read(settings.kvPath);
   const authSecret = read(settings.authSecret);
+  const rowsGraceMs = read(settings.rowsGraceMs);
+  const nodeCacheBytes = read(settings.nodeCacheBytes);
   const logFormat = read(settings.logFormat);
   const logLevel = read(settings.logLevel);
   if (
     port === undefined || host === undefined || kvPath === undefined ||
-    authSecret === undefined || logFormat === undefined || logLevel === undefined
+    authSecret === undefined || rowsGraceMs === undefined || nodeCacheBytes === undefined ||
+    logFormat === undefined || logLevel === undefined
   ) {
     throw new ConfigError(problems.join("\n"));
   }
-  return Object.freeze({ port, host, kvPath, authSecret, logFormat, logLevel });
+  return Object.freeze({
+    port,
+    host,
+    kvPath,
+    authSecret,
+    rowsGraceMs,
+    nodeCacheBytes,
+    logFormat,
+    logLevel,
+  });
 }

@@ -32,7 +32,7 @@ export async function openKv(path: string): Promise<Deno.Kv> {
 export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
   const hub = new Hub();
   const fanout = openFanout(hub);
-  const services = await createServices({ kv, hub, fanout, authSecret: config.authSecret });
+  const services = await createServices({ kv, hub, fanout, ...config });
   const app = createApp(services);
   const server = Deno.serve(
     { port: config.port, hostname: config.host, onListen: () => {} },
@@ -70,7 +70,7 @@ export async function run(
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
-    repeat("sweep", SWEEP_EVERY_MS, () => sweep(kv, () => Date.now()));
+    repeat("sweep", SWEEP_EVERY_MS, () => sweep(kv, () => Date.now(), config.rowsGraceMs));
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });
     await running.stop();

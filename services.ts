@@ -8,6 +8,7 @@ import type { Fanout } from "./sync/fanout.ts";
 import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
+import { NodeCache } from "./sync/node_cache.ts";
 import { Pins } from "./sync/pins.ts";
 import { pull } from "./sync/pull.ts";
 import { importEncoded } from "./sync/import.ts";
@@ -20,6 +21,7 @@ export interface ServiceParts {
   readonly hub: Hub;
   readonly fanout: Fanout;
   readonly authSecret: string;
+  readonly nodeCacheBytes: number;
 }
 
 /** What goes on between requests. */
@@ -30,11 +32,11 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, fanout, authSecret } = parts;
+  const { kv, hub, fanout, authSecret, nodeCacheBytes } = parts;
   const now = (): number => Date.now();
   const pins = new Pins(now);
   const graphs = openGraphs({ kv, now });
-  const databases = new Databases(kv);
+  const databases = new Databases(kv, new NodeCache(nodeCacheBytes));
   const turns = new Turns();
   const flusher = new Flusher({ kv, databases, turns, log: loggerFor("flush"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };

@@ -59,8 +59,16 @@ export async function sweepFlushes(
   return swept + await sweepClaims(kv, before);
 }
 
-/** All that there is to sweep, with the grace that each kind needs. */
-export async function sweep(kv: Deno.Kv, now: () => number): Promise<void> {
+/**
+ * All that there is to sweep.
+ *
+ * @param rowsGraceMs for what flushes made useless
+ */
+export async function sweep(
+  kv: Deno.Kv,
+  now: () => number,
+  rowsGraceMs: number = DROPPED_GRACE_MS,
+): Promise<void> {
   await sweepGarbage(kv, { now });
-  await sweepFlushes(kv, { now });
+  await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
 }

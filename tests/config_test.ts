@@ -19,6 +19,8 @@ Deno.test("Every setting but the secret has a default", () => {
     host: "0.0.0.0",
     kvPath: "data/kv.sqlite3",
     authSecret: AUTH_SECRET,
+    rowsGraceMs: 900_000,
+    nodeCacheBytes: 134_217_728,
     logFormat: "json",
     logLevel: "info",
   });
@@ -35,6 +37,8 @@ Deno.test("A setting's text becomes a value of its type", () => {
     PORT: "0",
     HOST: "::1",
     KV_PATH: ":memory:",
+    ROWS_GRACE_SECONDS: "60",
+    NODE_CACHE_MIB: "64",
     LOG_FORMAT: "pretty",
     LOG_LEVEL: "debug",
   });
@@ -43,6 +47,8 @@ Deno.test("A setting's text becomes a value of its type", () => {
     host: "::1",
     kvPath: ":memory:",
     authSecret: AUTH_SECRET,
+    rowsGraceMs: 60_000,
+    nodeCacheBytes: 67_108_864,
     logFormat: "pretty",
     logLevel: "debug",
   });
