@@ -140,9 +140,12 @@ export class Process {
 
   /** Sends batches of one tx each on top of one another, all of which must be accepted. */
   async write(graph: GraphId, t: number, ...txs: readonly string[]): Promise<void> {
-    for (const [i, tx] of txs.entries()) {
-      assert.deepEqual(await this.send(graph, t + i, tx), { type: "tx/batch/ok", t: t + i + 1 });
-    }
+    for (const [i, tx] of txs.entries()) await this.writeBatch(graph, t + i, [tx]);
+  }
+
+  /** Sends one batch, which must be accepted. */
+  async writeBatch(graph: GraphId, t: number, txs: readonly string[]): Promise<void> {
+    assert.deepEqual(await this.send(graph, t, ...txs), { type: "tx/batch/ok", t: t + 1 });
   }
 
   /** The datoms now, as this process has them: see `datomsOf`. */

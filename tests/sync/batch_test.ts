@@ -324,7 +324,7 @@ Deno.test("Whatever two processes and an import do by turns, all have one databa
           }
           const server = step === "b" ? b : a;
           for (let i = 0; i < (step === "a twice" ? 2 : 1); i++) {
-            await server.write(graph, t, ...cases[t]?.request.txs.slice(0, 1) ?? [block("x")]);
+            await server.writeBatch(graph, t, cases[t]?.request.txs ?? [block("x")]);
             t++;
           }
         }
