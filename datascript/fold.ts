@@ -8,7 +8,7 @@ import type { Datom } from "./datom.ts";
 import { encodeNode, type Node, type NodeRow, type Ref } from "./node.ts";
 import { compareDatoms, compareFacts, type Index } from "./order.ts";
 import { forEachItem, nodeAt, type NodeSource } from "./source.ts";
-import { BRANCHING_FACTOR, type Edit, insert, remove, seek, type Tree } from "./tree.ts";
+import { BRANCHING_FACTOR, type Edit, find, insert, remove, type Tree } from "./tree.ts";
 
 /** How the stored tree of an index is edited. */
 export function storedEdit(index: Index, source: NodeSource, maxKeys = BRANCHING_FACTOR): Edit {
@@ -22,11 +22,8 @@ export function storedEdit(index: Index, source: NodeSource, maxKeys = BRANCHING
  * @throws {NodeMissing} first for all facts at once, then for neighbours one by one
  */
 export function fold(index: Index, edit: Edit, tree: Tree, facts: readonly Datom[]): Tree {
-  const compare = compareFacts[index];
-  const storedOf = (from: Tree, fact: Datom): Datom | undefined => {
-    const found = seek(edit.source, from.root, (datom) => compare(datom, fact));
-    return found !== undefined && compare(found, fact) === 0 ? found : undefined;
-  };
+  const byFact = { ...edit, compare: compareFacts[index] };
+  const storedOf = (from: Tree, fact: Datom): Datom | undefined => find(byFact, from, fact);
   forEachItem(facts, (fact) => storedOf(tree, fact));
   return facts.reduce((before, fact) => {
     let after = before;

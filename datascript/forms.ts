@@ -184,14 +184,19 @@ function parseValue(value: Value | undefined): Value {
 
 /** `:x/_y` in a map says that the entities named are the ones that have `:x/y`. */
 export function reversed(a: string): string | undefined {
-  const name = a.length > 1 ? a.lastIndexOf("/") + 1 : 0;
+  const name = nameStart(a);
   return a[name] === "_" ? a.slice(0, name) + a.slice(name + 1) : undefined;
 }
 
 /** `:x/y` → `:x/_y`. */
 export function reverse(a: string): string {
-  const name = a.length > 1 ? a.lastIndexOf("/") + 1 : 0;
+  const name = nameStart(a);
   return `${a.slice(0, name)}_${a.slice(name)}`;
+}
+
+/** Where an attribute's name begins, behind its namespace. */
+function nameStart(a: string): number {
+  return a.length > 1 ? a.lastIndexOf("/") + 1 : 0;
 }
 
 /** Whether a collection is one value, a lookup ref, and not several. */

@@ -59,6 +59,9 @@ export function encodeTailTx(datoms: readonly Datom[]): string {
   return encodeWithoutCache(datoms.map(encodeDatom));
 }
 
+/** A tail without a transaction. */
+export const EMPTY_TAIL = "[]";
+
 /** A tail of transactions as encodeTailTx made them. */
 export function encodeTail(txs: readonly string[]): string {
   return `[${txs.join(",")}]`;

@@ -142,21 +142,26 @@ export async function writeInCommits(
  * @throws {Error} a commit isn't known to have succeeded
  */
 export async function deleteRange(kv: Deno.Kv, prefix: Deno.KvKey): Promise<void> {
-  await deleteKeys(kv, { prefix });
+  await deleteKeys(kv, [{ prefix }]);
 }
 
-/** The same for all keys that a selector finds. */
-export async function deleteKeys(kv: Deno.Kv, selector: Deno.KvListSelector): Promise<void> {
+/** The same for all keys that selectors find, in commits that are full across them. */
+export async function deleteKeys(
+  kv: Deno.Kv,
+  selectors: Iterable<Deno.KvListSelector>,
+): Promise<void> {
   const tally = new Tally();
   let deletes: Deno.KvKey[] = [];
-  for await (const { key } of kv.list(selector, { batchSize: LIST_BATCH })) {
-    if (!tally.add(key, 0)) {
-      await commitOrThrow(kv, { sets: [], deletes });
-      tally.clear();
-      tally.add(key, 0);
-      deletes = [];
+  for (const selector of selectors) {
+    for await (const { key } of kv.list(selector, { batchSize: LIST_BATCH })) {
+      if (!tally.add(key, 0)) {
+        await commitOrThrow(kv, { sets: [], deletes });
+        tally.clear();
+        tally.add(key, 0);
+        deletes = [];
+      }
+      deletes.push(key);
     }
-    deletes.push(key);
   }
   if (deletes.length > 0) await commitOrThrow(kv, { sets: [], deletes });
 }

@@ -171,8 +171,9 @@ export async function* listDropped(
     for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
       const place = parseFlushKey("dropped", key);
       if (place === undefined) continue;
-      places.set(JSON.stringify(key.slice(0, -1)), place);
-      yield { id: JSON.stringify(key.slice(0, -1)), part: place.part, bytes: parsePart(value) };
+      const id = JSON.stringify(key.slice(0, -1));
+      places.set(id, place);
+      yield { id, part: place.part, bytes: parsePart(value) };
     }
   }
   const places = new Map<string, { graph: GraphId; generation: Generation; t: T }>();
@@ -194,16 +195,13 @@ export async function* listDropped(
  */
 export async function sweepDropped(kv: Deno.Kv, log: Generation, dropped: Dropped): Promise<void> {
   const { graph, rows, t, addrs } = dropped;
-  for (const addr of addrs) {
-    await deleteKeys(kv, rowPartsRange({ graph, generation: rows, addr, part: 0 }));
-  }
-  await deleteKeys(kv, entriesRange("tail", graph, log, T_ZERO, t));
-  await deleteKeys(kv, spillRange(graph, log, { list: "tail", t }));
-  await deleteKeys(kv, {
-    prefix: flushPrefix("root", graph, rows),
-    end: flushKey("root", graph, rows, t, 0),
-  });
-  await deleteKeys(kv, flushesUpTo("dropped", graph, rows, t));
+  await deleteKeys(kv, [
+    ...addrs.map((addr) => rowPartsRange({ graph, generation: rows, addr, part: 0 })),
+    entriesRange("tail", graph, log, T_ZERO, t),
+    spillRange(graph, log, { list: "tail", t }),
+    { prefix: flushPrefix("root", graph, rows), end: flushKey("root", graph, rows, t, 0) },
+  ]);
+  await deleteKeys(kv, [flushesUpTo("dropped", graph, rows, t)]);
 }
 
 /** Deletes what flushes wrote that never came to their switch and began before `before`. */
@@ -222,7 +220,7 @@ export async function sweepClaims(kv: Deno.Kv, before: number): Promise<number> 
       checks: [{ key, versionstamp }],
     });
     if (taken.kind !== "committed") continue;
-    await deleteKeys(kv, rowsFrom(graph, rows, first, count));
+    await deleteKeys(kv, [rowsFrom(graph, rows, first, count)]);
     await commitOrThrow(kv, { sets: [], deletes: [key] });
     swept++;
   }

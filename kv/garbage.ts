@@ -122,7 +122,7 @@ export async function sweepGeneration(
     await deleteRange(kv, claimPrefix(graph, generation));
     await commitOrThrow(kv, { sets: [], deletes: [addressesKey(graph, generation)] });
     for (const prefix of prefixesOf(graph, generation)) await deleteRange(kv, prefix);
-    await deleteKeys(kv, spillRange(graph, generation));
+    await deleteKeys(kv, [spillRange(graph, generation)]);
   }
   await commitOrThrow(kv, { sets: [], deletes: [garbageKey(graph, generation)] });
   return !live;

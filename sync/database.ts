@@ -5,13 +5,7 @@
 import { LRUCache } from "lru-cache";
 import { Db, emptyRoot, type Root } from "../datascript/db.ts";
 import { decodeNode, encodeNode } from "../datascript/node.ts";
-import {
-  decodeRoot,
-  decodeTail,
-  decodeTailTx,
-  encodeRoot,
-  withTailTx,
-} from "../datascript/root.ts";
+import { decodeTailTx, EMPTY_TAIL, encodeRoot, openDb, withTailTx } from "../datascript/root.ts";
 import { NodeMissing } from "../datascript/source.ts";
 import type { Head } from "../kv/head.ts";
 import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
@@ -94,16 +88,21 @@ export class Databases {
    */
   async run<Result>({ head, nodes }: OpenDb, work: () => Result): Promise<Result> {
     try {
-      for (;;) {
-        try {
-          return work();
-        } catch (thrown) {
-          if (!(thrown instanceof NodeMissing)) throw thrown;
-          await this.load(head, nodes, thrown.addresses);
-        }
-      }
+      return await this.runOn(head, nodes, work);
     } finally {
       nodes.unpin();
+    }
+  }
+
+  /** The same on a head's nodes that stay pinned. */
+  async runOn<Result>(head: Head, nodes: CachedNodes, work: () => Result): Promise<Result> {
+    for (;;) {
+      try {
+        return work();
+      } catch (thrown) {
+        if (!(thrown instanceof NodeMissing)) throw thrown;
+        await this.#load(head, nodes, thrown.addresses);
+      }
     }
   }
 
@@ -114,7 +113,7 @@ export class Databases {
    */
   async prefetch({ head, nodes }: OpenDb, missing: () => ReadonlySet<number>): Promise<void> {
     for (let wanted = missing(); wanted.size > 0; wanted = missing()) {
-      await this.load(head, nodes, [...wanted]);
+      await this.#load(head, nodes, [...wanted]);
     }
   }
 
@@ -132,8 +131,7 @@ export class Databases {
       );
     }
     if (root === undefined) return await this.#found(head, nodes);
-    const txs = tail === undefined ? [] : decodeTail(tail.content);
-    const db = txs.reduce(withTailTx, Db.open(decodeRoot(root.content), nodes));
+    const db = openDb(root.content, tail?.content ?? EMPTY_TAIL, nodes);
     return { head, db, nodes, founding: [] };
   }
 
@@ -152,7 +150,7 @@ export class Databases {
   }
 
   /** Reads nodes, and pins them. @throws {RowMissingError | CorruptRowError | CorruptValueError} */
-  async load(head: Head, nodes: CachedNodes, addresses: readonly number[]): Promise<void> {
+  async #load(head: Head, nodes: CachedNodes, addresses: readonly number[]): Promise<void> {
     const rows = await readRowsMany(this.#kv, head.graph, head.rows, addresses.map(addrOf));
     for (const address of addresses) {
       const row = rows.get(addrOf(address));

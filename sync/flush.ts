@@ -14,7 +14,6 @@ import {
 } from "../datascript/fold.ts";
 import { type Index, INDEXES } from "../datascript/order.ts";
 import { encodeRoot } from "../datascript/root.ts";
-import { NodeMissing } from "../datascript/source.ts";
 import type { Tree } from "../datascript/tree.ts";
 import { writeInCommits } from "../kv/commit.ts";
 import { claimAddresses, flushSets } from "../kv/flushes.ts";
@@ -70,12 +69,8 @@ async function foldAll(deps: FlushDeps, { head, db }: OpenDb, nodes: CachedNodes
     const facts = db.changes(index);
     for (let start = 0; start < facts.length; start += SLICE) {
       const slice = facts.slice(start, start + SLICE);
-      folded[index] = await withNodes(
-        deps,
-        head,
-        nodes,
-        () => fold(index, edit, folded[index], slice),
-      );
+      const work = (): Tree => fold(index, edit, folded[index], slice);
+      folded[index] = await deps.databases.runOn(head, nodes, work);
       await nextTurn();
     }
   }
@@ -104,8 +99,7 @@ async function store(
   if (outcome.kind !== "committed") return { kind: "lost" };
 
   const root = rootOf(db, trees, addresses, next - 1);
-  const useless = await withNodes(
-    deps,
+  const useless = await deps.databases.runOn(
     head,
     nodes,
     () =>
@@ -175,22 +169,6 @@ function rootOf(
 function isSameBase(current: Head, head: Head): boolean {
   return current.log === head.log && current.rows === head.rows &&
     current.rowsVersion === head.rowsVersion && current.flushed === head.flushed;
-}
-
-async function withNodes<Result>(
-  { databases }: FlushDeps,
-  head: Head,
-  nodes: CachedNodes,
-  work: () => Result,
-): Promise<Result> {
-  for (;;) {
-    try {
-      return work();
-    } catch (thrown) {
-      if (!(thrown instanceof NodeMissing)) throw thrown;
-      await databases.load(head, nodes, thrown.addresses);
-    }
-  }
 }
 
 function nextTurn(): Promise<void> {

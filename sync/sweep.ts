@@ -67,7 +67,7 @@ export async function sweepFlushes(
 export async function sweep(
   kv: Deno.Kv,
   now: () => number,
-  rowsGraceMs: number = DROPPED_GRACE_MS,
+  rowsGraceMs: number,
 ): Promise<void> {
   await sweepGarbage(kv, { now });
   await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
