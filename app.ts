@@ -3,6 +3,7 @@
  * access, then the routes (the order of the checks is the protocol's). Tests build the same one.
  */
 import { Hono } from "hono";
+import { assetRoutes } from "./routes/assets.ts";
 import { authenticate } from "./routes/authenticate.ts";
 import { cors } from "./routes/cors.ts";
 import { graphRoutes } from "./routes/graphs.ts";
@@ -37,5 +38,8 @@ export function createApp(services: Services): Hono {
   app.all("/sync", (c) => refuse(c, "missing graph id"));
   app.all("/sync/", (c) => refuse(c, "missing graph id"));
   app.route("/sync/:id", syncRoutes(services));
+  app.all("/assets", (c) => refuse(c, "invalid asset path"));
+  app.all("/assets/", (c) => refuse(c, "invalid asset path"));
+  app.route("/assets/:id", assetRoutes(services));
   return app;
 }

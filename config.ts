@@ -15,6 +15,8 @@ export interface Config {
   readonly authSecret: string;
   /** Rows that a flush made useless stay readable for so long. */
   readonly rowsGraceMs: number;
+  /** Files that were replaced can be read for so long; uploads can be silent for so long. */
+  readonly assetsGraceMs: number;
   /** Decoded nodes in memory take at most about this. */
   readonly nodeCacheBytes: number;
   readonly logFormat: LogFormat;
@@ -77,6 +79,16 @@ export const settings: Settings = {
     about: "how long rows that were replaced stay readable, for downloads that began before",
     parse: (text) => {
       const seconds = parseInteger(text, 1, 86_400);
+      return seconds === undefined ? undefined : seconds * 1000;
+    },
+  },
+  assetsGraceMs: {
+    name: "ASSETS_GRACE_SECONDS",
+    type: "an integer from 60 to 86400",
+    default: "3600",
+    about: "how long a replaced asset stays for those who read it, and an upload may be silent",
+    parse: (text) => {
+      const seconds = parseInteger(text, 60, 86_400);
       return seconds === undefined ? undefined : seconds * 1000;
     },
   },
@@ -152,13 +164,14 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
   const kvPath = read(settings.kvPath);
   const authSecret = read(settings.authSecret);
   const rowsGraceMs = read(settings.rowsGraceMs);
+  const assetsGraceMs = read(settings.assetsGraceMs);
   const nodeCacheBytes = read(settings.nodeCacheBytes);
   const logFormat = read(settings.logFormat);
   const logLevel = read(settings.logLevel);
   if (
     port === undefined || host === undefined || kvPath === undefined ||
-    authSecret === undefined || rowsGraceMs === undefined || nodeCacheBytes === undefined ||
-    logFormat === undefined || logLevel === undefined
+    authSecret === undefined || rowsGraceMs === undefined || assetsGraceMs === undefined ||
+    nodeCacheBytes === undefined || logFormat === undefined || logLevel === undefined
   ) {
     throw new ConfigError(problems.join("\n"));
   }
@@ -168,6 +181,7 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     kvPath,
     authSecret,
     rowsGraceMs,
+    assetsGraceMs,
     nodeCacheBytes,
     logFormat,
     logLevel,

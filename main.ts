@@ -1,6 +1,8 @@
 /** The composition root: settings → KV → services → app → serve → leave. Decides nothing. */
 import { dirname } from "node:path";
 import { createApp } from "./app.ts";
+import { openBlobStores } from "./assets/open.ts";
+import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
@@ -29,10 +31,14 @@ export async function openKv(path: string): Promise<Deno.Kv> {
 }
 
 /** Serves this database; it stays the caller's to close, after `stop`. */
-export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
+export async function start(
+  config: Config,
+  kv: Deno.Kv,
+  stores: BlobStores = openBlobStores(kv),
+): Promise<Running> {
   const hub = new Hub();
   const fanout = openFanout(hub);
-  const services = await createServices({ kv, hub, fanout, ...config });
+  const services = await createServices({ kv, hub, fanout, stores, ...config });
   const app = createApp(services);
   const server = Deno.serve(
     { port: config.port, hostname: config.host, onListen: () => {} },
@@ -66,11 +72,13 @@ export async function run(
     const config = await readConfig();
     await configureLog(config.logFormat, config.logLevel);
     const kv = await openKv(config.kvPath);
-    const running = await start(config, kv);
+    const stores = openBlobStores(kv);
+    const running = await start(config, kv, stores);
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
-    repeat("sweep", SWEEP_EVERY_MS, () => sweep(kv, () => Date.now(), config.rowsGraceMs));
+    const parts = { kv, stores, now: () => Date.now(), ...config };
+    repeat("sweep", SWEEP_EVERY_MS, () => sweep(parts));
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });
     await running.stop();

@@ -1,7 +1,9 @@
 /** Ties what the routes ask for to the store: the only place that knows both. */
+import type { BlobStores } from "./assets/store.ts";
 import { createVerifier } from "./auth/verify.ts";
 import { readHead } from "./kv/head.ts";
 import type { Services } from "./routes/services.ts";
+import { openAsset, putAsset, removeAsset } from "./sync/assets.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
 import type { Fanout } from "./sync/fanout.ts";
@@ -22,6 +24,8 @@ export interface ServiceParts {
   readonly fanout: Fanout;
   readonly authSecret: string;
   readonly nodeCacheBytes: number;
+  readonly stores: BlobStores;
+  readonly assetsGraceMs: number;
 }
 
 /** What goes on between requests. */
@@ -32,14 +36,15 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, fanout, authSecret, nodeCacheBytes } = parts;
+  const { kv, hub, fanout, authSecret, nodeCacheBytes, stores, assetsGraceMs } = parts;
   const now = (): number => Date.now();
   const pins = new Pins(now);
-  const graphs = openGraphs({ kv, now });
+  const graphs = openGraphs({ kv, stores, now });
   const databases = new Databases(kv, new NodeCache(nodeCacheBytes));
   const turns = new Turns();
   const flusher = new Flusher({ kv, databases, turns, log: loggerFor("flush"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
+  const assets = { kv, stores, graceMs: assetsGraceMs, log: loggerFor("assets"), now };
   return {
     verify: await createVerifier(authSecret),
     hub,
@@ -60,6 +65,11 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       version: async (graph) => (await readHead(kv, graph))?.t,
       pull: (graph, since) => pull(kv, graph, since),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
+    },
+    assets: {
+      put: (graph, name, sent) => putAsset(assets, graph, name, sent),
+      open: (graph, name) => openAsset(assets, graph, name),
+      remove: (graph, name) => removeAsset(assets, graph, name),
     },
     snapshots: {
       page: (graph, query) => rowsPage({ kv, pins }, graph, query),

@@ -145,15 +145,20 @@ export async function deleteRange(kv: Deno.Kv, prefix: Deno.KvKey): Promise<void
   await deleteKeys(kv, [{ prefix }]);
 }
 
-/** The same for all keys that selectors find, in commits that are full across them. */
+/**
+ * The same for all keys that selectors find, in commits that are full across them.
+ *
+ * @param batchSize values read, and in memory, at once
+ */
 export async function deleteKeys(
   kv: Deno.Kv,
   selectors: Iterable<Deno.KvListSelector>,
+  batchSize: number = LIST_BATCH,
 ): Promise<void> {
   const tally = new Tally();
   let deletes: Deno.KvKey[] = [];
   for (const selector of selectors) {
-    for await (const { key } of kv.list(selector, { batchSize: LIST_BATCH })) {
+    for await (const { key } of kv.list(selector, { batchSize })) {
       if (!tally.add(key, 0)) {
         await commitOrThrow(kv, { sets: [], deletes });
         tally.clear();

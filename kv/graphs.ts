@@ -3,10 +3,19 @@ import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { commit, objectSet, type Outcome } from "./commit.ts";
+import { commit, commitOrThrow, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
-import { graphKey, headKey, ownedKey, ownedPrefix, parseOwnedKey } from "./keys.ts";
+import {
+  goneKey,
+  gonePrefix,
+  graphKey,
+  headKey,
+  ownedKey,
+  ownedPrefix,
+  parseGoneKey,
+  parseOwnedKey,
+} from "./keys.ts";
 import { GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
 
@@ -68,6 +77,18 @@ export async function readMeta(kv: Deno.Kv, graph: GraphId): Promise<GraphMeta |
 }
 
 /**
+ * Holds as long as there is the graph, whatever becomes of its log and rows; `undefined`: there is
+ * none. For changes of what a graph owns beside these. One strong read.
+ */
+export async function readGraphGuard(
+  kv: Deno.Kv,
+  graph: GraphId,
+): Promise<Deno.AtomicCheck | undefined> {
+  const { key, versionstamp } = await kv.get(graphKey(graph));
+  return versionstamp === null ? undefined : { key, versionstamp };
+}
+
+/**
  * The user's graphs, in no order to rely on. One that is being removed may be left out.
  *
  * Cost: two reads for 10 graphs, and the index.
@@ -87,7 +108,7 @@ export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly Own
 
 /**
  * Removes a graph in one commit: meta, owner's index and head are gone, and its generations are
- * marked as garbage, for the caller to sweep. Refused if the head has moved since it was read, as
+ * marked as garbage, and its files as to be removed, for the caller to sweep. Refused if the head has moved since it was read, as
  * it may refer to others by now.
  *
  * @param since ms since the epoch
@@ -100,10 +121,27 @@ export async function removeGraph(
 ): Promise<Outcome> {
   const { graph } = head;
   return await commit(kv, {
-    sets: markGarbage(graph, generationsOf(head), since),
+    sets: [
+      ...markGarbage(graph, generationsOf(head), since),
+      objectSet(goneKey(graph), { since }),
+    ],
     deletes: [graphKey(graph), ownedKey(meta.owner, graph), headKey(graph)],
     checks: [headGuard(head)],
   });
+}
+
+/** Graphs that were removed, and of which files may be left. */
+export async function* listGone(kv: Deno.Kv): AsyncGenerator<GraphId> {
+  for await (const { key } of kv.list({ prefix: gonePrefix() }, { batchSize: LIST_BATCH })) {
+    const graph = parseGoneKey(key);
+    if (graph === undefined) throw new CorruptValueError("Cannot read the key of a removed graph");
+    yield graph;
+  }
+}
+
+/** Says that no file is left of a removed graph. */
+export async function forgetGone(kv: Deno.Kv, graph: GraphId): Promise<void> {
+  await commitOrThrow(kv, { sets: [], deletes: [goneKey(graph)] });
 }
 
 async function listOwnedIds(kv: Deno.Kv, user: UserId): Promise<readonly GraphId[]> {

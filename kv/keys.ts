@@ -15,16 +15,24 @@
  * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
  * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
+ * | `["asset", graph, name]`                  | Asset        | assets.ts: a file's name             |
+ * | `["blob", graph, blob, part]`             | bytes        | blobs.ts: a file's bytes             |
+ * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
+ * | `["gone", graph]`                         | `{ since }`  | graphs.ts: its files are to be removed |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
  * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
  * may be read into their order.
  */
+import type { BlobPlace } from "../protocol/asset.ts";
 import {
   type Addr,
+  type AssetName,
   type Generation,
   type GraphId,
   parseAddr,
+  parseAssetName,
+  parseBlobId,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -280,6 +288,80 @@ export function parseGarbageKey(
   const generation = parseGeneration(generationText);
   if (graph === undefined || generation === undefined) return undefined;
   return { graph, generation };
+}
+
+export function assetKey(graph: GraphId, name: AssetName): Deno.KvKey {
+  return ["asset", graph, name];
+}
+
+/** The names of all files of a graph. */
+export function assetsPrefix(graph: GraphId): Deno.KvKey {
+  return ["asset", graph];
+}
+
+export function parseAssetKey(
+  key: Deno.KvKey,
+): { readonly graph: GraphId; readonly name: AssetName } | undefined {
+  const [kind, graphText, nameText, ...more] = key;
+  if (kind !== "asset" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const name = parseAssetName(nameText);
+  return graph === undefined || name === undefined ? undefined : { graph, name };
+}
+
+export function blobKey({ graph, blob }: BlobPlace, part: number): Deno.KvKey {
+  return ["blob", graph, blob, part];
+}
+
+/** All parts of a blob. */
+export function blobPrefix({ graph, blob }: BlobPlace): Deno.KvKey {
+  return ["blob", graph, blob];
+}
+
+/** The parts from `first` to before `end`. */
+export function blobPartsRange(place: BlobPlace, first: number, end: number): KeyRange {
+  return { start: blobKey(place, first), end: blobKey(place, end) };
+}
+
+export function parseBlobKey(key: Deno.KvKey): BlobPlace & { readonly part: number } | undefined {
+  const [kind, graphText, blobText, partNumber, ...more] = key;
+  if (kind !== "blob" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const blob = parseBlobId(blobText);
+  const part = parsePart(partNumber);
+  if (graph === undefined || blob === undefined || part === undefined) return undefined;
+  return { graph, blob, part };
+}
+
+export function looseKey({ graph, blob }: BlobPlace): Deno.KvKey {
+  return ["loose", graph, blob];
+}
+
+/** The loose blobs of one graph, or of all. */
+export function loosePrefix(graph?: GraphId): Deno.KvKey {
+  return graph === undefined ? ["loose"] : ["loose", graph];
+}
+
+export function parseLooseKey(key: Deno.KvKey): BlobPlace | undefined {
+  const [kind, graphText, blobText, ...more] = key;
+  if (kind !== "loose" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const blob = parseBlobId(blobText);
+  return graph === undefined || blob === undefined ? undefined : { graph, blob };
+}
+
+export function goneKey(graph: GraphId): Deno.KvKey {
+  return ["gone", graph];
+}
+
+/** All graphs whose files are to be removed. */
+export function gonePrefix(): Deno.KvKey {
+  return ["gone"];
+}
+
+export function parseGoneKey(key: Deno.KvKey): GraphId | undefined {
+  const [kind, graphText, ...more] = key;
+  return kind !== "gone" || more.length > 0 ? undefined : parseGraphId(graphText);
 }
 
 function parsePart(value: unknown): number | undefined {

@@ -9,6 +9,9 @@ export const MAX_VALUE_BYTES = 65_536;
 /** Payload of one part of a longer value (chunks.ts): below MAX_VALUE_BYTES with its header. */
 export const PART_BYTES = 60_000;
 
+/** Bytes of each part of a blob but the last (blobs.ts): it has no header. */
+export const BLOB_PART_BYTES = MAX_VALUE_BYTES;
+
 /** Sets and deletes of one atomic operation; "Too many mutations (max 1000)". */
 export const MAX_MUTATIONS = 1000;
 
@@ -20,6 +23,9 @@ export const MAX_CHECKS = 10;
  * 819200 bytes)". The margin is for what the store adds to each mutation and check.
  */
 export const MAX_COMMIT_BYTES = 800_000;
+
+/** Full parts of a blob that fit one commit, with their keys: 12 take 786,432 bytes. */
+export const BLOB_PARTS_A_COMMIT = Math.floor(MAX_COMMIT_BYTES / BLOB_PART_BYTES);
 
 /**
  * Keys alone of one atomic operation; the store's word is "Total key size too large (max 81920

@@ -15,6 +15,8 @@ export const errorWords = [
   "invalid tx",
   "invalid since",
   "invalid asset path",
+  "checksum mismatch",
+  "range not satisfiable",
   "method not allowed",
   "asset too large",
   "body too large",
@@ -22,7 +24,7 @@ export const errorWords = [
   "server error",
 ] as const;
 export type ErrorWord = (typeof errorWords)[number];
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 500;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 416 | 500;
 
 /** Total: a new word without a status does not compile. */
 export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.freeze({
@@ -35,6 +37,8 @@ export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.free
   "invalid tx": 400,
   "invalid since": 400,
   "invalid asset path": 400,
+  "checksum mismatch": 400,
+  "range not satisfiable": 416,
   "method not allowed": 405,
   "asset too large": 413,
   "body too large": 413,

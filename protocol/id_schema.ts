@@ -2,9 +2,11 @@
 import { z } from "zod";
 import {
   type Addr,
+  type BlobId,
   type Generation,
   type GraphId,
   parseAddr,
+  parseBlobId,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -36,6 +38,11 @@ export const userIdSchema = z.string().transform((value, context): UserId => {
 /** What a log or rows are kept under. */
 export const generationSchema = z.string().transform((value, context): Generation => {
   return parseGeneration(value) ?? refuse(context, "a generation");
+});
+
+/** What a file's bytes are kept under. */
+export const blobIdSchema = z.string().transform((value, context): BlobId => {
+  return parseBlobId(value) ?? refuse(context, "the id of a blob");
 });
 
 interface Refusable {

@@ -3,10 +3,12 @@
  * Where there is no such graph the answer is `undefined`: it may be deleted between the access
  * check and the call.
  */
+import type { UploadRefusal } from "../assets/intake.ts";
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
-import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import type { AssetName, GraphId, T, UserId } from "../protocol/ids.ts";
+import type { OpenAsset, SentAsset } from "../sync/assets.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
@@ -42,10 +44,25 @@ export interface SnapshotServices {
   ) => Promise<PulledLog | undefined>;
 }
 
+/** The files of a graph. */
+export interface AssetServices {
+  /** Answers `stored` once the file is there, whole; else the name has what it had. */
+  readonly put: (
+    graph: GraphId,
+    name: AssetName,
+    sent: SentAsset,
+  ) => Promise<"stored" | UploadRefusal | undefined>;
+  /** Also `undefined` where there is no such file. */
+  readonly open: (graph: GraphId, name: AssetName) => Promise<OpenAsset | undefined>;
+  /** Also where there is no such file. */
+  readonly remove: (graph: GraphId, name: AssetName) => Promise<void>;
+}
+
 export interface Services {
   readonly verify: VerifyToken;
   readonly graphs: GraphServices;
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
+  readonly assets: AssetServices;
   readonly hub: Hub;
 }

@@ -1,13 +1,17 @@
 /** Graphs as things that are made, listed, emptied and removed. */
+import type { BlobStores } from "../assets/store.ts";
 import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
+import { removeAssets } from "./asset_sweep.ts";
 import { untilSettled } from "./settle.ts";
 
 export interface GraphsDeps {
   readonly kv: Deno.Kv;
+  /** Where files are, of graphs that are removed. */
+  readonly stores: BlobStores;
   /** Ms since the epoch. */
   readonly now: () => number;
 }
@@ -63,7 +67,8 @@ async function create(deps: GraphsDeps, user: UserId, body: CreateGraphBody): Pr
   });
 }
 
-async function remove({ kv, now }: GraphsDeps, graph: GraphId): Promise<void> {
+async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {
+  const { kv, now } = deps;
   await untilSettled(`remove graph ${graph}`, async () => {
     const meta = await readMeta(kv, graph);
     const head = await readHead(kv, graph);
@@ -77,6 +82,7 @@ async function remove({ kv, now }: GraphsDeps, graph: GraphId): Promise<void> {
   for await (const { generation } of listGarbage(kv, graph)) {
     await sweepGeneration(kv, graph, generation);
   }
+  await removeAssets(deps, graph);
 }
 
 async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | undefined> {

@@ -2,6 +2,7 @@
 import { listDropped, sweepClaims, sweepDropped } from "../kv/flushes.ts";
 import { listGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { readHead } from "../kv/head.ts";
+import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
 
 /** Longer than any import takes: what is marked for longer was left by one that was cut off. */
 export const GRACE_MS = 60 * 60 * 1000;
@@ -59,16 +60,18 @@ export async function sweepFlushes(
   return swept + await sweepClaims(kv, before);
 }
 
-/**
- * All that there is to sweep.
- *
- * @param rowsGraceMs for what flushes made useless
- */
-export async function sweep(
-  kv: Deno.Kv,
-  now: () => number,
-  rowsGraceMs: number,
-): Promise<void> {
+export interface SweepParts extends AssetSweepDeps {
+  /** For what flushes made useless. */
+  readonly rowsGraceMs: number;
+  /** For files that have no name. */
+  readonly assetsGraceMs: number;
+}
+
+/** All that there is to sweep. */
+export async function sweep(parts: SweepParts): Promise<void> {
+  const { kv, now, rowsGraceMs, assetsGraceMs } = parts;
   await sweepGarbage(kv, { now });
   await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
+  // Last: it may need a store that can't be reached.
+  await sweepAssets(parts, assetsGraceMs);
 }

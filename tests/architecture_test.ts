@@ -13,9 +13,32 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
   kv: ["protocol", "telemetry", "zod", "node:zlib"],
+  assets: ["protocol", "kv", "aws4fetch", "fast-xml-parser", "node:crypto"],
   auth: ["protocol", "kv/graphs.ts", "jose"],
-  sync: ["protocol", "logseq", "datascript", "kv", "telemetry", "lru-cache", "zod", "node:buffer"],
-  routes: ["protocol", "auth", "sync", "telemetry", "hono", "zod", "@streamparser/json"],
+  sync: [
+    "protocol",
+    "logseq",
+    "datascript",
+    "kv",
+    "assets/store.ts",
+    "assets/intake.ts",
+    "telemetry",
+    "lru-cache",
+    "zod",
+    "node:buffer",
+  ],
+  routes: [
+    "protocol",
+    "auth",
+    "sync",
+    "assets",
+    "telemetry",
+    "hono",
+    "zod",
+    "@streamparser/json",
+    "fresh",
+    "range-parser",
+  ],
   telemetry: ["@logtape/logtape", "@logtape/pretty"],
   "config.ts": ["telemetry"],
   "life_cycle.ts": ["telemetry"],
@@ -108,6 +131,14 @@ Deno.test("Imports point the way of the table", async () => {
   );
   const wrong = all.filter((edge) => !mayImport(edge)).map((edge) => `${edge.from} → ${edge.to}`);
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("Of assets only the store in KV knows KV", async () => {
+  const paths = (await sources()).filter((path) => path.startsWith("assets/"));
+  const knowing = (await edges(paths))
+    .filter(({ from, to }) => from.startsWith("assets/") && to.startsWith("kv/"))
+    .map(({ from }) => from);
+  assert.deepEqual([...new Set(knowing)], ["assets/kv_store.ts"]);
 });
 
 Deno.test("Every folder of the server has its line in the table", async () => {

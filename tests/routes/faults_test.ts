@@ -5,6 +5,8 @@ import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
 
+const ASSET =
+  "/assets/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4f.png";
 const GRAPH = "/sync/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
 
 /** Services over a store that is away: everything behind access fails with a telling message. */
@@ -21,6 +23,7 @@ function brokenServices(): Services {
     },
     operations: { version: away, pull: away, txBatch: away },
     snapshots: { page: away, importRows: away, pullForDownload: away },
+    assets: { put: away, open: away, remove: away },
     hub: new Hub(),
   };
 }
@@ -41,6 +44,9 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
     request(`${GRAPH}/snapshot/rows`),
     request(`${GRAPH}/snapshot/import`, { method: "POST", body: '{"rows":[]}' }),
     request(`${GRAPH}/admin/reset`, { method: "DELETE" }),
+    request(ASSET),
+    request(ASSET, { method: "PUT", body: "x" }),
+    request(ASSET, { method: "DELETE" }),
   ];
   for (const [url, init] of requests) {
     const response = await app.request(url, init);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
 import type { FixtureRow } from "../support/fixtures.ts";
 import { readCases, readRows } from "../support/fixtures.ts";
@@ -248,7 +249,8 @@ Deno.test("A batch that a reset comes before is judged by the graph after it", a
   const other = new Process(store);
   const graph = await other.graphWith(SMALL);
   await other.write(graph, 0, blockTx(UUID, "one"));
-  const reset = (): Promise<unknown> => openGraphs({ kv: store, now: () => 2000 }).reset(graph);
+  const reset = (): Promise<unknown> =>
+    openGraphs({ kv: store, stores: openBlobStores(store), now: () => 2000 }).reset(graph);
   const server = new Process(withOther(store, reset));
   const answer = await server.send(graph, 1, blockTx(UUID, "two"));
   assert.deepEqual(answer, { type: "tx/reject", reason: "stale", t: 0 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import { writeInCommits } from "../../kv/commit.ts";
 import { markGarbage } from "../../kv/garbage.ts";
 import { commitHead, type Head, readHead } from "../../kv/head.ts";
@@ -31,7 +32,7 @@ function user(sub: string): UserId {
 /** Each call of the clock is a millisecond later, from 1000 on. */
 function openAt(kv: Deno.Kv): Graphs {
   let ms = 1000;
-  return openGraphs({ kv, now: () => ms++ });
+  return openGraphs({ kv, stores: openBlobStores(kv), now: () => ms++ });
 }
 
 async function headOf(kv: Deno.Kv, graph: GraphId): Promise<Head> {

@@ -1,0 +1,86 @@
+/** A file's bytes as they come in: counted, hashed, and refused as soon as they are too many. */
+import { createHash } from "node:crypto";
+import type { ErrorWord } from "../protocol/errors.ts";
+
+/** Why an upload is refused; nothing of it is kept. `invalid body`: the client was cut off. */
+export type UploadRefusal = Extract<
+  ErrorWord,
+  "asset too large" | "checksum mismatch" | "invalid body"
+>;
+
+/** Thrown through whoever takes the bytes, to end his work. */
+export class UploadRefusedError extends Error {
+  override readonly name = "UploadRefusedError";
+
+  constructor(readonly refusal: UploadRefusal, options?: ErrorOptions) {
+    super(`Cannot take a file: ${refusal}`, options);
+  }
+}
+
+/** What is promised of the bytes. */
+export interface Expected {
+  readonly maxBytes: number;
+  readonly length?: number;
+  /** Hex, lower case. */
+  readonly sha256?: string;
+}
+
+/** What was seen of the bytes once all were. */
+export interface Seen {
+  readonly size: number;
+  readonly sha256: string;
+}
+
+export class Intake {
+  readonly #hash = createHash("sha256");
+  #seen: Seen | undefined;
+
+  constructor(private readonly expected: Expected) {
+    if (expected.length !== undefined && expected.length > expected.maxBytes) {
+      throw new UploadRefusedError("asset too large");
+    }
+  }
+
+  /** What came; known when `checked` has ended. */
+  get seen(): Seen {
+    if (this.#seen === undefined) throw new Error("Cannot tell what came before all has");
+    return this.#seen;
+  }
+
+  /**
+   * The same pieces. Ends well only if all that was promised of them is true.
+   *
+   * @throws {UploadRefusedError}
+   */
+  async *checked(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    let size = 0;
+    for await (const piece of whole(body)) {
+      size += piece.length;
+      if (size > this.expected.maxBytes) throw new UploadRefusedError("asset too large");
+      this.#hash.update(piece);
+      yield piece;
+    }
+    const sha256 = this.#hash.digest("hex");
+    const { length = size, sha256: promised = sha256 } = this.expected;
+    if (length !== size) throw new UploadRefusedError("invalid body");
+    if (promised !== sha256) throw new UploadRefusedError("checksum mismatch");
+    this.#seen = { size, sha256 };
+  }
+}
+
+/** @throws {UploadRefusedError} the connection broke before the end */
+async function* whole(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const pieces = body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await pieces.next().catch((cause: unknown) => {
+        throw new UploadRefusedError("invalid body", { cause });
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // Lets go of the stream, also where whoever takes the pieces has left.
+    await pieces.return?.();
+  }
+}
