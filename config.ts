@@ -21,6 +21,17 @@ export interface Config {
   readonly nodeCacheBytes: number;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
+  /** An S3-compatible store for assets; without it they are in KV. */
+  readonly s3?: S3Config;
+}
+
+export interface S3Config {
+  /** URL of the server; the bucket is a folder below it. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
 }
 
 /** One setting: `parse` answers `undefined` for text that is not `type`. */
@@ -36,7 +47,8 @@ interface Setting<Value> {
   readonly parse: (text: string) => Value | undefined;
 }
 
-type Settings = { readonly [Key in keyof Config]: Setting<Config[Key]> };
+type Settings = { readonly [Key in Exclude<keyof Config, "s3">]: Setting<Config[Key]> };
+type S3Table = { readonly [Key in keyof S3Config]: Setting<S3Config[Key]> };
 
 /** RFC 7518 §3.2: a key of HS256 must be as long as the hash. */
 const MIN_SECRET_BYTES = 32;
@@ -121,6 +133,45 @@ export const settings: Settings = {
   },
 };
 
+/** All of these or none. */
+export const s3Settings: S3Table = {
+  endpoint: {
+    name: "S3_ENDPOINT",
+    type: "an http or https URL without a query",
+    about: "URL of an S3-compatible server, for assets; all S3_ settings belong together",
+    parse: (text) => {
+      const url = URL.parse(text);
+      const good = url !== null && /^https?:$/.test(url.protocol) && !/[?#@]/.test(text);
+      return good ? text : undefined;
+    },
+  },
+  bucket: {
+    name: "S3_BUCKET",
+    type: "a name of 3 to 63 letters, digits, dots, hyphens and underscores",
+    about: "the bucket, which must be there",
+    parse: (text) => /^[A-Za-z0-9._-]{3,63}$/.test(text) ? text : undefined,
+  },
+  region: {
+    name: "S3_REGION",
+    type: "a word of letters, digits and hyphens",
+    about: "its region, or what the server takes for one",
+    parse: (text) => /^[A-Za-z0-9-]+$/.test(text) ? text : undefined,
+  },
+  accessKeyId: {
+    name: "S3_ACCESS_KEY_ID",
+    type: "a text without spaces",
+    about: "who the server is there",
+    parse: (text) => /\s/.test(text) ? undefined : text,
+  },
+  secretAccessKey: {
+    name: "S3_SECRET_ACCESS_KEY",
+    type: "a text without spaces",
+    about: "and the secret that proves it",
+    secret: true,
+    parse: (text) => /\s/.test(text) ? undefined : text,
+  },
+};
+
 function parseInteger(text: string, least: number, most: number): number | undefined {
   const integer = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   return integer >= least && integer <= most ? integer : undefined;
@@ -159,6 +210,19 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     return value;
   }
 
+  function readS3(): S3Config | undefined {
+    const endpoint = read(s3Settings.endpoint);
+    const bucket = read(s3Settings.bucket);
+    const region = read(s3Settings.region);
+    const accessKeyId = read(s3Settings.accessKeyId);
+    const secretAccessKey = read(s3Settings.secretAccessKey);
+    if (
+      endpoint === undefined || bucket === undefined || region === undefined ||
+      accessKeyId === undefined || secretAccessKey === undefined
+    ) return undefined;
+    return Object.freeze({ endpoint, bucket, region, accessKeyId, secretAccessKey });
+  }
+
   const port = read(settings.port);
   const host = read(settings.host);
   const kvPath = read(settings.kvPath);
@@ -168,10 +232,13 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
   const nodeCacheBytes = read(settings.nodeCacheBytes);
   const logFormat = read(settings.logFormat);
   const logLevel = read(settings.logLevel);
+  const s3Given = Object.values(s3Settings).some(({ name }) => (variables[name] ?? "") !== "");
+  const s3 = s3Given ? readS3() : undefined;
   if (
     port === undefined || host === undefined || kvPath === undefined ||
     authSecret === undefined || rowsGraceMs === undefined || assetsGraceMs === undefined ||
-    nodeCacheBytes === undefined || logFormat === undefined || logLevel === undefined
+    nodeCacheBytes === undefined || logFormat === undefined || logLevel === undefined ||
+    s3Given && s3 === undefined
   ) {
     throw new ConfigError(problems.join("\n"));
   }
@@ -185,5 +252,6 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     nodeCacheBytes,
     logFormat,
     logLevel,
+    ...s3 !== undefined && { s3 },
   });
 }

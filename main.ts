@@ -34,7 +34,7 @@ export async function openKv(path: string): Promise<Deno.Kv> {
 export async function start(
   config: Config,
   kv: Deno.Kv,
-  stores: BlobStores = openBlobStores(kv),
+  stores: BlobStores = openBlobStores(kv, config.s3),
 ): Promise<Running> {
   const hub = new Hub();
   const fanout = openFanout(hub);
@@ -72,7 +72,7 @@ export async function run(
     const config = await readConfig();
     await configureLog(config.logFormat, config.logLevel);
     const kv = await openKv(config.kvPath);
-    const stores = openBlobStores(kv);
+    const stores = openBlobStores(kv, config.s3);
     const running = await start(config, kv, stores);
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);

@@ -48,13 +48,13 @@ export class Intake {
   }
 
   /**
-   * The same pieces. Ends well only if all that was promised of them is true.
+   * The bytes in pieces, each valid until the next one is asked for. Ends well only if all that was promised of them is true.
    *
    * @throws {UploadRefusedError}
    */
-  async *checked(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  async *checked(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
     let size = 0;
-    for await (const piece of whole(body)) {
+    for await (const piece of read(body)) {
       size += piece.length;
       if (size > this.expected.maxBytes) throw new UploadRefusedError("asset too large");
       this.#hash.update(piece);
@@ -68,19 +68,29 @@ export class Intake {
   }
 }
 
-/** @throws {UploadRefusedError} the connection broke before the end */
-async function* whole(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const pieces = body[Symbol.asyncIterator]();
+/** Deno reads bodies in pieces of this size, too. */
+const READ_BYTES = 64 * 1024;
+
+/**
+ * A body's bytes, all of them read into the same memory (see regroup.ts).
+ *
+ * @throws {UploadRefusedError} the connection broke before the end
+ */
+async function* read(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  const reader = body.getReader({ mode: "byob" });
+  let memory = new ArrayBuffer(READ_BYTES);
   try {
     for (;;) {
-      const next = await pieces.next().catch((cause: unknown) => {
+      const { done, value } = await reader.read(new Uint8Array(memory)).catch((cause: unknown) => {
         throw new UploadRefusedError("invalid body", { cause });
       });
-      if (next.done) return;
-      yield next.value;
+      if (done || value === undefined) return;
+      yield value;
+      memory = value.buffer;
     }
   } finally {
-    // Lets go of the stream, also where whoever takes the pieces has left.
-    await pieces.return?.();
+    // Lets go of the stream where whoever takes the pieces has left; else it has ended already.
+    await reader.cancel().catch(() => {});
   }
 }

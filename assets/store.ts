@@ -10,7 +10,7 @@ export interface BlobStore {
    * Stores the chunks, one after the other, as a new blob; all of it is there when this answers.
    * Memory: a few chunks of the store's own size, whatever the size of the blob.
    *
-   * @param chunks of any size
+   * @param chunks of any size, each valid until the next one is asked for
    * @throws whatever `chunks` throws, or a fault; then some of it may be there, until `delete`
    */
   readonly write: (place: BlobPlace, chunks: AsyncIterable<Uint8Array>) => Promise<void>;

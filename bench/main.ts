@@ -3,6 +3,7 @@
  * run. Absolute times vary with the machine; the ratios are the result.
  */
 // deno-lint-ignore-file no-console
+import { assets } from "./assets.ts";
 import { encoding } from "./encoding.ts";
 import { coldBatch, writeAmplification } from "./batches.ts";
 import { memory } from "./memory.ts";
@@ -11,6 +12,7 @@ import { snapshots } from "./snapshots.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "encoding": encoding,
+  "assets": assets,
   "cold-batch": coldBatch,
   "write-amplification": writeAmplification,
   "snapshots": snapshots,

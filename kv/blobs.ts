@@ -6,11 +6,13 @@ import type { BlobPlace } from "../protocol/asset.ts";
 import { CorruptValueError, parsePart } from "./chunks.ts";
 import { bytesSet, commit, deleteKeys, type KvSet } from "./commit.ts";
 import { blobKey, blobPartsRange, blobPrefix, parseBlobKey } from "./keys.ts";
-import { BLOB_PART_BYTES, BLOB_PARTS_A_COMMIT } from "./limits.ts";
+import { BLOB_PART_BYTES } from "./limits.ts";
 import { looseGuard, readLoose } from "./loose.ts";
 
 /** Parts read at once; as many again are read ahead: 2 MiB in memory for each reader. */
-const READ_PARTS = 16;
+const READ_PARTS = 8;
+
+const PIECE_BYTES = 16 * 1024;
 
 /** How often a commit is tried: a lease that is renewed meanwhile makes it fail once. */
 const ATTEMPTS = 20;
@@ -21,36 +23,42 @@ export class UploadEndedError extends Error {
 }
 
 /**
- * Stores a blob's parts, each commit guarded by the upload's marker, as many parts in one as fit.
- * One commit is on its way while the parts for the next are awaited: 1.5 MiB in memory.
+ * Stores a blob's bytes, as many in a commit as fit, each commit guarded by the upload's marker.
  *
- * @param parts of BLOB_PART_BYTES, but the last, which is not empty
+ * @param commits of BLOB_COMMIT_BYTES, but the last. The next but one is asked for when a chunk is
+ * committed, so two have to be valid at a time
  * @throws {UploadEndedError} no more is written, and what was is the sweep's
- * @throws whatever `parts` throws, when no commit is on its way any more
+ * @throws whatever `commits` throws, when no commit is on its way any more
  */
 export async function writeBlob(
   kv: Deno.Kv,
   place: BlobPlace,
-  parts: AsyncIterable<Uint8Array>,
+  commits: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  let sets: KvSet[] = [];
   let underWay: Promise<void> = Promise.resolve();
-  let count = 0;
+  let part = 0;
   try {
-    for await (const bytes of parts) {
-      sets.push(bytesSet(blobKey(place, count++), bytes));
-      if (sets.length < BLOB_PARTS_A_COMMIT) continue;
+    for await (const bytes of commits) {
       await underWay;
+      const sets = partSets(place, part, bytes);
       underWay = writeParts(kv, place, sets);
       // It is awaited before the next one; until then a failure is not an unhandled one.
       underWay.catch(() => {});
-      sets = [];
+      part += sets.length;
     }
     await underWay;
-    if (sets.length > 0) await writeParts(kv, place, sets);
   } finally {
     await Promise.allSettled([underWay]);
   }
+}
+
+function partSets(place: BlobPlace, first: number, bytes: Uint8Array): KvSet[] {
+  const sets: KvSet[] = [];
+  for (let start = 0; start < bytes.length; start += BLOB_PART_BYTES) {
+    const part = bytes.subarray(start, start + BLOB_PART_BYTES);
+    sets.push(bytesSet(blobKey(place, first + sets.length), part));
+  }
+  return sets;
 }
 
 async function writeParts(kv: Deno.Kv, place: BlobPlace, sets: readonly KvSet[]): Promise<void> {
@@ -97,7 +105,7 @@ export async function* readBlob(
       if (bytes?.length !== to - from) {
         throw new CorruptValueError(`Cannot read part ${part} of blob ${place.blob}`);
       }
-      yield bytes;
+      for (let i = 0; i < bytes.length; i += PIECE_BYTES) yield bytes.subarray(i, i + PIECE_BYTES);
     }
   }
 }

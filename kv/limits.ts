@@ -24,8 +24,8 @@ export const MAX_CHECKS = 10;
  */
 export const MAX_COMMIT_BYTES = 800_000;
 
-/** Full parts of a blob that fit one commit, with their keys: 12 take 786,432 bytes. */
-export const BLOB_PARTS_A_COMMIT = Math.floor(MAX_COMMIT_BYTES / BLOB_PART_BYTES);
+/** Full parts of a blob that fit one commit, with their keys: 12, of 786,432 bytes. */
+export const BLOB_COMMIT_BYTES = MAX_COMMIT_BYTES - MAX_COMMIT_BYTES % BLOB_PART_BYTES;
 
 /**
  * Keys alone of one atomic operation; the store's word is "Total key size too large (max 81920

@@ -54,7 +54,7 @@ export function assetRoutes(
   routes.put("/:name", async (c) => {
     const outcome = await assets.put(c.get("graph"), c.get("asset"), {
       headers: parseAssetHeaders(c.req.raw.headers),
-      body: c.req.raw.body ?? ReadableStream.from([]),
+      body: c.req.raw.body,
       maxBytes,
     });
     if (outcome === undefined) return refuse(c, "not found");

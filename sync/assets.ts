@@ -16,7 +16,8 @@ import { openUpload, type Upload, type UploadDeps } from "./upload.ts";
 /** A file as a client sends it. */
 export interface SentAsset {
   readonly headers: AssetHeaders;
-  readonly body: AsyncIterable<Uint8Array>;
+  /** A byte stream, as a request's is; `null`: no bytes. */
+  readonly body: ReadableStream<Uint8Array> | null;
   readonly maxBytes: number;
 }
 

@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
   kv: ["protocol", "telemetry", "zod", "node:zlib"],
-  assets: ["protocol", "kv", "aws4fetch", "fast-xml-parser", "node:crypto"],
+  assets: ["protocol", "kv", "zod", "aws4fetch", "fast-xml-parser", "range-parser", "node:crypto"],
   auth: ["protocol", "kv/graphs.ts", "jose"],
   sync: [
     "protocol",
@@ -37,7 +37,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "zod",
     "@streamparser/json",
     "fresh",
-    "range-parser",
   ],
   telemetry: ["@logtape/logtape", "@logtape/pretty"],
   "config.ts": ["telemetry"],

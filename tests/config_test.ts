@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigError, parseConfig, settings } from "../config.ts";
+import { ConfigError, parseConfig, s3Settings, settings } from "../config.ts";
 
 const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 
@@ -85,13 +85,45 @@ Deno.test("A secret is measured in bytes, not in characters", () => {
   assert.equal(parseConfig({ AUTH_SECRET: "ü".repeat(16) }).authSecret, "ü".repeat(16));
 });
 
+const S3 = {
+  S3_ENDPOINT: "https://s3.example.org",
+  S3_BUCKET: "graphs",
+  S3_REGION: "eu-1",
+  S3_ACCESS_KEY_ID: "id",
+  S3_SECRET_ACCESS_KEY: "hush",
+};
+
+Deno.test("The settings of S3 are given all or none", () => {
+  assert.deepEqual(parseConfig({ AUTH_SECRET, ...S3 }).s3, {
+    endpoint: "https://s3.example.org",
+    bucket: "graphs",
+    region: "eu-1",
+    accessKeyId: "id",
+    secretAccessKey: "hush",
+  });
+  assert.equal(parseConfig({ AUTH_SECRET, S3_BUCKET: "" }).s3, undefined);
+  for (const name of Object.keys(S3)) {
+    const problem = problemsOf({ AUTH_SECRET, ...S3, [name]: "" });
+    assert.ok(problem.startsWith(`${name} must be set to `), problem);
+    assert.ok(!problem.includes("\n"), problem);
+  }
+});
+
+Deno.test("A wrong setting of S3 is named, the secret is not repeated", () => {
+  for (const text of ["s3.example.org", "ftp://x", "https://u:p@x", "https://x?y"]) {
+    assert.match(problemsOf({ AUTH_SECRET, ...S3, S3_ENDPOINT: text }), /^S3_ENDPOINT must be /);
+  }
+  const problem = problemsOf({ AUTH_SECRET, ...S3, S3_SECRET_ACCESS_KEY: "hu sh" });
+  assert.equal(problem, "S3_SECRET_ACCESS_KEY must be a text without spaces");
+});
+
 Deno.test("The settings are frozen", () => {
   assert.ok(Object.isFrozen(parseConfig({ AUTH_SECRET })));
 });
 
 Deno.test("The README lists every setting with its default", async () => {
   const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
-  for (const setting of Object.values(settings)) {
+  for (const setting of Object.values({ ...settings, ...s3Settings })) {
     const row = readme.split("\n").find((line) => line.startsWith(`| \`${setting.name}\` `));
     assert.ok(row !== undefined, `no row for ${setting.name}`);
     if (setting.default !== undefined) assert.ok(row.includes(`\`${setting.default}\``), row);

@@ -110,12 +110,14 @@ Deno.test("Every error word has its status, and is an error body", () => {
       "invalid tx",
       "invalid since",
       "invalid asset path",
+      "checksum mismatch",
     ],
     401: ["unauthorized"],
     403: ["forbidden"],
     404: ["not found"],
     405: ["method not allowed"],
     413: ["asset too large", "body too large"],
+    416: ["range not satisfiable"],
     500: ["missing assets bucket", "server error"],
   });
 });
