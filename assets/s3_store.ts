@@ -50,7 +50,7 @@ async function write(
 ): Promise<void> {
   let count = 0;
   for await (const bytes of regroup(chunks, OBJECT_BYTES, 1)) {
-    await bucket.ask("PUT", objectKey(place, count++), { body: bytes });
+    await bucket.ask("PUT", objectPath(place, count++), { body: bytes });
   }
 }
 
@@ -60,16 +60,23 @@ async function* read(
   start: number,
   end: number,
 ): AsyncGenerator<Uint8Array> {
+  if (start >= end) return;
   for (let object = Math.floor(start / OBJECT_BYTES); object * OBJECT_BYTES < end; object++) {
     const offset = object * OBJECT_BYTES;
     const first = Math.max(start - offset, 0);
     const last = Math.min(end - offset, OBJECT_BYTES) - 1;
     const range = `bytes=${first}-${last}`;
-    const response = await bucket.ask("GET", objectKey(place, object), { headers: { range } });
+    const response = await bucket.ask("GET", objectPath(place, object), { headers: { range } });
+    // A server may answer with more than the range (RFC 9110 §14.2).
+    let position = response.status === 206 ? first : 0;
     let bytes = 0;
     for await (const piece of response.body ?? []) {
-      bytes += piece.length;
-      yield piece;
+      const from = Math.max(first - position, 0);
+      const wanted = piece.subarray(from, Math.max(last + 1 - position, from));
+      position += piece.length;
+      bytes += wanted.length;
+      if (wanted.length > 0) yield wanted;
+      if (position > last) break;
     }
     if (bytes !== last - first + 1) {
       throw new Error(`Cannot read a blob as it has ${bytes} of ${last - first + 1} bytes`);
@@ -79,17 +86,17 @@ async function* read(
 
 async function deleteBlob(bucket: Bucket, place: BlobPlace): Promise<void> {
   for (;;) {
-    const keys = await bucket.keysBelow(blobPrefix(place));
-    if (keys.length === 0) return;
-    for (const key of keys) await bucket.ask("DELETE", key);
+    const paths = await bucket.pathsBelow(blobPrefix(place));
+    if (paths.length === 0) return;
+    for (const path of paths) await bucket.ask("DELETE", path);
   }
 }
 
 function blobPrefix({ graph, blob }: BlobPlace): string {
-  return `${graph}/${blob}/`;
+  return `/${graph}/${blob}/`;
 }
 
-function objectKey(place: BlobPlace, object: number): string {
+function objectPath(place: BlobPlace, object: number): string {
   return blobPrefix(place) + object;
 }
 
@@ -115,7 +122,7 @@ class Bucket {
   }
 
   /**
-   * @param path of an object, or a query of the bucket
+   * @param path of an object, from its slash on, or a query of the bucket
    * @throws {NoBlobStoreError} the store can't be reached, has no such bucket, or lets us not in
    * @throws {Error} any other answer that is not a good one
    */
@@ -125,7 +132,7 @@ class Bucket {
     { body, headers }: { body?: Uint8Array<ArrayBuffer>; headers?: Record<string, string> } = {},
   ): Promise<Response> {
     const sha256 = createHash("sha256").update(body ?? "").digest("hex");
-    const response = await this.#client.fetch(`${this.#url}/${path}`, {
+    const response = await this.#client.fetch(this.#url + path, {
       method,
       headers: { ...headers, "x-amz-content-sha256": sha256 },
       ...body !== undefined && { body },
@@ -144,11 +151,11 @@ class Bucket {
     throw new Error(message);
   }
 
-  /** Up to 1000 keys with this prefix. */
-  async keysBelow(prefix: string): Promise<readonly string[]> {
-    const query = new URLSearchParams({ "list-type": "2", prefix });
+  /** Paths of up to 1000 objects that begin so. */
+  async pathsBelow(prefix: string): Promise<readonly string[]> {
+    const query = new URLSearchParams({ "list-type": "2", prefix: prefix.slice(1) });
     const response = await this.ask("GET", `?${query}`);
     const answer = keysSchema.parse(this.#xml.parse(await response.text()));
-    return answer.ListBucketResult.Contents.map(({ Key }) => Key);
+    return answer.ListBucketResult.Contents.map(({ Key }) => `/${Key}`);
   }
 }
