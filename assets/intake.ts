@@ -72,25 +72,56 @@ export class Intake {
 const READ_BYTES = 64 * 1024;
 
 /**
- * A body's bytes, all of them read into the same memory (see regroup.ts).
+ * A body's bytes.
  *
  * @throws {UploadRefusedError} the connection broke before the end
  */
 async function* read(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
-  if (body === null) return;
-  const reader = body.getReader({ mode: "byob" });
-  let memory = new ArrayBuffer(READ_BYTES);
+  const reader = body === null ? undefined : openReader(body);
+  if (reader === undefined) return;
   try {
     for (;;) {
-      const { done, value } = await reader.read(new Uint8Array(memory)).catch((cause: unknown) => {
+      const piece = await reader.read().catch((cause: unknown) => {
         throw new UploadRefusedError("invalid body", { cause });
       });
-      if (done || value === undefined) return;
-      yield value;
-      memory = value.buffer;
+      if (piece === undefined) return;
+      yield piece;
     }
   } finally {
     // Lets go of the stream where whoever takes the pieces has left; else it has ended already.
     await reader.cancel().catch(() => {});
+  }
+}
+
+interface Reader {
+  readonly read: () => Promise<Uint8Array | undefined>;
+  readonly cancel: () => Promise<void>;
+}
+
+/** Reads into the same memory again and again (see regroup.ts), where the stream can. */
+function openReader(body: ReadableStream<Uint8Array>): Reader {
+  const reader = byteReader(body);
+  if (reader === undefined) {
+    const plain = body.getReader();
+    return { read: async () => (await plain.read()).value, cancel: () => plain.cancel() };
+  }
+  let memory = new ArrayBuffer(READ_BYTES);
+  return {
+    read: async () => {
+      const { done, value } = await reader.read(new Uint8Array(memory));
+      if (done || value === undefined) return undefined;
+      memory = value.buffer;
+      return value;
+    },
+    cancel: () => reader.cancel(),
+  };
+}
+
+function byteReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    // TypeError: it is no byte stream, as that of a small request, which Deno has whole.
+    return undefined;
   }
 }

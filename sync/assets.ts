@@ -16,7 +16,7 @@ import { openUpload, type Upload, type UploadDeps } from "./upload.ts";
 /** A file as a client sends it. */
 export interface SentAsset {
   readonly headers: AssetHeaders;
-  /** A byte stream, as a request's is; `null`: no bytes. */
+  /** Best a byte stream; `null`: no bytes. */
   readonly body: ReadableStream<Uint8Array> | null;
   readonly maxBytes: number;
 }

@@ -1,18 +1,26 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  assetKey,
+  blobKey,
   entriesPrefix,
   entriesRange,
   entryKey,
   type EntryPlace,
   garbageKey,
   garbagePrefix,
+  goneKey,
   graphKey,
   headKey,
+  looseKey,
   ownedKey,
   ownedPrefix,
+  parseAssetKey,
+  parseBlobKey,
   parseEntryKey,
   parseGarbageKey,
+  parseGoneKey,
+  parseLooseKey,
   parseOwnedKey,
   parseRowKey,
   rowKey,
@@ -28,6 +36,8 @@ import {
   newGeneration,
   newGraphId,
   parseAddr,
+  parseAssetName,
+  parseBlobId,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -73,6 +83,37 @@ Deno.test("A key that is listed says what it was built from", () => {
     const { graph, generation } = entry;
     assert.deepEqual(parseOwnedKey(ownedKey(user, graph)), { user, graph });
     assert.deepEqual(parseGarbageKey(garbageKey(graph, generation)), { graph, generation });
+  }));
+});
+
+Deno.test("A key of a file or a blob says what it was built from, and one of another kind doesn't", () => {
+  fc.assert(fc.property(graphs, fc.uuid(), parts, (graph, uuid, part) => {
+    const name = parsed(parseAssetName(`${uuid}.png`));
+    const blob = parsed(parseBlobId(uuid));
+    const keys = {
+      asset: assetKey(graph, name),
+      blob: blobKey({ graph, blob }, part),
+      loose: looseKey({ graph, blob }),
+      gone: goneKey(graph),
+      garbage: garbageKey(graph, parsed(parseGeneration(uuid))),
+    };
+    assert.deepEqual(parseAssetKey(keys.asset), { graph, name });
+    assert.deepEqual(parseBlobKey(keys.blob), { graph, blob, part });
+    assert.deepEqual(parseLooseKey(keys.loose), { graph, blob });
+    assert.equal(parseGoneKey(keys.gone), graph);
+    const parsers = {
+      asset: parseAssetKey,
+      blob: parseBlobKey,
+      loose: parseLooseKey,
+      gone: parseGoneKey,
+    };
+    for (const [kind, parse] of Object.entries(parsers)) {
+      for (const [other, key] of Object.entries(keys)) {
+        assert.equal(parse(key) !== undefined, kind === other, `${other} as ${kind}`);
+        assert.equal(parse([...key, 0]), undefined);
+        assert.equal(parse(key.slice(0, -1)), undefined);
+      }
+    }
   }));
 });
 

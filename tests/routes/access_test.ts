@@ -21,6 +21,11 @@ function routesOf(graph: string): [string, string][] {
     ["POST", `/sync/${graph}/snapshot/import`],
     ["DELETE", `/sync/${graph}/admin/reset`],
     ["GET", `/sync/${graph}/no/such/route`],
+    ["GET", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["PUT", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["DELETE", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["POST", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["GET", `/assets/${graph}/no/such/path`],
   ];
 }
 
