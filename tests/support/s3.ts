@@ -1,5 +1,4 @@
 /** A real S3-compatible server (s3rver: it checks signatures) on a free port, over a temporary folder. */
-// deno-lint-ignore-file no-process-global -- s3rver's log listens to the process
 import S3rver from "@20minutes/s3rver";
 import { z } from "zod";
 import type { S3Settings } from "../../assets/s3_store.ts";
