@@ -7,6 +7,7 @@ import { type Form, parseForms } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { encodeTailTx } from "../datascript/root.ts";
 import { decode, encode, TransitError } from "../datascript/transit.ts";
+import { withBatch } from "../kv/activity.ts";
 import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
 import { commitHead, type Head, headGuard, type HeadOutcome, readHead } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
@@ -150,7 +151,8 @@ async function commitBatch(
 ): Promise<HeadOutcome> {
   const { graph, log, rows } = head;
   const t = nextT(head.t);
-  const next = { ...head, t, updatedAt: now() };
+  const updatedAt = now();
+  const next = { ...head, t, updatedAt, activity: withBatch(head.activity, updatedAt) };
   const stored = { t, tx: encode(entry), tail: encodeTailTx(report.datoms), writer };
   const rowsToo = founding.flatMap((row) => rowSets(graph, rows, row));
   try {
