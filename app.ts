@@ -6,20 +6,24 @@ import { Hono } from "hono";
 import { authenticate } from "./routes/authenticate.ts";
 import { cors } from "./routes/cors.ts";
 import { graphRoutes } from "./routes/graphs.ts";
-import { healthRoutes } from "./routes/health.ts";
+import { healthRoutes, readyRoutes } from "./routes/health.ts";
+import { metricsRoutes, requestMetrics } from "./routes/metrics.ts";
 import { refuse } from "./routes/refuse.ts";
 import { requestLog } from "./routes/request_log.ts";
 import type { Services } from "./routes/services.ts";
 import { syncRoutes } from "./routes/sync.ts";
 import { loggerFor } from "./telemetry/log.ts";
+import { NO_METER, type ServedMetrics } from "./telemetry/metrics.ts";
 
 const log = loggerFor("http");
 
 /** Routes over these services; opens and starts nothing. */
-export function createApp(services: Services): Hono {
+export function createApp(services: Services, served?: ServedMetrics): Hono {
   const app = new Hono();
+  const clock = (): number => performance.now();
   app.use(cors());
-  app.use(requestLog(() => performance.now()));
+  app.use(requestLog(clock));
+  app.use(requestMetrics(served?.metrics ?? NO_METER, clock));
   app.notFound((c) => refuse(c, "not found"));
   app.onError((cause, c) => {
     log.error("Cannot answer {method} {path}", { method: c.req.method, path: c.req.path, cause });
@@ -27,6 +31,8 @@ export function createApp(services: Services): Hono {
   });
 
   app.route("/health", healthRoutes());
+  app.route("/ready", readyRoutes(services.ready));
+  app.route("/metrics", metricsRoutes(served));
 
   // Also for paths that don't exist: who has no token learns nothing of what does.
   for (const path of ["/graphs/*", "/sync/*", "/assets/*"]) {

@@ -3,6 +3,7 @@
  * the README shows. The only module that reads the environment.
  */
 import type { LogFormat, LogLevel } from "./telemetry/log.ts";
+import type { MetricsAccess } from "./telemetry/metrics.ts";
 
 /** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
 export interface Config {
@@ -17,6 +18,8 @@ export interface Config {
   readonly rowsGraceMs: number;
   /** Decoded nodes in memory take at most about this. */
   readonly nodeCacheBytes: number;
+  /** Who may read `/metrics`; `off`: it isn't there. */
+  readonly metrics: { readonly kind: "off" } | MetricsAccess;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
 }
@@ -38,6 +41,8 @@ type Settings = { readonly [Key in keyof Config]: Setting<Config[Key]> };
 
 /** RFC 7518 §3.2: a key of HS256 must be as long as the hash. */
 const MIN_SECRET_BYTES = 32;
+
+const MIN_METRICS_TOKEN_CHARACTERS = 16;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
 
@@ -88,6 +93,19 @@ export const settings: Settings = {
     parse: (text) => {
       const mib = parseInteger(text, 1, 65_536);
       return mib === undefined ? undefined : mib * 1024 * 1024;
+    },
+  },
+  metrics: {
+    name: "METRICS",
+    type: `off, on, or a token of at least ${MIN_METRICS_TOKEN_CHARACTERS} characters`,
+    default: "off",
+    about: "counts for Prometheus at /metrics: on for all who reach it, a token for who has it",
+    secret: true,
+    parse: (text) => {
+      if (text === "off") return { kind: "off" };
+      if (text === "on") return { kind: "open" };
+      const isToken = text.length >= MIN_METRICS_TOKEN_CHARACTERS && /^[!-~]+$/.test(text);
+      return isToken ? { kind: "token", token: text } : undefined;
     },
   },
   logFormat: {
@@ -153,12 +171,13 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
   const authSecret = read(settings.authSecret);
   const rowsGraceMs = read(settings.rowsGraceMs);
   const nodeCacheBytes = read(settings.nodeCacheBytes);
+  const metrics = read(settings.metrics);
   const logFormat = read(settings.logFormat);
   const logLevel = read(settings.logLevel);
   if (
     port === undefined || host === undefined || kvPath === undefined ||
     authSecret === undefined || rowsGraceMs === undefined || nodeCacheBytes === undefined ||
-    logFormat === undefined || logLevel === undefined
+    metrics === undefined || logFormat === undefined || logLevel === undefined
   ) {
     throw new ConfigError(problems.join("\n"));
   }
@@ -169,6 +188,7 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     authSecret,
     rowsGraceMs,
     nodeCacheBytes,
+    metrics,
     logFormat,
     logLevel,
   });

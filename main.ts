@@ -9,6 +9,7 @@ import { openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
 import { sweep } from "./sync/sweep.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
+import { createMetrics, NO_METER } from "./telemetry/metrics.ts";
 
 const log = loggerFor("main");
 
@@ -32,8 +33,17 @@ export async function openKv(path: string): Promise<Deno.Kv> {
 export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
   const hub = new Hub();
   const fanout = openFanout(hub);
-  const services = await createServices({ kv, hub, fanout, ...config });
-  const app = createApp(services);
+  const { metrics: access } = config;
+  const served = access.kind === "off" ? undefined : {
+    access,
+    metrics: createMetrics({
+      sockets: () => hub.graphs().reduce((sum, graph) => sum + hub.each(graph).length, 0),
+      graphs: () => hub.graphs().length,
+    }),
+  };
+  const meter = served?.metrics ?? NO_METER;
+  const services = await createServices({ kv, hub, fanout, meter, ...config });
+  const app = createApp(services, served);
   const server = Deno.serve(
     { port: config.port, hostname: config.host, onListen: () => {} },
     app.fetch,

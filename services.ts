@@ -1,6 +1,8 @@
 /** Ties what the routes ask for to the store: the only place that knows both. */
 import { createVerifier } from "./auth/verify.ts";
+import { observeCommits } from "./kv/commit.ts";
 import { readHead } from "./kv/head.ts";
+import { canRead } from "./kv/ready.ts";
 import type { Services } from "./routes/services.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
@@ -10,11 +12,13 @@ import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
 import { NodeCache } from "./sync/node_cache.ts";
 import { Pins } from "./sync/pins.ts";
+import { observedFanout, observedOperations } from "./sync/observed.ts";
 import { pull } from "./sync/pull.ts";
 import { importEncoded } from "./sync/import.ts";
 import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
 import { loggerFor } from "./telemetry/log.ts";
+import type { Meter } from "./telemetry/metrics.ts";
 
 export interface ServiceParts {
   readonly kv: Deno.Kv;
@@ -22,6 +26,7 @@ export interface ServiceParts {
   readonly fanout: Fanout;
   readonly authSecret: string;
   readonly nodeCacheBytes: number;
+  readonly meter: Meter;
 }
 
 /** What goes on between requests. */
@@ -32,17 +37,27 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, fanout, authSecret, nodeCacheBytes } = parts;
+  const { kv, hub, authSecret, nodeCacheBytes, meter } = parts;
+  const fanout = observedFanout(parts.fanout, meter);
+  observeCommits(kv, (outcome) => meter.commit(outcome));
   const now = (): number => Date.now();
   const pins = new Pins(now);
   const graphs = openGraphs({ kv, now });
   const databases = new Databases(kv, new NodeCache(nodeCacheBytes));
   const turns = new Turns();
-  const flusher = new Flusher({ kv, databases, turns, log: loggerFor("flush"), now });
+  const flusher = new Flusher({
+    kv,
+    databases,
+    turns,
+    log: loggerFor("flush"),
+    now,
+    flushed: (outcome, ms) => meter.flush(outcome, ms / 1000),
+  });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   return {
     verify: await createVerifier(authSecret),
     hub,
+    ready: () => canRead(kv),
     idle: () => flusher.idle(),
     graphs: {
       ...graphs,
@@ -56,19 +71,25 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         return done;
       },
     },
-    operations: {
+    operations: observedOperations({
       version: async (graph) => (await readHead(kv, graph))?.t,
       pull: (graph, since) => pull(kv, graph, since),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
-    },
+    }, { meter, log: batch.log, clock: () => performance.now() }),
     snapshots: {
-      page: (graph, query) => rowsPage({ kv, pins }, graph, query),
+      page: async (graph, query) => {
+        const page = await rowsPage({ kv, pins }, graph, query);
+        meter.rows("served", page?.rows.length ?? 0);
+        return page;
+      },
       importRows: async (graph, reset, rows) => {
         const count = await importEncoded({ kv, now }, graph, reset, rows);
         if (count !== undefined && reset) fanout.ended(graph, "reset");
+        meter.rows("imported", count ?? 0);
         return count;
       },
       pullForDownload: async (graph, since, caller) => {
+        meter.pull();
         const log = await pull(kv, graph, since);
         if (log !== undefined) pins.remember(caller, graph, { log: log.generation, t: log.t });
         return log;

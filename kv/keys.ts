@@ -15,6 +15,7 @@
  * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
  * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
+ * | `["ready"]`                               | nothing      | nobody: ready.ts reads it            |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
  * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
@@ -280,6 +281,11 @@ export function parseGarbageKey(
   const generation = parseGeneration(generationText);
   if (graph === undefined || generation === undefined) return undefined;
   return { graph, generation };
+}
+
+/** Has no value, ever. */
+export function readinessKey(): Deno.KvKey {
+  return ["ready"];
 }
 
 function parsePart(value: unknown): number | undefined {

@@ -20,9 +20,10 @@ export const errorWords = [
   "body too large",
   "missing assets bucket",
   "server error",
+  "not ready",
 ] as const;
 export type ErrorWord = (typeof errorWords)[number];
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 500;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 500 | 503;
 
 /** Total: a new word without a status does not compile. */
 export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.freeze({
@@ -40,6 +41,7 @@ export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.free
   "body too large": 413,
   "missing assets bucket": 500,
   "server error": 500,
+  "not ready": 503,
 });
 
 /** Schema of every error body. */

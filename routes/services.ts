@@ -48,4 +48,6 @@ export interface Services {
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
   readonly hub: Hub;
+  /** Whether the store answers; may throw, or take as long as it likes. */
+  readonly ready: () => Promise<void>;
 }

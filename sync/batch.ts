@@ -183,13 +183,12 @@ async function wrote(
 }
 
 function accepted(
-  { fanout, log }: BatchDeps,
+  { fanout }: BatchDeps,
   graph: GraphId,
-  { t_before, txs }: TxBatch,
+  { t_before }: TxBatch,
   sender: object | undefined,
 ): TxBatchOk {
   const t = nextT(t_before);
-  log.debug("{graph} is at t {t}: a batch of {txs} txs", { graph, t, txs: txs.length });
   fanout.moved(graph, t, sender);
   return { type: "tx/batch/ok", t };
 }

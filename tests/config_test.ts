@@ -21,6 +21,7 @@ Deno.test("Every setting but the secret has a default", () => {
     authSecret: AUTH_SECRET,
     rowsGraceMs: 900_000,
     nodeCacheBytes: 134_217_728,
+    metrics: { kind: "off" },
     logFormat: "json",
     logLevel: "info",
   });
@@ -39,6 +40,7 @@ Deno.test("A setting's text becomes a value of its type", () => {
     KV_PATH: ":memory:",
     ROWS_GRACE_SECONDS: "60",
     NODE_CACHE_MIB: "64",
+    METRICS: "on",
     LOG_FORMAT: "pretty",
     LOG_LEVEL: "debug",
   });
@@ -49,6 +51,7 @@ Deno.test("A setting's text becomes a value of its type", () => {
     authSecret: AUTH_SECRET,
     rowsGraceMs: 60_000,
     nodeCacheBytes: 67_108_864,
+    metrics: { kind: "open" },
     logFormat: "pretty",
     logLevel: "debug",
   });
@@ -76,6 +79,15 @@ Deno.test("All wrong settings are named at once", () => {
 Deno.test("A secret below 32 bytes is refused and not repeated", () => {
   const problem = problemsOf({ AUTH_SECRET: "only-thirty-one-bytes-long-here" });
   assert.equal(problem, "AUTH_SECRET must be a text of at least 32 bytes");
+});
+
+Deno.test("METRICS is off, on, or a token, which is not repeated if it is too short", () => {
+  const token = "scrape-me-if-you-can";
+  assert.deepEqual(parseConfig({ AUTH_SECRET, METRICS: token }).metrics, { kind: "token", token });
+  assert.equal(
+    problemsOf({ AUTH_SECRET, METRICS: "only-15-letters" }),
+    "METRICS must be off, on, or a token of at least 16 characters",
+  );
 });
 
 Deno.test("A secret is measured in bytes, not in characters", () => {

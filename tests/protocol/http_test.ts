@@ -117,5 +117,6 @@ Deno.test("Every error word has its status, and is an error body", () => {
     405: ["method not allowed"],
     413: ["asset too large", "body too large"],
     500: ["missing assets bucket", "server error"],
+    503: ["not ready"],
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createApp } from "../../app.ts";
 import { parseT } from "../../protocol/ids.ts";
+import { readyRoutes } from "../../routes/health.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
@@ -22,6 +23,7 @@ function brokenServices(): Services {
     operations: { version: away, pull: away, txBatch: away },
     snapshots: { page: away, importRows: away, pullForDownload: away },
     hub: new Hub(),
+    ready: away,
   };
 }
 
@@ -117,4 +119,15 @@ Deno.test("A log is read only as fast as the answer is, and no further once the 
   assert.ok(read <= 3, `${read} entries were read for two chunks`);
   await reader?.cancel();
   assert.equal(ended, true);
+});
+
+Deno.test("GET /ready is 503 where the store fails or takes too long; GET /health is 200 still", async () => {
+  const app = createApp(brokenServices());
+  const response = await app.request("/ready");
+  assert.equal(response.status, 503);
+  assert.deepEqual(await response.json(), { error: "not ready" });
+  assert.equal((await app.request("/health")).status, 200);
+
+  const silent = readyRoutes(() => new Promise<void>(() => {}), 1);
+  assert.equal((await silent.request("/")).status, 503);
 });

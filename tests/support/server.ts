@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly kvPath?: string;
   /** A database that is open already, and stays open: several servers over one. */
   readonly kv?: Deno.Kv;
+  /** Further settings, by the names of their variables. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface RequestOptions {
@@ -37,6 +39,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     HOST: "127.0.0.1",
     PORT: "0",
     KV_PATH: options.kvPath ?? ":memory:",
+    ...options.settings,
   });
   const kv = options.kv ?? await openKv(config.kvPath);
   return new TestServer(await start(config, kv), kv, config, options.kv === undefined);
