@@ -54,7 +54,7 @@ export async function graphStats(kv: Deno.Kv, graph: GraphId): Promise<GraphStat
 }
 
 /** Values (by their parts 0) and the bytes of all parts. */
-async function measure(
+export async function measure(
   kv: Deno.Kv,
   selector: Deno.KvListSelector,
 ): Promise<{ readonly values: number; readonly bytes: number }> {

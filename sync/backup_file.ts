@@ -1,0 +1,35 @@
+/** A backup as a stream to be sent: an SQLite file needs a disk to be written on, but no memory. */
+import { join } from "node:path";
+import type { GraphId } from "../protocol/ids.ts";
+
+/** A file on its way. Whoever has it must read `stream` to its end, or cancel it. */
+export interface BackupFile {
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Bytes. */
+  readonly size: number;
+  readonly filename: string;
+}
+
+/** Writes a graph into a new file; answers whether there is such a graph. */
+export type WriteBackup = (graph: GraphId, path: string) => Promise<boolean>;
+
+/**
+ * The graph's backup, written whole before this answers; `undefined` where there is no such graph.
+ *
+ * The file has no name any more once it is open, so nothing is left of it however the stream ends.
+ */
+export async function backupFile(
+  write: WriteBackup,
+  graph: GraphId,
+): Promise<BackupFile | undefined> {
+  const folder = await Deno.makeTempDir({ prefix: "sync-backup-" });
+  try {
+    const path = join(folder, "graph.sqlite");
+    if (!await write(graph, path)) return undefined;
+    const file = await Deno.open(path);
+    const { size } = await file.stat();
+    return { stream: file.readable, size, filename: `${graph}.sqlite` };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
