@@ -5,12 +5,14 @@
 import { Hono } from "hono";
 import { authenticate } from "./routes/authenticate.ts";
 import { cors } from "./routes/cors.ts";
+import { docsRoutes } from "./routes/docs.tsx";
 import { graphRoutes } from "./routes/graphs.ts";
 import { healthRoutes, readyRoutes } from "./routes/health.ts";
 import { metricsRoutes, requestMetrics } from "./routes/metrics.ts";
 import { refuse } from "./routes/refuse.ts";
 import { requestLog } from "./routes/request_log.ts";
 import type { Services } from "./routes/services.ts";
+import { statusRoutes } from "./routes/status.tsx";
 import { syncRoutes } from "./routes/sync.ts";
 import { loggerFor } from "./telemetry/log.ts";
 import { NO_METER, type ServedMetrics } from "./telemetry/metrics.ts";
@@ -33,6 +35,8 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
   app.route("/health", healthRoutes());
   app.route("/ready", readyRoutes(services.ready));
   app.route("/metrics", metricsRoutes(served));
+  app.route("/", docsRoutes());
+  app.route("/", statusRoutes(services, () => Date.now()));
 
   // Also for paths that don't exist: who has no token learns nothing of what does.
   for (const path of ["/graphs/*", "/sync/*", "/assets/*"]) {

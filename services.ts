@@ -1,20 +1,25 @@
 /** Ties what the routes ask for to the store: the only place that knows both. */
 import { createVerifier } from "./auth/verify.ts";
 import { observeCommits } from "./kv/commit.ts";
+import { readMeta } from "./kv/graphs.ts";
 import { readHead } from "./kv/head.ts";
 import { canRead } from "./kv/ready.ts";
 import type { Services } from "./routes/services.ts";
+import { backupFile } from "./sync/backup_file.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
 import type { Fanout } from "./sync/fanout.ts";
 import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
+import { writeKvsPages } from "./sync/kvs_pages.ts";
 import { NodeCache } from "./sync/node_cache.ts";
+import { overviewOf } from "./sync/overview.ts";
 import { Pins } from "./sync/pins.ts";
 import { observedFanout, observedOperations } from "./sync/observed.ts";
 import { pull } from "./sync/pull.ts";
 import { importEncoded } from "./sync/import.ts";
+import { Sizes } from "./sync/sizes.ts";
 import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
 import { loggerFor } from "./telemetry/log.ts";
@@ -31,7 +36,7 @@ export interface ServiceParts {
 
 /** What goes on between requests. */
 export interface Background {
-  /** Answers when no flush is under way. */
+  /** Answers when no flush is under way, and nothing is being counted. */
   readonly idle: () => Promise<void>;
 }
 
@@ -53,12 +58,20 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     now,
     flushed: (outcome, ms) => meter.flush(outcome, ms / 1000),
   });
+  const sizes = new Sizes({ kv, log: loggerFor("sizes"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   return {
     verify: await createVerifier(authSecret),
+    pages: {
+      overview: (user) => overviewOf({ kv, hub, sizes, now }, user),
+      name: async (graph) => (await readMeta(kv, graph))?.name,
+      backup: (graph) => backupFile((graph, path) => writeKvsPages(kv, graph, path), graph),
+    },
     hub,
     ready: () => canRead(kv),
-    idle: () => flusher.idle(),
+    idle: async () => {
+      await Promise.all([flusher.idle(), sizes.idle()]);
+    },
     graphs: {
       ...graphs,
       remove: async (graph) => {

@@ -7,9 +7,11 @@ import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import type { BackupFile } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
+import type { GraphOverview } from "../sync/overview.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
 
@@ -42,11 +44,21 @@ export interface SnapshotServices {
   ) => Promise<PulledLog | undefined>;
 }
 
+/** What a user sees of the own graphs. */
+export interface PageServices {
+  /** The one that changed last first. */
+  readonly overview: (user: UserId) => Promise<readonly GraphOverview[]>;
+  /** What to call the graph; `undefined` where there is no such graph. */
+  readonly name: (graph: GraphId) => Promise<string | undefined>;
+  readonly backup: (graph: GraphId) => Promise<BackupFile | undefined>;
+}
+
 export interface Services {
   readonly verify: VerifyToken;
   readonly graphs: GraphServices;
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
+  readonly pages: PageServices;
   readonly hub: Hub;
   /** Whether the store answers; may throw, or take as long as it likes. */
   readonly ready: () => Promise<void>;

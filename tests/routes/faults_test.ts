@@ -22,6 +22,7 @@ function brokenServices(): Services {
     },
     operations: { version: away, pull: away, txBatch: away },
     snapshots: { page: away, importRows: away, pullForDownload: away },
+    pages: { overview: away, name: away, backup: away },
     hub: new Hub(),
     ready: away,
   };
