@@ -5,7 +5,8 @@ import { type Config, ConfigError, environment, parseConfig } from "./config.ts"
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
-import { openFanout } from "./sync/fanout.ts";
+import { byChannel } from "./sync/channel.ts";
+import { type OpenCarrier, openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
 import { sweep } from "./sync/sweep.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
@@ -18,7 +19,7 @@ const SWEEP_EVERY_MS = 5 * 60 * 1000;
 /** A server that listens. */
 export interface Running {
   readonly url: string;
-  /** Closes the sockets with 1001, lets running requests end, stops: within 4 s, come what may. */
+  /** Ends sockets with 1001 after their answers, lets requests end, stops: within 4.5 s in any case. */
   stop(): Promise<void>;
 }
 
@@ -28,10 +29,18 @@ export async function openKv(path: string): Promise<Deno.Kv> {
   return await Deno.openKv(path);
 }
 
-/** Serves this database; it stays the caller's to close, after `stop`. */
-export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
+/**
+ * Serves this database; it stays the caller's to close, after `stop`.
+ *
+ * @param ways how news reaches other isolates and processes
+ */
+export async function start(
+  config: Config,
+  kv: Deno.Kv,
+  ways: readonly OpenCarrier[] = [byChannel()],
+): Promise<Running> {
   const hub = new Hub();
-  const fanout = openFanout(hub);
+  const fanout = openFanout(hub, ways);
   const services = await createServices({ kv, hub, fanout, ...config });
   const app = createApp(services);
   const server = Deno.serve(
@@ -44,10 +53,11 @@ export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
     async stop(): Promise<void> {
       // Sockets first: shutdown() would overtake our reason with its own (platform.md §8).
       const { code, reason } = closeReason.shutdown;
-      await settledWithin(1000, hub.closeEverything(code, reason));
-      await settledWithin(2000, server.shutdown());
+      await settledWithin(1500, hub.leave(code, reason));
+      hub.closeEverything(code, reason);
+      await settledWithin(1500, server.shutdown());
       await settledWithin(1000, services.idle());
-      fanout.close();
+      await settledWithin(200, fanout.close());
     },
   };
 }

@@ -109,7 +109,12 @@ export async function commitHead(
   return { kind: "committed", head: { ...storedHead(next), graph, versionstamp } };
 }
 
-function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): Head | undefined {
+/**
+ * A head from what was read at its key.
+ *
+ * @throws {CorruptValueError}
+ */
+export function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): Head | undefined {
   if (entry.versionstamp === null) return undefined;
   const state = parseStored(headSchema, entry.key, entry.value);
   return { ...state, graph, versionstamp: entry.versionstamp };

@@ -30,6 +30,9 @@ export const MAX_COMMIT_KEY_BYTES = 80_000;
 /** Keys that one getMany takes; "Too many ranges (max 10)". */
 export const GET_MANY_KEYS = 10;
 
+/** Keys that one watch takes; "Too many keys (max 10)". */
+export const WATCH_KEYS = 10;
+
 /** getMany calls in flight at once: 8 give about six times what 1 gives. */
 export const GET_MANY_CALLS = 8;
 

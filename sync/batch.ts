@@ -26,7 +26,7 @@ export interface BatchDeps {
   readonly kv: Deno.Kv;
   readonly databases: Databases;
   readonly turns: Turns;
-  readonly fanout: Fanout;
+  readonly fanout: Pick<Fanout, "moved">;
   readonly flusher: Pick<Flusher, "changed">;
   readonly log: Logger;
   /** Ms since the epoch. */

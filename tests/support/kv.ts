@@ -58,3 +58,28 @@ export function beforeFirstList(kv: Deno.Kv, first: () => Promise<void>): Deno.K
     },
   });
 }
+
+/**
+ * The same store, of which `replace` makes the watches.
+ *
+ * @param replace gets the real stream of a new watch, and how many watches there were before
+ */
+export function withWatch(
+  kv: Deno.Kv,
+  replace: (
+    watch: () => ReadableStream<Deno.KvEntryMaybe<unknown>[]>,
+    before: number,
+  ) => ReadableStream<Deno.KvEntryMaybe<unknown>[]>,
+): Deno.Kv {
+  let watches = 0;
+  return new Proxy(kv, {
+    get(target, name): unknown {
+      if (name === "watch") {
+        return (keys: readonly Deno.KvKey[]) =>
+          replace(() => target.watch<unknown[]>([...keys]), watches++);
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

@@ -4,6 +4,7 @@ import { type Config, parseConfig } from "../../config.ts";
 import { openKv, type Running, start } from "../../main.ts";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import type { GraphId } from "../../protocol/ids.ts";
+import type { OpenCarrier } from "../../sync/fanout.ts";
 import { TestSocket } from "./socket.ts";
 
 const SECRET = "a secret that only the tests of this repository know";
@@ -17,6 +18,8 @@ export interface ServerOptions {
   readonly kvPath?: string;
   /** A database that is open already, and stays open: several servers over one. */
   readonly kv?: Deno.Kv;
+  /** How news reaches other servers; by default as the program does it. */
+  readonly ways?: readonly OpenCarrier[];
 }
 
 export interface RequestOptions {
@@ -39,7 +42,12 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     KV_PATH: options.kvPath ?? ":memory:",
   });
   const kv = options.kv ?? await openKv(config.kvPath);
-  return new TestServer(await start(config, kv), kv, config, options.kv === undefined);
+  return new TestServer(
+    await start(config, kv, options.ways),
+    kv,
+    config,
+    options.kv === undefined,
+  );
 }
 
 export class TestServer implements AsyncDisposable {
