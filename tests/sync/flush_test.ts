@@ -4,7 +4,7 @@ import type { Db } from "../../datascript/db.ts";
 import { storedEdit } from "../../datascript/fold.ts";
 import { INDEXES } from "../../datascript/order.ts";
 import type { NodeSource } from "../../datascript/source.ts";
-import { checkTree } from "../../datascript/tree.ts";
+import { checkTree } from "../../datascript/tree_check.ts";
 import { readHead } from "../../kv/head.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { txOf } from "../support/forms.ts";
