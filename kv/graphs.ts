@@ -1,12 +1,28 @@
 /** The graphs themselves: whose they are, what they are called; made and removed in one commit. */
 import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
-import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
+import {
+  type Generation,
+  type GraphId,
+  newGeneration,
+  T_ZERO,
+  type UserId,
+} from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
 import { commit, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
-import { graphKey, headKey, ownedKey, ownedPrefix, parseOwnedKey } from "./keys.ts";
+import {
+  garbageKey,
+  graphKey,
+  graphsPrefix,
+  headKey,
+  headsPrefix,
+  ownedKey,
+  ownedPrefix,
+  parseGraphKey,
+  parseOwnedKey,
+} from "./keys.ts";
 import { GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
 
@@ -27,22 +43,31 @@ export interface OwnedGraph {
   readonly head: Head;
 }
 
+/** Rows that were written before their graph is made (`openFirstGeneration`). */
+export interface FirstRows {
+  readonly generation: Generation;
+  /** Holds as long as no sweep has taken them. */
+  readonly guard: Deno.AtomicCheck;
+}
+
 /**
- * Makes a graph at version 0, without log and rows: meta, owner's index and head in one commit. A
- * conflict says that the graph is there already (or that the database stayed locked).
+ * Makes a graph at version 0, without log: meta, owner's index and head in one commit. A conflict
+ * says that the graph is there already (or that the database stayed locked).
  *
  * @param graph a new id
+ * @param first its rows; it has none without
  */
 export async function createGraph(
   kv: Deno.Kv,
   graph: GraphId,
   meta: GraphMeta,
+  first?: FirstRows,
 ): Promise<Outcome> {
   const { owner, createdAt } = meta;
   const head = {
     t: T_ZERO,
     log: newGeneration(),
-    rows: newGeneration(),
+    rows: first?.generation ?? newGeneration(),
     rowsVersion: 0,
     flushed: T_ZERO,
     updatedAt: createdAt,
@@ -53,8 +78,11 @@ export async function createGraph(
       objectSet(ownedKey(owner, graph), true),
       headSet(graph, head),
     ],
-    deletes: [],
-    checks: [{ key: graphKey(graph), versionstamp: null }],
+    deletes: first === undefined ? [] : [garbageKey(graph, first.generation)],
+    checks: [
+      { key: graphKey(graph), versionstamp: null },
+      ...first === undefined ? [] : [first.guard],
+    ],
   });
 }
 
@@ -83,6 +111,28 @@ export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly Own
     const head = heads[i];
     return meta === undefined || head === undefined ? [] : [{ graph, meta, head }];
   });
+}
+
+/**
+ * All graphs of the store, also those of which only meta or head is there, which is a fault.
+ *
+ * @throws {CorruptValueError} a key is no graph's
+ */
+export async function listGraphIds(kv: Deno.Kv): Promise<readonly GraphId[]> {
+  const graphs = new Set<GraphId>();
+  for (const prefix of [graphsPrefix(), headsPrefix()]) {
+    for await (const { key } of kv.list({ prefix }, { batchSize: LIST_BATCH })) {
+      const graph = parseGraphKey(key);
+      if (graph === undefined) throw new CorruptValueError("Cannot read a key of a graph");
+      graphs.add(graph);
+    }
+  }
+  return [...graphs];
+}
+
+/** Whether the owner's list has the graph. One strong read. */
+export async function isListed(kv: Deno.Kv, owner: UserId, graph: GraphId): Promise<boolean> {
+  return (await kv.get(ownedKey(owner, graph))).versionstamp !== null;
 }
 
 /**

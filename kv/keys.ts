@@ -11,7 +11,7 @@
  * | `["spill", graph, generation, list, t, writer, part]` | bytes | txlog.ts: an entry beyond a commit |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
  * | `["root", graph, generation, t, part]`    | bytes        | flushes.ts: the root row as of t     |
- * | `["addresses", graph, generation]`        | `{ last }`   | flushes.ts: addresses given away     |
+ * | `["addresses", graph, generation]`        | `{ first?, last }` | flushes.ts: addresses given away     |
  * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
  * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
@@ -60,6 +60,23 @@ export type EntryList = "log" | "tail";
 
 export function graphKey(graph: GraphId): Deno.KvKey {
   return ["graph", graph];
+}
+
+/** All graphs. */
+export function graphsPrefix(): Deno.KvKey {
+  return ["graph"];
+}
+
+/** The heads of all graphs. */
+export function headsPrefix(): Deno.KvKey {
+  return ["head"];
+}
+
+/** Of a key under `graphsPrefix` or `headsPrefix`. */
+export function parseGraphKey(key: Deno.KvKey): GraphId | undefined {
+  const [name, graphText, ...more] = key;
+  if (name !== "graph" && name !== "head" || more.length > 0) return undefined;
+  return parseGraphId(graphText);
 }
 
 export function ownedKey(user: UserId, graph: GraphId): Deno.KvKey {
