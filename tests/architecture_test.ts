@@ -14,11 +14,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   logseq: ["datascript", "fractional-indexing"],
   kv: ["protocol", "telemetry", "zod", "fflate", "node:zlib"],
   auth: ["protocol", "kv/graphs.ts", "jose"],
+  sqlite: ["zod", "node:path", "node:sqlite"],
   sync: [
     "protocol",
     "logseq",
     "datascript",
     "kv",
+    "sqlite",
     "telemetry",
     "lru-cache",
     "zod",
