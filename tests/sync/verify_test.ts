@@ -104,6 +104,34 @@ Deno.test("After any batches, flushes and sweeps a graph is found sound", async 
   );
 });
 
+Deno.test("A flush and a sweep that take rows away while they are read are no damage", async () => {
+  using store = await Deno.openKv(":memory:");
+  let clock = 0;
+  const now = (): number => clock;
+  const graph = await TestGraph.create(store, now);
+  for (let t = 0; t < 3; t++) await graph.batch(t, [blocks(t)]);
+  await graph.flush();
+  let reads = 0;
+  const kv = new Proxy(store, {
+    get(target, name): unknown {
+      const value: unknown = Reflect.get(target, name);
+      if (name !== "getMany") return typeof value === "function" ? value.bind(target) : value;
+      return async (...args: Parameters<Deno.Kv["getMany"]>): Promise<unknown> => {
+        if (reads++ === 1) {
+          await graph.batch(3, [blocks(7)]);
+          await graph.flush();
+          clock += 10;
+          await sweepFlushes(store, { now, graceMs: 1 });
+        }
+        return await target.getMany(...args);
+      };
+    },
+  });
+  const verified = await verifyGraph(kv, graph.graph, KEYS);
+  assert.deepEqual(verified?.problems, []);
+  assert.equal(verified.t, 4);
+});
+
 Deno.test("A graph that nothing was put into is sound, and none is none", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await new Process(kv).createGraph();
