@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeNode } from "../../datascript/node.ts";
-import { decodeNode } from "../../datascript/node.ts";
+import { decodeNode, encodeNode } from "../../datascript/node.ts";
 import { encodeTextParts } from "../../kv/chunks.ts";
 import { flushSets, readRoot } from "../../kv/flushes.ts";
 import type { Head } from "../../kv/head.ts";
