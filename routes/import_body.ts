@@ -8,8 +8,9 @@ import { JSONParser } from "@streamparser/json";
 import { z } from "zod";
 import type { ErrorWord } from "../protocol/errors.ts";
 import { importBodySchema, importRowSchema, MAX_BODY_BYTES } from "../protocol/http.ts";
+import { JsonDepth, MAX_JSON_DEPTH, parseJson } from "../protocol/json.ts";
 import { ImportedRows } from "../sync/import.ts";
-import { readBytes } from "./json_body.ts";
+import { decoded, readBytes } from "./json_body.ts";
 
 export type ImportBodyRead =
   | { readonly ok: true; readonly reset: boolean; readonly rows: ImportedRows }
@@ -41,26 +42,18 @@ export async function readImportBody(
 }
 
 function parseWhole(bytes: Uint8Array): ImportBodyRead {
-  const body = importBodySchema.safeParse(parseJson(bytes));
+  const text = decoded(bytes);
+  const body = importBodySchema.safeParse(text === undefined ? text : parseJson(text));
   if (!body.success) return { ok: false, refusal: "invalid body" };
   const rows = new ImportedRows();
   for (const row of body.data.rows) rows.add(row);
   return { ok: true, reset: body.data.reset, rows };
 }
 
-/** `undefined` for what is not JSON in UTF-8. */
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    // TypeError and SyntaxError: the client's bytes.
-    return undefined;
-  }
-}
-
 class ImportBodyParser {
   readonly #rows = new ImportedRows();
   readonly #parser = new JSONParser({ paths: ["$.rows.*", "$.rows", "$.reset"], keepStack: false });
+  readonly #depth = new JsonDepth(MAX_JSON_DEPTH);
   #reset = false;
   #hasRows = false;
   #valid = true;
@@ -76,6 +69,7 @@ class ImportBodyParser {
 
   /** Answers whether there is any use in more. */
   write(chunk: Uint8Array): boolean {
+    this.#valid &&= this.#depth.take(chunk);
     try {
       if (this.#valid) this.#parser.write(chunk);
     } catch {

@@ -13,6 +13,7 @@ import { rowSets } from "../kv/rows.ts";
 import { entryChange, readTail, spilledEntryChange } from "../kv/txlog.ts";
 import { prepareBatch, type Prepared } from "../logseq/prepare.ts";
 import { type GraphId, nextT } from "../protocol/ids.ts";
+import { isShallowTransit } from "../protocol/json.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import type { TxBatchOk } from "../protocol/server_message.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
@@ -114,8 +115,9 @@ async function storeBatch(
   throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${batch.t_before}`);
 }
 
-/** All forms of the batch, or `undefined` where a string is not Transit of forms. */
+/** All forms of the batch, or `undefined` where a string is not Transit of forms, or too deep. */
 function parseBatch(txs: readonly string[]): readonly Form[] | undefined {
+  if (!txs.every(isShallowTransit)) return undefined;
   try {
     return txs.flatMap((tx) => parseForms(decode(tx)));
   } catch (thrown) {
