@@ -11,7 +11,7 @@
  */
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 import { inflateSync } from "fflate";
-import { PART_BYTES } from "./limits.ts";
+import { MAX_INFLATED_BYTES, PART_BYTES } from "./limits.ts";
 
 /**
  * Four in five rows are of 512 to 1024 bytes, and deflate to 0.41 of them (bench encoding). Smaller
@@ -179,6 +179,9 @@ function unpack(format: number, payload: Uint8Array): Uint8Array {
 /** @throws {RangeError | Error} these are not as many bytes as it says, or not deflated ones */
 function inflate(payload: Uint8Array): Uint8Array {
   const length = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0);
+  if (length > MAX_INFLATED_BYTES) {
+    throw new RangeError(`${length} bytes are more than there may be`);
+  }
   const deflated = payload.subarray(LENGTH_BYTES);
   const bytes = length <= INFLATE_HERE_BYTES
     ? inflateSync(deflated, { out: new Uint8Array(length) })

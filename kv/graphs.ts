@@ -13,6 +13,7 @@ import { commit, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
 import {
+  creationKey,
   garbageKey,
   graphKey,
   graphsPrefix,
@@ -50,18 +51,46 @@ export interface FirstRows {
   readonly guard: Deno.AtomicCheck;
 }
 
+/** How many graphs a user has, and what shows that there are no more since. */
+export interface OwnedCount {
+  readonly count: number;
+  /** Of the user's last creation with a count; `null` before the first. */
+  readonly versionstamp: string | null;
+}
+
+/**
+ * Counts a user's graphs, as far as it matters.
+ *
+ * @param most from which number on it doesn't
+ */
+export async function countOwned(kv: Deno.Kv, user: UserId, most: number): Promise<OwnedCount> {
+  // First the guard, then what it guards: a graph made in between is one that the guard tells of.
+  const { versionstamp } = await kv.get(creationKey(user));
+  let count = 0;
+  for await (const _ of kv.list({ prefix: ownedPrefix(user) }, { limit: most })) count++;
+  return { count, versionstamp };
+}
+
+/** What a graph is made with. */
+export interface Creation {
+  /** Its rows; it has none without. */
+  readonly first?: FirstRows;
+  /** Where it matters how many the owner has; such creations exclude each other. */
+  readonly owned?: OwnedCount;
+}
+
 /**
  * Makes a graph at version 0, without log: meta, owner's index and head in one commit. A conflict
- * says that the graph is there already (or that the database stayed locked).
+ * says that the graph is there already, or that its owner has made another since `owned` (or that
+ * the database stayed locked).
  *
  * @param graph a new id
- * @param first its rows; it has none without
  */
 export async function createGraph(
   kv: Deno.Kv,
   graph: GraphId,
   meta: GraphMeta,
-  first?: FirstRows,
+  { first, owned }: Creation = {},
 ): Promise<Outcome> {
   const { owner, createdAt } = meta;
   const head = {
@@ -76,12 +105,14 @@ export async function createGraph(
     sets: [
       objectSet(graphKey(graph), meta),
       objectSet(ownedKey(owner, graph), true),
+      ...owned === undefined ? [] : [objectSet(creationKey(owner), true)],
       headSet(graph, head),
     ],
     deletes: first === undefined ? [] : [garbageKey(graph, first.generation)],
     checks: [
       { key: graphKey(graph), versionstamp: null },
       ...first === undefined ? [] : [first.guard],
+      ...owned === undefined ? [] : [{ key: creationKey(owner), versionstamp: owned.versionstamp }],
     ],
   });
 }

@@ -5,6 +5,7 @@
  * | ----------------------------------------- | ------------ | ------------------------------------ |
  * | `["graph", graph]`                        | GraphMeta    | graphs.ts: once; gone with the graph |
  * | `["owned", user, graph]`                  | `true`       | graphs.ts: with the above            |
+ * | `["creation", user]`                      | `true`       | graphs.ts: with a graph that counts  |
  * | `["head", graph]`                         | HeadState    | head.ts: with every change           |
  * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
@@ -97,6 +98,11 @@ export function parseOwnedKey(
   const graph = parseGraphId(graphText);
   if (user === undefined || graph === undefined) return undefined;
   return { user, graph };
+}
+
+/** Set with each new graph of a user that counts: while its versionstamp stays, there are no more. */
+export function creationKey(user: UserId): Deno.KvKey {
+  return ["creation", user];
 }
 
 export function headKey(graph: GraphId): Deno.KvKey {

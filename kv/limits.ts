@@ -41,3 +41,9 @@ export const GET_MANY_CALLS = 8;
  * with 10. At worst (all of them full parts) 30 MB are in memory.
  */
 export const LIST_BATCH = 500;
+
+/**
+ * What a stored value may become when it is inflated: above all that a request can bring (at most
+ * 400 MiB), and below what would end the process.
+ */
+export const MAX_INFLATED_BYTES = 512 * 1024 * 1024;

@@ -137,7 +137,9 @@ async function makeGraph(
     };
     const written = await writeInCommits(kv, sets(), [opened.guard]);
     if (written.kind !== "committed") return { again: written };
-    const outcome = await createGraph(kv, graph, meta, { generation, guard: opened.guard });
+    const outcome = await createGraph(kv, graph, meta, {
+      first: { generation, guard: opened.guard },
+    });
     // The id is new, so if the graph is there, it was this call that made it.
     made = outcome.kind === "committed" || await readHead(kv, graph) !== undefined;
     return outcome.kind === "committed" || made ? { done: graph } : { again: outcome };
