@@ -68,9 +68,9 @@ export async function start(
  *
  * @param ready called once the server listens
  */
-export async function run(
-  readConfig: () => Config | Promise<Config>,
-  ready: (config: Config, url: string) => void | Promise<void> = () => {},
+export async function run<Read extends Config>(
+  readConfig: () => Read | Promise<Read>,
+  ready: (config: Read, url: string) => void | Promise<void> = () => {},
 ): Promise<void> {
   try {
     const config = await readConfig();

@@ -1,6 +1,7 @@
 /** Ties what the routes ask for to the store: the only place that knows both. */
-import { createVerifier } from "./auth/verify.ts";
+import { openVerifier, type SignInSettings } from "./auth/verify.ts";
 import { readHead } from "./kv/head.ts";
+import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
@@ -16,11 +17,12 @@ import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
 import { loggerFor } from "./telemetry/log.ts";
 
-export interface ServiceParts {
+export interface ServiceParts extends LimitSettings {
   readonly kv: Deno.Kv;
   readonly hub: Hub;
   readonly fanout: Fanout;
-  readonly authSecret: string;
+  readonly signIn: SignInSettings;
+  readonly graphsPerUser: number;
   readonly nodeCacheBytes: number;
 }
 
@@ -32,7 +34,7 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, fanout, authSecret, nodeCacheBytes } = parts;
+  const { kv, hub, fanout, nodeCacheBytes } = parts;
   const now = (): number => Date.now();
   const pins = new Pins(now);
   const graphs = openGraphs({ kv, now });
@@ -41,11 +43,13 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const flusher = new Flusher({ kv, databases, turns, log: loggerFor("flush"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   return {
-    verify: await createVerifier(authSecret),
+    verify: await openVerifier(parts.signIn),
+    limits: openLimits(parts),
     hub,
     idle: () => flusher.idle(),
     graphs: {
       ...graphs,
+      create: (user, body) => graphs.createWithin(parts.graphsPerUser, user, body),
       remove: async (graph) => {
         await graphs.remove(graph);
         fanout.ended(graph, "deleted");

@@ -5,6 +5,7 @@
  */
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
+import type { RequestLimits } from "../limits/request_limits.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
 import type { SyncOperations } from "../sync/connection.ts";
@@ -16,7 +17,8 @@ import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  /** `undefined`: the user has as many graphs as he may have. */
+  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId | undefined>;
   /** The user's own, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
@@ -48,4 +50,5 @@ export interface Services {
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
   readonly hub: Hub;
+  readonly limits: RequestLimits;
 }

@@ -5,16 +5,21 @@ import { type Config, parseConfig, settings } from "../config.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
+/** Settings that tokens can be made with. */
+export interface DevConfig extends Config {
+  readonly authSecret: string;
+}
+
 /**
  * The variables' settings, with AUTH_SECRET from the file beside the data where it isn't given, and
  * HOST 127.0.0.1, since a secret in a plain file is nothing to serve other machines with.
  *
  * @throws {ConfigError} a setting is wrong
  */
-export async function readDevConfig(variables: Variables): Promise<Config> {
+export async function readDevConfig(variables: Variables): Promise<DevConfig> {
   const authSecret = variables["AUTH_SECRET"] || await readSecret(secretPath(variables));
   const host = variables["HOST"] || "127.0.0.1";
-  return parseConfig({ ...variables, AUTH_SECRET: authSecret, HOST: host });
+  return { ...parseConfig({ ...variables, AUTH_SECRET: authSecret, HOST: host }), authSecret };
 }
 
 /** Beside the data file; a database in memory has none, so the secret goes where the default is. */

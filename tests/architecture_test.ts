@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
   kv: ["protocol", "telemetry", "zod", "fflate", "node:zlib"],
-  auth: ["protocol", "kv/graphs.ts", "jose"],
+  auth: ["protocol", "kv/graphs.ts", "telemetry", "jose", "zod"],
+  limits: ["protocol", "limiter", "lru-cache"],
   sqlite: ["zod", "node:path", "node:sqlite"],
   sync: [
     "protocol",
@@ -27,9 +28,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "node:buffer",
     "node:timers/promises",
   ],
-  routes: ["protocol", "auth", "sync", "telemetry", "hono", "zod", "@streamparser/json"],
+  routes: ["protocol", "auth", "limits", "sync", "telemetry", "hono", "zod", "@streamparser/json"],
   telemetry: ["@logtape/logtape", "@logtape/pretty"],
-  "config.ts": ["telemetry"],
+  "config.ts": ["auth", "limits", "telemetry"],
   "life_cycle.ts": ["telemetry"],
   "app.ts": ["routes", "telemetry", "hono"],
 };

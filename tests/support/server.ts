@@ -7,7 +7,8 @@ import type { GraphId } from "../../protocol/ids.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
 import { TestSocket } from "./socket.ts";
 
-const SECRET = "a secret that only the tests of this repository know";
+/** Signs the tokens of every test server. */
+export const SECRET = "a secret that only the tests of this repository know";
 const HOUR_SECONDS = 60 * 60;
 
 /** Whom a request speaks for when the test doesn't say. */
@@ -20,6 +21,8 @@ export interface ServerOptions {
   readonly kv?: Deno.Kv;
   /** How news reaches other servers; by default as the program does it. */
   readonly ways?: readonly OpenCarrier[];
+  /** Settings beside these. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export interface RequestOptions {
@@ -40,6 +43,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     HOST: "127.0.0.1",
     PORT: "0",
     KV_PATH: options.kvPath ?? ":memory:",
+    ...options.variables,
   });
   const kv = options.kv ?? await openKv(config.kvPath);
   return new TestServer(
@@ -67,7 +71,7 @@ export class TestServer implements AsyncDisposable {
 
   /** A good token for this user, for an hour. */
   token(sub: string = ALICE): Promise<string> {
-    return signToken(this.config.authSecret, sub, Date.now(), HOUR_SECONDS);
+    return signToken(SECRET, sub, Date.now(), HOUR_SECONDS);
   }
 
   /** A request as it goes over the wire; the body has to be read or cancelled by the caller. */
