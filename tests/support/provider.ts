@@ -1,12 +1,10 @@
 /** An OpenID Connect provider on a port of its own: keys, tokens, rotation, and days on which it fails. */
-import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { exportJWK, generateKeyPair, type GenerateKeyPairResult, SignJWT } from "jose";
 
 /** A key pair as the provider has it. */
-export interface ProviderKey {
+export interface ProviderKey extends Readonly<GenerateKeyPairResult> {
   readonly alg: "RS256" | "ES256";
   readonly kid: string;
-  readonly privateKey: CryptoKey;
-  readonly publicKey: CryptoKey;
 }
 
 /** `up`: answers. `down`: 503. `stuck`: no answer while the provider lives. */
