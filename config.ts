@@ -3,6 +3,7 @@
  * the README shows. The only module that reads the environment.
  */
 import type { SignInSettings } from "./auth/verify.ts";
+import { ASSIGNED, isAddress } from "./kv/open.ts";
 import type { LimitSettings } from "./limits/request_limits.ts";
 import type { LogFormat, LogLevel } from "./telemetry/log.ts";
 
@@ -11,7 +12,7 @@ interface Values {
   /** TCP port; 0 takes any free one. */
   readonly port: number;
   readonly host: string;
-  /** Path of the KV database's file, or `:memory:`. */
+  /** Where the KV database is: as `openKv` (kv/open.ts) takes it. */
   readonly kvPath: string;
   /** Key of the operator's own tokens (HS256), at least 32 bytes of UTF-8. */
   readonly authSecret: string | undefined;
@@ -49,6 +50,8 @@ export interface Setting<Value> {
   readonly type: string;
   /** Text taken when the variable is unset or empty; without one the value is `undefined` then. */
   readonly default?: string;
+  /** The same on Deno Deploy. */
+  readonly defaultOnDeploy?: string;
   readonly about: string;
   /** A secret's value is kept out of error messages. */
   readonly secret?: true;
@@ -79,10 +82,12 @@ export const settings: Settings = {
   },
   kvPath: {
     name: "KV_PATH",
-    type: "a path, or :memory:",
+    type: "a path, an address without a password in it, :memory: or :assigned:",
     default: "data/kv.sqlite3",
-    about: "file of the KV database; :memory: forgets everything at the end",
-    parse: (text) => text,
+    defaultOnDeploy: ASSIGNED,
+    about: "file of the KV database, or http:// or https:// and the address of a denokv server; " +
+      ":memory: forgets everything at the end",
+    parse: (text) => isAddress(text) && !isPlainUrl(text) ? undefined : text,
   },
   authSecret: {
     name: "AUTH_SECRET",
@@ -195,6 +200,12 @@ export const settings: Settings = {
   },
 };
 
+/** Whether an address is one that can be shown in logs. */
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && url.username === "" && url.password === "";
+}
+
 function parseInteger(text: string, least: number, most: number): number | undefined {
   const integer = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   return integer >= least && integer <= most ? integer : undefined;
@@ -240,8 +251,9 @@ export interface Reading<Value> {
 export function readSetting<Value>(setting: Setting<Value>, variables: Variables): Reading<Value> {
   const { name, alias, type, secret } = setting;
   const given = [name, ...alias === undefined ? [] : [alias]].filter((key) => variables[key]);
-  const from = given[0] ?? (setting.default === undefined ? "not set" : "default");
-  const text = given[0] === undefined ? setting.default : variables[given[0]];
+  const byDefault = defaultOf(setting, variables);
+  const from = given[0] ?? (byDefault === undefined ? "not set" : "default");
+  const text = given[0] === undefined ? byDefault : variables[given[0]];
   if (given[1] !== undefined && variables[given[1]] !== text) {
     const problem = `${name} and ${alias} are one setting: they are set to different texts`;
     return { text, from, value: undefined, problem };
@@ -250,6 +262,11 @@ export function readSetting<Value>(setting: Setting<Value>, variables: Variables
   if (text === undefined || value !== undefined) return { text, from, value };
   const got = secret ? "" : `: got ${JSON.stringify(text)}`;
   return { text, from, value, problem: `${given[0] ?? name} must be ${type}${got}` };
+}
+
+function defaultOf(setting: Setting<unknown>, variables: Variables): string | undefined {
+  const onDeploy = Boolean(variables["DENO_DEPLOYMENT_ID"]);
+  return onDeploy ? setting.defaultOnDeploy ?? setting.default : setting.default;
 }
 
 /** What is wrong with the variables, a line each. */

@@ -1,7 +1,7 @@
 /** The composition root: settings → KV → services → app → serve → leave. Decides nothing. */
-import { dirname } from "node:path";
 import { createApp } from "./app.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
+import { openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
@@ -21,12 +21,6 @@ export interface Running {
   readonly url: string;
   /** Ends sockets with 1001 after their answers, lets requests end, stops: within 4.5 s in any case. */
   stop(): Promise<void>;
-}
-
-/** Opens the database of this path (or `:memory:`), and makes the folder that it is to be in. */
-export async function openKv(path: string): Promise<Deno.Kv> {
-  if (path !== ":memory:") await Deno.mkdir(dirname(path), { recursive: true });
-  return await Deno.openKv(path);
 }
 
 /**
@@ -63,8 +57,8 @@ export async function start(
 }
 
 /**
- * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting or a port that is taken
- * ends it with status 1 and a line that says so.
+ * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting, a database that can't be
+ * reached or a port that is taken ends it with status 1 and a line that says so.
  *
  * @param ready called once the server listens
  */
@@ -87,7 +81,8 @@ export async function run<Read extends Config>(
     kv.close();
     Deno.exit(0);
   } catch (cause) {
-    if (!(cause instanceof ConfigError || cause instanceof Deno.errors.AddrInUse)) throw cause;
+    const ours = [ConfigError, OpenKvError, Deno.errors.AddrInUse];
+    if (!(cause instanceof Error && ours.some((kind) => cause instanceof kind))) throw cause;
     Deno.stderr.writeSync(new TextEncoder().encode(`Cannot start:\n${cause.message}\n`));
     Deno.exit(1);
   }

@@ -1,7 +1,7 @@
 /** What the tasks of a store's owner share: the database of KV_PATH, and how they end. */
 // deno-lint-ignore-file no-console
 import { ConfigError, environment } from "../config.ts";
-import { openKv } from "../main.ts";
+import { openKv, OpenKvError } from "../kv/open.ts";
 import { type GraphId, parseGraphId } from "../protocol/ids.ts";
 import { readDevConfig } from "./dev_config.ts";
 
@@ -27,10 +27,15 @@ export async function runTask(
     Deno.exitCode = await task(kv);
   } catch (cause) {
     if (isUsage(cause)) console.error(`${cause.message}\n${usage}`);
-    else if (cause instanceof TaskError || isRefusal(cause)) console.error(cause.message);
+    else if (isTold(cause) || isRefusal(cause)) console.error(cause.message);
     else throw cause;
     Deno.exitCode = 2;
   }
+}
+
+/** Says all by its message. */
+function isTold(cause: unknown): cause is Error {
+  return cause instanceof TaskError || cause instanceof OpenKvError;
 }
 
 /** What `parseArgs` throws is a TypeError with a code. */

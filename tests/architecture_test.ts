@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: ["zod"],
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
-  kv: ["protocol", "telemetry", "zod", "fflate", "node:zlib"],
+  kv: ["protocol", "telemetry", "zod", "fflate", "node:path", "node:zlib"],
   auth: ["protocol", "kv/graphs.ts", "telemetry", "jose", "zod"],
   limits: ["protocol", "limiter", "lru-cache"],
   sqlite: ["zod", "node:path", "node:sqlite"],
@@ -30,7 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   routes: ["protocol", "auth", "limits", "sync", "telemetry", "hono", "zod", "@streamparser/json"],
   telemetry: ["@logtape/logtape", "@logtape/pretty"],
-  "config.ts": ["auth", "limits", "telemetry"],
+  "config.ts": ["auth", "kv/open.ts", "limits", "telemetry"],
   "life_cycle.ts": ["telemetry"],
   "app.ts": ["routes", "telemetry", "hono"],
 };

@@ -91,6 +91,22 @@ Deno.test("A setting's text becomes a value of its type", () => {
   });
 });
 
+Deno.test("On Deno Deploy the database is the assigned one, unless another is given", () => {
+  const onDeploy = { AUTH_SECRET, DENO_DEPLOYMENT_ID: "abc" };
+  assert.equal(parseConfig(onDeploy).kvPath, ":assigned:");
+  assert.equal(parseConfig({ ...onDeploy, KV_PATH: "x.sqlite3" }).kvPath, "x.sqlite3");
+  assert.equal(parseConfig(onDeploy).port, 8787);
+});
+
+Deno.test("The database may be at an address, which must be one that logs can show", () => {
+  for (const url of ["http://127.0.0.1:4512", "https://kv.example.org/db"]) {
+    assert.equal(parseConfig({ AUTH_SECRET, KV_PATH: url }).kvPath, url);
+  }
+  for (const url of ["http://", "https://user:password@kv.example.org"]) {
+    assert.match(problemsOf({ AUTH_SECRET, KV_PATH: url }), /^KV_PATH must be /);
+  }
+});
+
 Deno.test("A wrong setting is named with what it must be and what it is", () => {
   for (const text of ["abc", "-1", "65536", "1.5", "8787 ", "1e3"]) {
     assert.equal(

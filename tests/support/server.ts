@@ -1,7 +1,8 @@
 /** The real server on a free port, over a database of its own, and a client's ways to talk to it. */
 import { signToken } from "../../auth/sign.ts";
 import { type Config, parseConfig } from "../../config.ts";
-import { openKv, type Running, start } from "../../main.ts";
+import { openKv } from "../../kv/open.ts";
+import { type Running, start } from "../../main.ts";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import type { GraphId } from "../../protocol/ids.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
