@@ -88,7 +88,7 @@ export function headGuard(head: Head): Deno.AtomicCheck {
 
 /**
  * Moves the head, and makes the change with it, in one commit: if the head is still the one that
- * was read. A conflict has changed nothing.
+ * was read. A conflict may be with the change itself (commit.ts).
  *
  * @throws {CommitTooLargeError} nothing was written
  */

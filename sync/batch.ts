@@ -71,11 +71,11 @@ async function storeBatch(
   sender: object | undefined,
 ): Promise<TxBatchOk | TxReject | undefined> {
   const writer = crypto.randomUUID();
-  let unknown = false;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const head = await readHead(deps.kv, graph);
     if (head === undefined) return undefined;
-    if (unknown && await wrote(deps.kv, head, batch, writer)) {
+    // Not only after an unknown outcome: a conflict may be with this very batch (commit.ts).
+    if (attempt > 0 && await wrote(deps.kv, head, batch, writer)) {
       return accepted(deps, graph, batch, sender);
     }
     if (batch.t_before !== head.t) return refused(deps, graph, reject.stale(head.t), "stale");
@@ -109,7 +109,6 @@ async function storeBatch(
           t: nextT(head.t),
           cause: outcome.cause,
         });
-        unknown = true;
     }
   }
   throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${batch.t_before}`);
