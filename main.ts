@@ -9,6 +9,7 @@ import { byChannel } from "./sync/channel.ts";
 import { type OpenCarrier, openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
 import { sweep } from "./sync/sweep.ts";
+import { byWatch } from "./sync/watch.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
 
 const log = loggerFor("main");
@@ -31,7 +32,7 @@ export interface Running {
 export async function start(
   config: Config,
   kv: Deno.Kv,
-  ways: readonly OpenCarrier[] = [byChannel()],
+  ways: readonly OpenCarrier[] = [byChannel(), byWatch(kv)],
 ): Promise<Running> {
   const hub = new Hub();
   const fanout = openFanout(hub, ways);
