@@ -95,7 +95,10 @@ class Served {
     if (fault === "refuse") return new Response("refused by the test", { status: 503 });
     if (fault === "delay") await new Promise((resolve) => setTimeout(resolve, DELAY_MS));
     const done = work();
-    if (fault === "lose") return new Response("lost by the test", { status: 502 });
+    if (fault === "lose") {
+      await done.body?.cancel();
+      return new Response("lost by the test", { status: 502 });
+    }
     return fault === "cut" ? await cutOff(done) : done;
   }
 
@@ -174,8 +177,10 @@ async function metadata(request: Request): Promise<Response> {
   });
 }
 
-/** The answer with half of its body, which no client can read. */
+/** Half of the answer's first chunk, which no client can read. */
 async function cutOff(response: Response): Promise<Response> {
-  const body = await response.bytes();
-  return new Response(body.subarray(0, body.length / 2), { headers: response.headers });
+  const reader = response.body?.getReader();
+  const { value } = await reader?.read() ?? {};
+  await reader?.cancel();
+  return new Response(value?.subarray(0, value.length / 2), { headers: response.headers });
 }
