@@ -1,6 +1,6 @@
 /**
  * The whole HTTP side as one function of a Request: CORS and log around everything, then auth, then
- * access, then the routes (the order of the checks is the protocol's). Tests build the same one.
+ * limits, then access, then the routes (the order of the checks is the protocol's). Tests build the same one.
  */
 import { Hono } from "hono";
 import { authenticate } from "./routes/authenticate.ts";
@@ -8,7 +8,9 @@ import { cors } from "./routes/cors.ts";
 import { docsRoutes } from "./routes/docs.tsx";
 import { graphRoutes } from "./routes/graphs.ts";
 import { healthRoutes, readyRoutes } from "./routes/health.ts";
+import { limitRequests } from "./routes/limit_requests.ts";
 import { metricsRoutes, requestMetrics } from "./routes/metrics.ts";
+import { plainBody } from "./routes/plain_body.ts";
 import { refuse } from "./routes/refuse.ts";
 import { requestLog } from "./routes/request_log.ts";
 import type { Services } from "./routes/services.ts";
@@ -40,10 +42,15 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
 
   // Also for paths that don't exist: who has no token learns nothing of what does.
   for (const path of ["/graphs/*", "/sync/*", "/assets/*"]) {
-    app.use(path, authenticate(services.verify));
+    app.use(
+      path,
+      authenticate(services.verify),
+      limitRequests(services.limits.requests),
+      plainBody(),
+    );
   }
   app.delete("/graphs/", (c) => refuse(c, "missing graph id"));
-  app.route("/graphs", graphRoutes(services.graphs));
+  app.route("/graphs", graphRoutes(services));
   app.all("/sync", (c) => refuse(c, "missing graph id"));
   app.all("/sync/", (c) => refuse(c, "missing graph id"));
   app.route("/sync/:id", syncRoutes(services));

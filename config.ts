@@ -2,18 +2,32 @@
  * Every setting of the server: one table, from which come the parser, its errors and the list that
  * the README shows. The only module that reads the environment.
  */
+import type { SignInSettings } from "./auth/verify.ts";
+import { ASSIGNED, isAddress } from "./kv/open.ts";
+import type { LimitSettings } from "./limits/request_limits.ts";
 import type { LogFormat, LogLevel } from "./telemetry/log.ts";
 import type { MetricsAccess } from "./telemetry/metrics.ts";
 
-/** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
-export interface Config {
+/** What the variables say, one by one. */
+interface Values {
   /** TCP port; 0 takes any free one. */
   readonly port: number;
   readonly host: string;
-  /** Path of the KV database's file, or `:memory:`. */
+  /** Where the KV database is: as `openKv` (kv/open.ts) takes it. */
   readonly kvPath: string;
-  /** Key of the tokens (HS256), at least 32 bytes of UTF-8. */
-  readonly authSecret: string;
+  /** Key of the operator's own tokens (HS256), at least 32 bytes of UTF-8. */
+  readonly authSecret: string | undefined;
+  readonly oidcIssuer: string | undefined;
+  /** Client ids; not empty. */
+  readonly oidcAudience: readonly string[] | undefined;
+  readonly oidcJwksUrl: string | undefined;
+  /** `sub`s and e-mails, not empty; without it whoever has a good token may come in. */
+  readonly allowedUsers: readonly string[] | undefined;
+  readonly requestsPerSecond: number;
+  readonly framesPerSecond: number;
+  readonly socketsPerUser: number;
+  readonly graphsPerUser: number;
+  readonly maxBodyBytes: number;
   /** Rows that a flush made useless stay readable for so long. */
   readonly rowsGraceMs: number;
   /** Decoded nodes in memory take at most about this. */
@@ -24,20 +38,30 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
+/** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
+export interface Config extends Values, LimitSettings {
+  /** What the settings of sign-in come to together. */
+  readonly signIn: SignInSettings;
+}
+
 /** One setting: `parse` answers `undefined` for text that is not `type`. */
-interface Setting<Value> {
+export interface Setting<Value> {
   readonly name: string;
+  /** Another name of the same, that people may have set already. */
+  readonly alias?: string;
   /** Ends the sentence "NAME must be …". */
   readonly type: string;
-  /** Text taken when the variable is unset or empty; without one the setting must be given. */
+  /** Text taken when the variable is unset or empty; without one the value is `undefined` then. */
   readonly default?: string;
+  /** The same on Deno Deploy. */
+  readonly defaultOnDeploy?: string;
   readonly about: string;
   /** A secret's value is kept out of error messages. */
   readonly secret?: true;
   readonly parse: (text: string) => Value | undefined;
 }
 
-type Settings = { readonly [Key in keyof Config]: Setting<Config[Key]> };
+type Settings = { readonly [Key in keyof Values]: Setting<Values[Key]> };
 
 /** RFC 7518 §3.2: a key of HS256 must be as long as the hash. */
 const MIN_SECRET_BYTES = 32;
@@ -63,17 +87,84 @@ export const settings: Settings = {
   },
   kvPath: {
     name: "KV_PATH",
-    type: "a path, or :memory:",
+    type: "a path, an address without a password in it, :memory: or :assigned:",
     default: "data/kv.sqlite3",
-    about: "file of the KV database; :memory: forgets everything at the end",
-    parse: (text) => text,
+    defaultOnDeploy: ASSIGNED,
+    about: "file of the KV database, or http:// or https:// and the address of a denokv server; " +
+      ":memory: forgets everything at the end",
+    parse: (text) => isAddress(text) && !isPlainUrl(text) ? undefined : text,
   },
   authSecret: {
     name: "AUTH_SECRET",
     type: `a text of at least ${MIN_SECRET_BYTES} bytes`,
-    about: "key of the tokens (JWT, HS256); `deno task dev` makes one",
+    about: "key of your own tokens (JWT, HS256); `deno task dev` makes one",
     secret: true,
     parse: (text) => new TextEncoder().encode(text).length >= MIN_SECRET_BYTES ? text : undefined,
+  },
+  oidcIssuer: {
+    name: "OIDC_ISSUER",
+    alias: "COGNITO_ISSUER",
+    type: "an http(s) address",
+    about: "OpenID Connect provider whose tokens are taken, as its tokens have it in iss",
+    parse: parseHttpUrl,
+  },
+  oidcAudience: {
+    name: "OIDC_AUDIENCE",
+    alias: "COGNITO_CLIENT_ID",
+    type: "client ids, with commas between them",
+    about: "client ids for which the provider's tokens have to be made",
+    parse: parseList,
+  },
+  oidcJwksUrl: {
+    name: "OIDC_JWKS_URL",
+    alias: "COGNITO_JWKS_URL",
+    type: "an http(s) address",
+    about: "where the provider's keys are, if its own description is not to be asked",
+    parse: parseHttpUrl,
+  },
+  allowedUsers: {
+    name: "ALLOWED_USERS",
+    type: "subs and e-mails, with commas between them",
+    about: "who may use this server; without it everyone with a good token",
+    parse: parseList,
+  },
+  requestsPerSecond: {
+    name: "REQUESTS_PER_SECOND",
+    type: "an integer from 1 to 1000000",
+    default: "200",
+    about: "HTTP requests of a user in the long run; ten times as many at once",
+    parse: (text) => parseInteger(text, 1, 1_000_000),
+  },
+  framesPerSecond: {
+    name: "FRAMES_PER_SECOND",
+    type: "an integer from 1 to 1000000",
+    default: "200",
+    about: "messages of a user on his sockets in the long run; ten times as many at once",
+    parse: (text) => parseInteger(text, 1, 1_000_000),
+  },
+  socketsPerUser: {
+    name: "SOCKETS_PER_USER",
+    type: "an integer from 1 to 1000000",
+    default: "256",
+    about: "sockets that a user may have open",
+    parse: (text) => parseInteger(text, 1, 1_000_000),
+  },
+  graphsPerUser: {
+    name: "GRAPHS_PER_USER",
+    type: "an integer from 1 to 10000",
+    default: "500",
+    about: "graphs that a user may have",
+    parse: (text) => parseInteger(text, 1, 10_000),
+  },
+  maxBodyBytes: {
+    name: "MAX_BODY_MIB",
+    type: "an integer from 1 to 400",
+    default: "100",
+    about: "size of a JSON body, in MiB",
+    parse: (text) => {
+      const mib = parseInteger(text, 1, 400);
+      return mib === undefined ? undefined : mib * 1024 * 1024;
+    },
   },
   rowsGraceMs: {
     name: "ROWS_GRACE_SECONDS",
@@ -127,9 +218,29 @@ export const settings: Settings = {
   },
 };
 
+/** Whether an address is one that can be shown in logs. */
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && url.username === "" && url.password === "";
+}
+
 function parseInteger(text: string, least: number, most: number): number | undefined {
   const integer = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   return integer >= least && integer <= most ? integer : undefined;
+}
+
+/** As it was written, since it is compared with tokens; a user or password has no place in it. */
+function parseHttpUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
+    url.password === "";
+  return plain ? text : undefined;
+}
+
+/** A list of nobody would be taken for no list at all, so it is refused. */
+function parseList(text: string): readonly string[] | undefined {
+  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return parts.length === 0 ? undefined : parts;
 }
 
 /** Settings that are missing or can't be parsed, a line each. */
@@ -142,54 +253,116 @@ export function environment(): Readonly<Record<string, string>> {
   return Deno.env.toObject();
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What the variables say of one setting. */
+export interface Reading<Value> {
+  /** As it is written, or by default; `undefined` where there is neither. */
+  readonly text: string | undefined;
+  /** The variable that it comes from, `default`, or `not set`. */
+  readonly from: string;
+  readonly value: Value | undefined;
+  /** Why there is no value, though there should be. */
+  readonly problem?: string;
+}
+
+export function readSetting<Value>(setting: Setting<Value>, variables: Variables): Reading<Value> {
+  const { name, alias, type, secret } = setting;
+  const given = [name, ...alias === undefined ? [] : [alias]].filter((key) => variables[key]);
+  const byDefault = defaultOf(setting, variables);
+  const from = given[0] ?? (byDefault === undefined ? "not set" : "default");
+  const text = given[0] === undefined ? byDefault : variables[given[0]];
+  if (given[1] !== undefined && variables[given[1]] !== text) {
+    const problem = `${name} and ${alias} are one setting: they are set to different texts`;
+    return { text, from, value: undefined, problem };
+  }
+  const value = text === undefined ? undefined : setting.parse(text);
+  if (text === undefined || value !== undefined) return { text, from, value };
+  const got = secret ? "" : `: got ${JSON.stringify(text)}`;
+  return { text, from, value, problem: `${given[0] ?? name} must be ${type}${got}` };
+}
+
+function defaultOf(setting: Setting<unknown>, variables: Variables): string | undefined {
+  const onDeploy = Boolean(variables["DENO_DEPLOYMENT_ID"]);
+  return onDeploy ? setting.defaultOnDeploy ?? setting.default : setting.default;
+}
+
+/** What is wrong with the variables, a line each. */
+export function problemsOf(variables: Variables): readonly string[] {
+  const problems = Object.values(settings).flatMap((setting) =>
+    readSetting<unknown>(setting, variables).problem ?? []
+  );
+  return [...problems, ...signInProblems(variables)];
+}
+
+/** What only shows of several settings together; one that is wrong by itself is set all the same. */
+function signInProblems(variables: Variables): readonly string[] {
+  const { authSecret, oidcIssuer, oidcAudience, oidcJwksUrl } = settings;
+  const isSet = (setting: Setting<unknown>): boolean =>
+    readSetting(setting, variables).text !== undefined;
+  if (isSet(oidcIssuer)) {
+    return isSet(oidcAudience) ? [] : [
+      `${oidcAudience.name} must be set to ${oidcAudience.type}, as ${oidcIssuer.name} is set: ` +
+      "else a token that is made for any other program would let its user in",
+    ];
+  }
+  const lonely = [oidcAudience, oidcJwksUrl].find(isSet);
+  if (lonely !== undefined) return [`${oidcIssuer.name} must be set, as ${lonely.name} is set`];
+  return isSet(authSecret) ? [] : [
+    `${authSecret.name} must be set to ${authSecret.type}, for tokens of your own; ` +
+    `or ${oidcIssuer.name} and ${oidcAudience.name}, for tokens of an OpenID Connect provider`,
+  ];
+}
+
 /**
  * Variables → settings. Unknown variables are none of ours and ignored.
  *
  * @throws {ConfigError} names every setting that is missing or wrong
  */
-export function parseConfig(variables: Readonly<Record<string, string | undefined>>): Config {
-  const problems: string[] = [];
+export function parseConfig(variables: Variables): Config {
+  const problems = problemsOf(variables);
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
 
-  function read<Value>(setting: Setting<Value>): Value | undefined {
-    const given = variables[setting.name];
-    const text = given === undefined || given === "" ? setting.default : given;
-    if (text === undefined) {
-      problems.push(`${setting.name} must be set to ${setting.type}: ${setting.about}`);
-      return undefined;
-    }
-    const value = setting.parse(text);
-    if (value === undefined) {
-      const got = setting.secret ? "" : `: got ${JSON.stringify(text)}`;
-      problems.push(`${setting.name} must be ${setting.type}${got}`);
-    }
+  const optional = <Value>(setting: Setting<Value>): Value | undefined =>
+    readSetting(setting, variables).value;
+  /** For those with a default. */
+  function read<Value>(setting: Setting<Value>): Value {
+    const value = optional(setting);
+    if (value === undefined) throw new ConfigError(`${setting.name} has no value`);
     return value;
   }
 
-  const port = read(settings.port);
-  const host = read(settings.host);
-  const kvPath = read(settings.kvPath);
-  const authSecret = read(settings.authSecret);
-  const rowsGraceMs = read(settings.rowsGraceMs);
-  const nodeCacheBytes = read(settings.nodeCacheBytes);
-  const metrics = read(settings.metrics);
-  const logFormat = read(settings.logFormat);
-  const logLevel = read(settings.logLevel);
-  if (
-    port === undefined || host === undefined || kvPath === undefined ||
-    authSecret === undefined || rowsGraceMs === undefined || nodeCacheBytes === undefined ||
-    metrics === undefined || logFormat === undefined || logLevel === undefined
-  ) {
-    throw new ConfigError(problems.join("\n"));
-  }
-  return Object.freeze({
-    port,
-    host,
-    kvPath,
-    authSecret,
-    rowsGraceMs,
-    nodeCacheBytes,
-    metrics,
-    logFormat,
-    logLevel,
-  });
+  const values: Values = {
+    port: read(settings.port),
+    host: read(settings.host),
+    kvPath: read(settings.kvPath),
+    authSecret: optional(settings.authSecret),
+    oidcIssuer: optional(settings.oidcIssuer),
+    oidcAudience: optional(settings.oidcAudience),
+    oidcJwksUrl: optional(settings.oidcJwksUrl),
+    allowedUsers: optional(settings.allowedUsers),
+    requestsPerSecond: read(settings.requestsPerSecond),
+    framesPerSecond: read(settings.framesPerSecond),
+    socketsPerUser: read(settings.socketsPerUser),
+    graphsPerUser: read(settings.graphsPerUser),
+    maxBodyBytes: read(settings.maxBodyBytes),
+    rowsGraceMs: read(settings.rowsGraceMs),
+    nodeCacheBytes: read(settings.nodeCacheBytes),
+    metrics: read(settings.metrics),
+    logFormat: read(settings.logFormat),
+    logLevel: read(settings.logLevel),
+  };
+  return Object.freeze({ ...values, signIn: signInOf(values) });
+}
+
+function signInOf(values: Values): SignInSettings {
+  const { authSecret: secret, oidcIssuer: issuer, oidcAudience: clientIds } = values;
+  const allowed = values.allowedUsers ?? [];
+  const keysUrl = values.oidcJwksUrl;
+  const provider = issuer === undefined || clientIds === undefined
+    ? undefined
+    : { issuer, clientIds, ...keysUrl !== undefined && { keysUrl } };
+  if (secret !== undefined) return { allowed, secret, ...provider !== undefined && { provider } };
+  if (provider !== undefined) return { allowed, provider };
+  throw new ConfigError("Nobody could sign in");
 }

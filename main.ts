@@ -1,13 +1,15 @@
 /** The composition root: settings → KV → services → app → serve → leave. Decides nothing. */
-import { dirname } from "node:path";
 import { createApp } from "./app.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
+import { openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
-import { openFanout } from "./sync/fanout.ts";
+import { byChannel } from "./sync/channel.ts";
+import { type OpenCarrier, openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
 import { sweep } from "./sync/sweep.ts";
+import { byWatch } from "./sync/watch.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
 import { createMetrics, NO_METER } from "./telemetry/metrics.ts";
 
@@ -19,20 +21,22 @@ const SWEEP_EVERY_MS = 5 * 60 * 1000;
 /** A server that listens. */
 export interface Running {
   readonly url: string;
-  /** Closes the sockets with 1001, lets running requests end, stops: within 4 s, come what may. */
+  /** Ends sockets with 1001 after their answers, lets requests end, stops: within 4.5 s in any case. */
   stop(): Promise<void>;
 }
 
-/** Opens the database of this path (or `:memory:`), and makes the folder that it is to be in. */
-export async function openKv(path: string): Promise<Deno.Kv> {
-  if (path !== ":memory:") await Deno.mkdir(dirname(path), { recursive: true });
-  return await Deno.openKv(path);
-}
-
-/** Serves this database; it stays the caller's to close, after `stop`. */
-export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
+/**
+ * Serves this database; it stays the caller's to close, after `stop`.
+ *
+ * @param ways how news reaches other isolates and processes
+ */
+export async function start(
+  config: Config,
+  kv: Deno.Kv,
+  ways: readonly OpenCarrier[] = [byChannel(), byWatch(kv)],
+): Promise<Running> {
   const hub = new Hub();
-  const fanout = openFanout(hub);
+  const fanout = openFanout(hub, ways);
   const { metrics: access } = config;
   const served = access.kind === "off" ? undefined : {
     access,
@@ -54,23 +58,24 @@ export async function start(config: Config, kv: Deno.Kv): Promise<Running> {
     async stop(): Promise<void> {
       // Sockets first: shutdown() would overtake our reason with its own (platform.md §8).
       const { code, reason } = closeReason.shutdown;
-      await settledWithin(1000, hub.closeEverything(code, reason));
-      await settledWithin(2000, server.shutdown());
+      await settledWithin(1500, hub.leave(code, reason));
+      hub.closeEverything(code, reason);
+      await settledWithin(1500, server.shutdown());
       await settledWithin(1000, services.idle());
-      fanout.close();
+      await settledWithin(200, fanout.close());
     },
   };
 }
 
 /**
- * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting or a port that is taken
- * ends it with status 1 and a line that says so.
+ * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting, a database that can't be
+ * reached or a port that is taken ends it with status 1 and a line that says so.
  *
  * @param ready called once the server listens
  */
-export async function run(
-  readConfig: () => Config | Promise<Config>,
-  ready: (config: Config, url: string) => void | Promise<void> = () => {},
+export async function run<Read extends Config>(
+  readConfig: () => Read | Promise<Read>,
+  ready: (config: Read, url: string) => void | Promise<void> = () => {},
 ): Promise<void> {
   try {
     const config = await readConfig();
@@ -87,7 +92,8 @@ export async function run(
     kv.close();
     Deno.exit(0);
   } catch (cause) {
-    if (!(cause instanceof ConfigError || cause instanceof Deno.errors.AddrInUse)) throw cause;
+    const ours = [ConfigError, OpenKvError, Deno.errors.AddrInUse];
+    if (!(cause instanceof Error && ours.some((kind) => cause instanceof kind))) throw cause;
     Deno.stderr.writeSync(new TextEncoder().encode(`Cannot start:\n${cause.message}\n`));
     Deno.exit(1);
   }

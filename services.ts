@@ -1,18 +1,18 @@
 /** Ties what the routes ask for to the store: the only place that knows both. */
-import { createVerifier } from "./auth/verify.ts";
+import { openVerifier, type SignInSettings } from "./auth/verify.ts";
 import { observeCommits } from "./kv/commit.ts";
 import { readMeta } from "./kv/graphs.ts";
 import { readHead } from "./kv/head.ts";
 import { canRead } from "./kv/ready.ts";
+import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
-import { backupFile } from "./sync/backup_file.ts";
+import { backupOf } from "./sync/backup_file.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
 import type { Fanout } from "./sync/fanout.ts";
 import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
-import { writeKvsPages } from "./sync/kvs_pages.ts";
 import { NodeCache } from "./sync/node_cache.ts";
 import { overviewOf } from "./sync/overview.ts";
 import { Pins } from "./sync/pins.ts";
@@ -25,11 +25,12 @@ import { Turns } from "./sync/turns.ts";
 import { loggerFor } from "./telemetry/log.ts";
 import type { Meter } from "./telemetry/metrics.ts";
 
-export interface ServiceParts {
+export interface ServiceParts extends LimitSettings {
   readonly kv: Deno.Kv;
   readonly hub: Hub;
   readonly fanout: Fanout;
-  readonly authSecret: string;
+  readonly signIn: SignInSettings;
+  readonly graphsPerUser: number;
   readonly nodeCacheBytes: number;
   readonly meter: Meter;
 }
@@ -42,7 +43,7 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, authSecret, nodeCacheBytes, meter } = parts;
+  const { kv, hub, nodeCacheBytes, meter } = parts;
   const fanout = observedFanout(parts.fanout, meter);
   observeCommits(kv, (outcome) => meter.commit(outcome));
   const now = (): number => Date.now();
@@ -61,11 +62,12 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const sizes = new Sizes({ kv, log: loggerFor("sizes"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   return {
-    verify: await createVerifier(authSecret),
+    verify: await openVerifier(parts.signIn),
+    limits: openLimits(parts),
     pages: {
       overview: (user) => overviewOf({ kv, hub, sizes, now }, user),
       name: async (graph) => (await readMeta(kv, graph))?.name,
-      backup: (graph) => backupFile((graph, path) => writeKvsPages(kv, graph, path), graph),
+      backup: (graph) => backupOf(kv, graph),
     },
     hub,
     ready: () => canRead(kv),
@@ -74,6 +76,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     },
     graphs: {
       ...graphs,
+      create: (user, body) => graphs.createWithin(parts.graphsPerUser, user, body),
       remove: async (graph) => {
         await graphs.remove(graph);
         fanout.ended(graph, "deleted");

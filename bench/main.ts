@@ -5,6 +5,7 @@
 // deno-lint-ignore-file no-console
 import { encoding } from "./encoding.ts";
 import { coldBatch, writeAmplification } from "./batches.ts";
+import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "write-amplification": writeAmplification,
   "snapshots": snapshots,
   "memory": memory,
+  "fanout": fanout,
 };
 
 if (import.meta.main) {

@@ -28,7 +28,9 @@ export interface Change {
 }
 
 /**
- * `conflict`: a check failed, or the database stayed locked: nothing was written.
+ * `conflict`: a check failed, or the database stayed locked. What failed it may be this very change:
+ * over KV Connect Deno's client tries again by itself what went through with its answer lost. So if
+ * the change sets or deletes what it checks, only reading tells whether it was written.
  * `unknown`: it may have been written or not, and only reading tells.
  */
 export type Outcome =

@@ -92,7 +92,7 @@ export function headGuard(head: Head): Deno.AtomicCheck {
 
 /**
  * Moves the head, and makes the change with it, in one commit: if the head is still the one that
- * was read. A conflict has changed nothing.
+ * was read. A conflict may be with the change itself (commit.ts).
  *
  * @throws {CommitTooLargeError} nothing was written
  */
@@ -113,7 +113,12 @@ export async function commitHead(
   return { kind: "committed", head: { ...storedHead(next), graph, versionstamp } };
 }
 
-function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): Head | undefined {
+/**
+ * A head from what was read at its key.
+ *
+ * @throws {CorruptValueError}
+ */
+export function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): Head | undefined {
   if (entry.versionstamp === null) return undefined;
   const state = parseStored(headSchema, entry.key, entry.value);
   return { ...state, graph, versionstamp: entry.versionstamp };

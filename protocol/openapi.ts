@@ -61,8 +61,14 @@ interface Operation {
   readonly refusals: readonly ErrorWord[];
 }
 
-const NEEDS_TOKEN: readonly ErrorWord[] = ["unauthorized"];
-const NEEDS_GRAPH: readonly ErrorWord[] = ["unauthorized", "forbidden", "not found"];
+const NEEDS_TOKEN: readonly ErrorWord[] = [
+  "unauthorized",
+  "forbidden",
+  "sign-in unavailable",
+  "too many requests",
+  "unsupported content-encoding",
+];
+const NEEDS_GRAPH: readonly ErrorWord[] = [...NEEDS_TOKEN, "not found"];
 
 const SOCKET = `Upgrades to a WebSocket. Frames are text, one JSON object each, dealt with in order;
 a browser sends its token as \`?token=\`. Access is checked before the upgrade.
@@ -94,7 +100,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "Makes a graph at version 0",
     body: "CreateGraph",
     answer: { schemas: ["CreatedGraph"], text: "The new graph's id" },
-    refusals: [...NEEDS_TOKEN, "missing body", "invalid body", "body too large"],
+    refusals: [...NEEDS_TOKEN, "too many graphs", "missing body", "invalid body", "body too large"],
   },
   {
     method: "get",
@@ -119,7 +125,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "The WebSocket",
     description: SOCKET,
     answer: { status: 101, text: "The connection is a WebSocket from here on" },
-    refusals: NEEDS_GRAPH,
+    refusals: [...NEEDS_GRAPH, "too many sockets"],
   },
   {
     method: "get",

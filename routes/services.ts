@@ -5,9 +5,10 @@
  */
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
+import type { RequestLimits } from "../limits/request_limits.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
-import type { BackupFile } from "../sync/backup_file.ts";
+import type { BackupAnswer } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
@@ -18,7 +19,8 @@ import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  /** `undefined`: the user has as many graphs as he may have. */
+  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId | undefined>;
   /** The user's own, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
@@ -50,7 +52,7 @@ export interface PageServices {
   readonly overview: (user: UserId) => Promise<readonly GraphOverview[]>;
   /** What to call the graph; `undefined` where there is no such graph. */
   readonly name: (graph: GraphId) => Promise<string | undefined>;
-  readonly backup: (graph: GraphId) => Promise<BackupFile | undefined>;
+  readonly backup: (graph: GraphId) => Promise<BackupAnswer>;
 }
 
 export interface Services {
@@ -62,4 +64,5 @@ export interface Services {
   readonly hub: Hub;
   /** Whether the store answers; may throw, or take as long as it likes. */
   readonly ready: () => Promise<void>;
+  readonly limits: RequestLimits;
 }

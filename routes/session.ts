@@ -5,8 +5,7 @@
  */
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { expiryOf } from "../auth/expiry.ts";
-import type { VerifyToken } from "../auth/verify.ts";
+import type { SignIn, VerifyToken } from "../auth/verify.ts";
 import type { UserId } from "../protocol/ids.ts";
 
 const COOKIE = "sync_session";
@@ -15,19 +14,20 @@ const COOKIE = "sync_session";
 const MAX_TOKEN_CHARACTERS = 3800;
 
 /** `too long`: good, but no cookie can hold it. */
-export type SignedIn = "ok" | "bad token" | "too long";
+export type SignedIn = "ok" | Extract<SignIn, { readonly ok: false }>["refusal"] | "too long";
 
 /** Sets the cookie, which ends with the token, if the token is good. */
 export async function signIn(c: Context, verify: VerifyToken, token: string): Promise<SignedIn> {
-  if (await verify(token) === undefined) return "bad token";
+  const verified = await verify(token);
+  if (!verified.ok) return verified.refusal;
   if (token.length > MAX_TOKEN_CHARACTERS) return "too long";
-  const exp = expiryOf(token);
+  const { expiresAt } = verified.user;
   setCookie(c, COOKIE, token, {
     httpOnly: true,
     sameSite: "Strict",
     path: "/",
     secure: isSecure(c),
-    ...exp !== undefined && { expires: new Date(exp * 1000) },
+    ...expiresAt !== undefined && { expires: new Date(expiresAt) },
   });
   return "ok";
 }
@@ -38,7 +38,8 @@ export function signOut(c: Context): void {
 
 export async function signedInUser(c: Context, verify: VerifyToken): Promise<UserId | undefined> {
   const token = getCookie(c, COOKIE);
-  return token === undefined ? undefined : await verify(token);
+  const verified = token === undefined ? undefined : await verify(token);
+  return verified?.ok ? verified.user.id : undefined;
 }
 
 /** Also behind a proxy that ends TLS. Who makes the header up harms nobody else's cookie. */

@@ -31,8 +31,15 @@ interface OwnGraph {
   Variables: { user: UserId; graph: GraphId };
 }
 
+const NOTHING_YET = {
+  title: "Nothing to download",
+  text: "No client has put anything into this graph yet.",
+};
+
 const PROBLEMS = {
-  "bad token": "This token is not good, or no longer.",
+  "unauthorized": "This token is not good, or no longer.",
+  "forbidden": "This token is good, but its user may not use this server.",
+  "sign-in unavailable": "The sign-in provider does not answer now. Try again in a minute.",
   "too long": "This token is too long to be kept in a browser.",
 } as const;
 
@@ -55,7 +62,7 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
     const { token } = await c.req.parseBody();
     const signedIn = typeof token === "string"
       ? await signIn(c, verify, token.trim())
-      : "bad token";
+      : "unauthorized";
     if (signedIn === "ok") return c.redirect("/", 303);
     return page(c, <SignInPage problem={PROBLEMS[signedIn]} />, 401);
   });
@@ -96,6 +103,7 @@ function graphPages({ verify, pages, graphs }: StatusServices): Hono<OwnGraph> {
   routes.get("/backup", async (c) => {
     const backup = await pages.backup(c.get("graph"));
     if (backup === undefined) return noSuchGraph(c);
+    if (backup === "empty") return page(c, <NoticePage {...NOTHING_YET} />, 404);
     return c.body(backup.stream, 200, {
       "content-type": "application/vnd.sqlite3",
       "content-length": String(backup.size),

@@ -1,6 +1,7 @@
 /** A backup as a stream to be sent: an SQLite file needs a disk to be written on, but no memory. */
 import { join } from "node:path";
 import type { GraphId } from "../protocol/ids.ts";
+import { backupGraph, EmptyGraphError } from "./backup.ts";
 
 /** A file on its way. Whoever has it must read `stream` to its end, or cancel it. */
 export interface BackupFile {
@@ -10,13 +11,29 @@ export interface BackupFile {
   readonly filename: string;
 }
 
-/** Writes a graph into a new file; answers whether there is such a graph. */
+/** Writes a graph into a new file; answers whether there was one to write. */
 export type WriteBackup = (graph: GraphId, path: string) => Promise<boolean>;
 
+/** Nothing was put into the graph yet, so there is no database that Logseq could open. */
+export type BackupAnswer = BackupFile | "empty" | undefined;
+
+/** The backup of a graph of this store; `undefined` where there is no such graph. */
+export async function backupOf(kv: Deno.Kv, graph: GraphId): Promise<BackupAnswer> {
+  try {
+    return await backupFile(
+      async (graph, path) => await backupGraph(kv, graph, path, { overwrite: false }) !== undefined,
+      graph,
+    );
+  } catch (cause) {
+    if (cause instanceof EmptyGraphError) return "empty";
+    throw cause;
+  }
+}
+
 /**
- * The graph's backup, written whole before this answers; `undefined` where there is no such graph.
+ * What was written as a file without a name, whole before this answers; `undefined`: nothing was.
  *
- * The file has no name any more once it is open, so nothing is left of it however the stream ends.
+ * The file's name is gone once it is open, so nothing is left of it however the stream ends.
  */
 export async function backupFile(
   write: WriteBackup,

@@ -14,6 +14,7 @@ import { rowSets } from "../kv/rows.ts";
 import { entryChange, readTail, spilledEntryChange } from "../kv/txlog.ts";
 import { prepareBatch, type Prepared } from "../logseq/prepare.ts";
 import { type GraphId, nextT } from "../protocol/ids.ts";
+import { isShallowTransit } from "../protocol/json.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import type { TxBatchOk } from "../protocol/server_message.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
@@ -27,7 +28,7 @@ export interface BatchDeps {
   readonly kv: Deno.Kv;
   readonly databases: Databases;
   readonly turns: Turns;
-  readonly fanout: Fanout;
+  readonly fanout: Pick<Fanout, "moved">;
   readonly flusher: Pick<Flusher, "changed">;
   readonly log: Logger;
   /** Ms since the epoch. */
@@ -71,11 +72,11 @@ async function storeBatch(
   sender: object | undefined,
 ): Promise<TxBatchOk | TxReject | undefined> {
   const writer = crypto.randomUUID();
-  let unknown = false;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const head = await readHead(deps.kv, graph);
     if (head === undefined) return undefined;
-    if (unknown && await wrote(deps.kv, head, batch, writer)) {
+    // Not only after an unknown outcome: a conflict may be with this very batch (commit.ts).
+    if (attempt > 0 && await wrote(deps.kv, head, batch, writer)) {
       return accepted(deps, graph, batch, sender);
     }
     if (batch.t_before !== head.t) return refused(deps, graph, reject.stale(head.t), "stale");
@@ -109,14 +110,14 @@ async function storeBatch(
           t: nextT(head.t),
           cause: outcome.cause,
         });
-        unknown = true;
     }
   }
   throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${batch.t_before}`);
 }
 
-/** All forms of the batch, or `undefined` where a string is not Transit of forms. */
+/** All forms of the batch, or `undefined` where a string is not Transit of forms, or too deep. */
 function parseBatch(txs: readonly string[]): readonly Form[] | undefined {
+  if (!txs.every(isShallowTransit)) return undefined;
   try {
     return txs.flatMap((tx) => parseForms(decode(tx)));
   } catch (thrown) {

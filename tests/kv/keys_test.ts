@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  creationKey,
   entriesPrefix,
   entriesRange,
   entryKey,
@@ -86,6 +87,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       owned: ownedKey(user, graph),
       garbage: garbageKey(graph, generation),
       graph: graphKey(graph),
+      creation: creationKey(user),
       head: headKey(graph),
     };
     const parsers = {

@@ -3,12 +3,20 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { z } from "zod";
 import { createApp } from "../../app.ts";
+import { parseConfig } from "../../config.ts";
+import { openLimits } from "../../limits/request_limits.ts";
 import { openApiDocument } from "../../protocol/openapi.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { blockTx } from "../support/forms.ts";
-import { ALICE, type RequestOptions, startServer, type TestServer } from "../support/server.ts";
+import {
+  ALICE,
+  type RequestOptions,
+  SECRET,
+  startServer,
+  type TestServer,
+} from "../support/server.ts";
 
 /** Pages for people and what they load; and paths that are there to be refused. */
 const NOT_API =
@@ -45,6 +53,7 @@ function idleServices(): Services {
   const never = (): Promise<never> => Promise.reject(new Error("Nobody asks"));
   return {
     verify: never,
+    limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
     graphs: { access: never, create: never, list: never, remove: never, reset: never },
     operations: { version: never, pull: never, txBatch: never },
     snapshots: { page: never, importRows: never, pullForDownload: never },
@@ -108,7 +117,7 @@ class Checked {
 }
 
 Deno.test("Real answers, good ones and refusals, are as they are described", async () => {
-  await using server = await startServer({ settings: { METRICS: "on" } });
+  await using server = await startServer({ variables: { METRICS: "on" } });
   const api = new Checked(server);
   const graph = await server.createGraph();
   await api.call("POST /graphs", graph, { json: { graph_name: "n", schema_version: null } });

@@ -1,18 +1,24 @@
 import assert from "node:assert/strict";
 import { createApp } from "../../app.ts";
+import { parseConfig } from "../../config.ts";
+import { openLimits } from "../../limits/request_limits.ts";
 import { parseT } from "../../protocol/ids.ts";
 import { readyRoutes } from "../../routes/health.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
+import { SECRET } from "../support/server.ts";
 
 const GRAPH = "/sync/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
 
 /** Services over a store that is away: everything behind access fails with a telling message. */
 function brokenServices(): Services {
   const away = (): Promise<never> => Promise.reject(new Error("secret detail of the store"));
+  const id = parseUserId("alice");
+  assert.ok(id !== undefined);
   return {
-    verify: () => Promise.resolve(parseUserId("alice")),
+    verify: () => Promise.resolve({ ok: true, user: { id } }),
+    limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
     graphs: {
       access: () => Promise.resolve("ok"),
       create: away,

@@ -24,7 +24,7 @@ Deno.test("GET /metrics is not there unless METRICS asks for it", async () => {
 });
 
 Deno.test("With a token in METRICS, GET /metrics is for who sends it", async () => {
-  await using server = await startServer({ settings: { METRICS: TOKEN } });
+  await using server = await startServer({ variables: { METRICS: TOKEN } });
   const headers = { authorization: `Bearer ${TOKEN}` };
   const scraped = await server.fetch("/metrics", { as: null, headers });
   assert.equal(scraped.status, 200);
@@ -37,7 +37,7 @@ Deno.test("With a token in METRICS, GET /metrics is for who sends it", async () 
 });
 
 Deno.test("Batches, pulls, rows, sockets, notices, commits and requests are counted", async () => {
-  await using server = await startServer({ settings: { METRICS: "on" } });
+  await using server = await startServer({ variables: { METRICS: "on" } });
   const graph = await server.createGraph();
   await using socket = await server.connect(graph);
   await socket.ask({ type: "hello", client: "a" });
@@ -67,7 +67,7 @@ Deno.test("Batches, pulls, rows, sockets, notices, commits and requests are coun
 });
 
 Deno.test("No label has a user, a graph, or anything else that a client made up", async () => {
-  await using server = await startServer({ settings: { METRICS: "on" } });
+  await using server = await startServer({ variables: { METRICS: "on" } });
   const graph = await server.createGraph();
   await server.call(`/sync/${graph}/pull`);
   for (const path of ["/made-up", "/graphs/made-up/access", "/sync/made-up/made-up", "/sync/"]) {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { signToken } from "../../auth/sign.ts";
-import { newGraphId } from "../../protocol/ids.ts";
+import { newGraphId, parseUserId } from "../../protocol/ids.ts";
+import { restoreGraph } from "../../sync/restore.ts";
 import { upload } from "../support/client.ts";
 import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
-import { ALICE, startServer, type TestServer } from "../support/server.ts";
+import { ALICE, SECRET, startServer, type TestServer } from "../support/server.ts";
 
 interface Answer {
   readonly status: number;
@@ -78,8 +79,8 @@ Deno.test("A good token becomes a cookie that no script reads, no other site sen
 
 Deno.test("A bad token, an expired one, none at all and a huge one are refused, and set no cookie", async () => {
   await using server = await startServer();
-  const expired = await signToken(server.config.authSecret, ALICE, Date.now(), -3600);
-  const long = await signToken(server.config.authSecret, "a".repeat(512), Date.now(), 60);
+  const expired = await signToken(SECRET, ALICE, Date.now(), -3600);
+  const long = await signToken(SECRET, "a".repeat(512), Date.now(), 60);
   const forms: readonly [number, Record<string, string>][] = [
     [401, { token: "x" }],
     [401, { token: expired }],
@@ -97,7 +98,7 @@ Deno.test("A bad token, an expired one, none at all and a huge one are refused, 
 
 Deno.test("A cookie whose token has expired signs nobody in", async () => {
   await using server = await startServer();
-  const expired = await signToken(server.config.authSecret, ALICE, Date.now(), -3600);
+  const expired = await signToken(SECRET, ALICE, Date.now(), -3600);
   const { text } = await ask(server, "/", { cookie: `sync_session=${expired}` });
   assert.match(text, /action="\/sign-in"/);
 });
@@ -185,6 +186,16 @@ Deno.test("Signing out takes the cookie away", async () => {
   assert.match(headers.get("set-cookie") ?? "", /^sync_session=; Max-Age=0;/);
 });
 
+Deno.test("Of a graph that nothing was put into there is no backup", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const { status, text } = await ask(server, `/status/${graph}/backup`, {
+    cookie: await cookieOf(server),
+  });
+  assert.equal(status, 404);
+  assert.match(text, /Nothing to download/);
+});
+
 Deno.test("A backup is an SQLite file with the graph's rows, for its owner alone", async () => {
   await using server = await startServer();
   const graph = await server.createGraph();
@@ -205,10 +216,16 @@ Deno.test("A backup is an SQLite file with the graph's rows, for its owner alone
     await Deno.writeFile(`${folder}/graph.sqlite`, bytes);
     using file = new DatabaseSync(`${folder}/graph.sqlite`, { readOnly: true });
     const kept = file.prepare("SELECT addr, content, addresses FROM kvs ORDER BY addr").all();
-    assert.deepEqual(
-      kept.map(({ addr, content, addresses }) => [addr, content, addresses]),
-      rows.toSorted(([a], [b]) => a - b),
-    );
+    const uploaded = new Map(rows.map((row) => [row[0], row]));
+    for (const { addr, content, addresses } of kept) {
+      assert.deepEqual([addr, content, addresses], uploaded.get(Number(addr)));
+    }
+    // What the trees refer to is all that a backup holds: the file is looked through as a whole.
+    const owner = parseUserId(ALICE);
+    assert.ok(owner !== undefined);
+    const deps = { kv: server.kv, now: () => Date.now() };
+    const restored = await restoreGraph(deps, `${folder}/graph.sqlite`, { owner, name: "again" });
+    assert.equal(restored.rows, kept.length);
     const bob = await fetch(`${server.url}/status/${graph}/backup`, {
       headers: { cookie: await cookieOf(server, "bob") },
     });
