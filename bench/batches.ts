@@ -44,7 +44,7 @@ async function open(
   const log = loggerFor("bench");
   const parts = { kv, databases: new Databases(kv), turns: new Turns(), log, now };
   const flusher = new Flusher(parts, flushFrom);
-  const fanout = { moved: (): void => {}, ended: (): void => {}, close: (): void => {} };
+  const fanout = { moved: (): void => {} };
   return {
     traffic,
     flusher,

@@ -6,6 +6,7 @@
 import { assets } from "./assets.ts";
 import { encoding } from "./encoding.ts";
 import { coldBatch, writeAmplification } from "./batches.ts";
+import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
@@ -17,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "write-amplification": writeAmplification,
   "snapshots": snapshots,
   "memory": memory,
+  "fanout": fanout,
 };
 
 if (import.meta.main) {

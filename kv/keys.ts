@@ -5,13 +5,14 @@
  * | ----------------------------------------- | ------------ | ------------------------------------ |
  * | `["graph", graph]`                        | GraphMeta    | graphs.ts: once; gone with the graph |
  * | `["owned", user, graph]`                  | `true`       | graphs.ts: with the above            |
+ * | `["creation", user]`                      | `true`       | graphs.ts: with a graph that counts  |
  * | `["head", graph]`                         | HeadState    | head.ts: with every change           |
  * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
  * | `["spill", graph, generation, list, t, writer, part]` | bytes | txlog.ts: an entry beyond a commit |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
  * | `["root", graph, generation, t, part]`    | bytes        | flushes.ts: the root row as of t     |
- * | `["addresses", graph, generation]`        | `{ last }`   | flushes.ts: addresses given away     |
+ * | `["addresses", graph, generation]`        | `{ first?, last }` | flushes.ts: addresses given away     |
  * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
  * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
@@ -19,6 +20,7 @@
  * | `["blob", graph, blob, part]`             | bytes        | blobs.ts: a file's bytes             |
  * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
  * | `["gone", graph]`                         | `{ since }`  | graphs.ts: its files are to be removed |
+ * | `["ready"]`                               | nothing      | nobody: ready.ts reads it            |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
  * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
@@ -70,6 +72,23 @@ export function graphKey(graph: GraphId): Deno.KvKey {
   return ["graph", graph];
 }
 
+/** All graphs. */
+export function graphsPrefix(): Deno.KvKey {
+  return ["graph"];
+}
+
+/** The heads of all graphs. */
+export function headsPrefix(): Deno.KvKey {
+  return ["head"];
+}
+
+/** Of a key under `graphsPrefix` or `headsPrefix`. */
+export function parseGraphKey(key: Deno.KvKey): GraphId | undefined {
+  const [name, graphText, ...more] = key;
+  if (name !== "graph" && name !== "head" || more.length > 0) return undefined;
+  return parseGraphId(graphText);
+}
+
 export function ownedKey(user: UserId, graph: GraphId): Deno.KvKey {
   return ["owned", user, graph];
 }
@@ -88,6 +107,11 @@ export function parseOwnedKey(
   const graph = parseGraphId(graphText);
   if (user === undefined || graph === undefined) return undefined;
   return { user, graph };
+}
+
+/** Set with each new graph of a user that counts: while its versionstamp stays, there are no more. */
+export function creationKey(user: UserId): Deno.KvKey {
+  return ["creation", user];
 }
 
 export function headKey(graph: GraphId): Deno.KvKey {
@@ -362,6 +386,11 @@ export function gonePrefix(): Deno.KvKey {
 export function parseGoneKey(key: Deno.KvKey): GraphId | undefined {
   const [kind, graphText, ...more] = key;
   return kind !== "gone" || more.length > 0 ? undefined : parseGraphId(graphText);
+}
+
+/** Has no value, ever. */
+export function readinessKey(): Deno.KvKey {
+  return ["ready"];
 }
 
 function parsePart(value: unknown): number | undefined {

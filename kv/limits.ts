@@ -36,6 +36,9 @@ export const MAX_COMMIT_KEY_BYTES = 80_000;
 /** Keys that one getMany takes; "Too many ranges (max 10)". */
 export const GET_MANY_KEYS = 10;
 
+/** Keys that one watch takes; "Too many keys (max 10)". */
+export const WATCH_KEYS = 10;
+
 /** getMany calls in flight at once: 8 give about six times what 1 gives. */
 export const GET_MANY_CALLS = 8;
 
@@ -44,3 +47,9 @@ export const GET_MANY_CALLS = 8;
  * with 10. At worst (all of them full parts) 30 MB are in memory.
  */
 export const LIST_BATCH = 500;
+
+/**
+ * What a stored value may become when it is inflated: above all that a request can bring (at most
+ * 400 MiB), and below what would end the process.
+ */
+export const MAX_INFLATED_BYTES = 512 * 1024 * 1024;

@@ -20,11 +20,17 @@ export const errorWords = [
   "method not allowed",
   "asset too large",
   "body too large",
+  "unsupported content-encoding",
+  "too many requests",
+  "too many sockets",
+  "too many graphs",
+  "sign-in unavailable",
   "missing assets bucket",
   "server error",
+  "not ready",
 ] as const;
 export type ErrorWord = (typeof errorWords)[number];
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 416 | 500;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 416 | 429 | 500 | 503;
 
 /** Total: a new word without a status does not compile. */
 export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.freeze({
@@ -42,8 +48,14 @@ export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.free
   "method not allowed": 405,
   "asset too large": 413,
   "body too large": 413,
+  "unsupported content-encoding": 415,
+  "too many requests": 429,
+  "too many sockets": 429,
+  "too many graphs": 409,
+  "sign-in unavailable": 503,
   "missing assets bucket": 500,
   "server error": 500,
+  "not ready": 503,
 });
 
 /** Schema of every error body. */

@@ -26,9 +26,11 @@ export const addrSchema = z.int().nonnegative().transform((value, context): Addr
 });
 
 /** A graph's id: UUID text of any version; upper case is folded. */
-export const graphIdSchema = z.string().transform((value, context): GraphId => {
-  return parseGraphId(value) ?? refuse(context, "a graph id");
-});
+export const graphIdSchema = z.string().meta({ format: "uuid" }).transform(
+  (value, context): GraphId => {
+    return parseGraphId(value) ?? refuse(context, "a graph id");
+  },
+);
 
 /** A user, as in the claim `sub`. */
 export const userIdSchema = z.string().transform((value, context): UserId => {

@@ -5,19 +5,22 @@ import type { Authenticated } from "./authenticate.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
 import { refuse } from "./refuse.ts";
-import type { GraphServices } from "./services.ts";
+import type { GraphServices, Services } from "./services.ts";
 
-export function graphRoutes(graphs: GraphServices): Hono<Authenticated> {
+export function graphRoutes(
+  { graphs, limits }: Pick<Services, "graphs" | "limits">,
+): Hono<Authenticated> {
   const routes = new Hono<Authenticated>();
   routes.get("/", async (c) => c.json({ graphs: await graphs.list(c.get("user")) }));
 
-  routes.post("/", jsonBody(), async (c) => {
+  routes.post("/", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid body");
     const wanted = createGraphBodySchema.safeParse(body.value);
     if (!wanted.success) return refuse(c, "invalid body");
-    return c.json({ graph_id: await graphs.create(c.get("user"), wanted.data) });
+    const graph = await graphs.create(c.get("user"), wanted.data);
+    return graph === undefined ? refuse(c, "too many graphs") : c.json({ graph_id: graph });
   });
 
   routes.route("/:id", graphRoute(graphs));

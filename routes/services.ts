@@ -6,19 +6,23 @@
 import type { UploadRefusal } from "../assets/intake.ts";
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
+import type { RequestLimits } from "../limits/request_limits.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { AssetName, GraphId, T, UserId } from "../protocol/ids.ts";
 import type { OpenAsset, SentAsset } from "../sync/assets.ts";
+import type { BackupAnswer } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
+import type { GraphOverview } from "../sync/overview.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
 
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  /** `undefined`: the user has as many graphs as he may have. */
+  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId | undefined>;
   /** The user's own, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
@@ -58,11 +62,24 @@ export interface AssetServices {
   readonly remove: (graph: GraphId, name: AssetName) => Promise<void>;
 }
 
+/** What a user sees of the own graphs. */
+export interface PageServices {
+  /** The one that changed last first. */
+  readonly overview: (user: UserId) => Promise<readonly GraphOverview[]>;
+  /** What to call the graph; `undefined` where there is no such graph. */
+  readonly name: (graph: GraphId) => Promise<string | undefined>;
+  readonly backup: (graph: GraphId) => Promise<BackupAnswer>;
+}
+
 export interface Services {
   readonly verify: VerifyToken;
   readonly graphs: GraphServices;
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
   readonly assets: AssetServices;
+  readonly pages: PageServices;
   readonly hub: Hub;
+  /** Whether the store answers; may throw, or take as long as it likes. */
+  readonly ready: () => Promise<void>;
+  readonly limits: RequestLimits;
 }

@@ -1,5 +1,6 @@
 /** `/sync/:graph-id`: one graph's versions and rows. Behind `authenticate`. */
 import { Hono } from "hono";
+import { socketEnd } from "../auth/user.ts";
 import { parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
@@ -8,18 +9,27 @@ import { pullAnswer } from "../sync/pull_answer.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
-import { refuse } from "./refuse.ts";
+import { refuse, refuseFor } from "./refuse.ts";
 import type { Services } from "./services.ts";
-import { isUpgrade, openSocket } from "./socket.ts";
+import { DEAD_SOCKET_MS, isUpgrade, openSocket } from "./socket.ts";
 import { streamJson } from "./stream.ts";
 
-export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Hono<WithGraph> {
+export function syncRoutes(
+  { graphs, hub, limits, operations, snapshots }: Services,
+): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
 
   routes.get("/", (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
-    return openSocket(c.req.raw, c.get("graph"), hub, operations);
+    const user = c.get("signedIn");
+    const leave = limits.sockets.take(user.id);
+    if (leave === undefined) return refuseFor(c, "too many sockets", DEAD_SOCKET_MS);
+    return openSocket(c.req.raw, c.get("graph"), hub, operations, {
+      turn: () => limits.frames.wait(user.id),
+      ...user.expiresAt !== undefined && { until: socketEnd(user.expiresAt, Date.now()) },
+      leave,
+    });
   });
 
   routes.get("/health", (c) => c.json({ ok: true }));
@@ -35,7 +45,7 @@ export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Ho
     return log === undefined ? refuse(c, "not found") : await streamJson(c, pullAnswer(log));
   });
 
-  routes.post("/tx/batch", jsonBody(), async (c) => {
+  routes.post("/tx/batch", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid tx");
@@ -58,7 +68,7 @@ export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Ho
   });
 
   routes.post("/snapshot/import", async (c) => {
-    const body = await readImportBody(c.req.raw);
+    const body = await readImportBody(c.req.raw, limits.maxBodyBytes);
     if (!body.ok) return refuse(c, body.refusal);
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });

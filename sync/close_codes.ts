@@ -15,6 +15,10 @@ export const closeReason = {
   tooLarge: { code: 1009, reason: "message too large" },
   /** The graph starts again at t = 0; clients reconnect and say hello. */
   reset: { code: 1012, reason: "graph reset" },
+  /** The client has stopped reading; it may come back. */
+  slow: { code: 1013, reason: "too slow a reader" },
+  /** The token that opened the socket has ended; a client with a new one reconnects. */
+  expired: { code: 4401, reason: "token expired" },
   /** There is no such graph any more. */
   deleted: { code: 4404, reason: "graph deleted" },
 } as const satisfies Readonly<Record<string, CloseReason>>;

@@ -39,8 +39,13 @@ export interface ConnectionLimits {
   /** More than this waiting to be dealt with closes the socket with 1008. */
   readonly maxWaitingBytes: number;
   readonly maxWaitingFrames: number;
-  /** No frame is dealt with while the client has this much still to read. */
+  /**
+   * While the client has more than this still to read, nothing is dealt with and nothing sent. An
+   * answer may be longer (a pull); one who has stopped reading gets 1013.
+   */
   readonly maxUnreadBytes: number;
+  /** A client that takes no byte for so long has stopped reading. */
+  readonly stallMs: number;
 }
 
 const MIB = 1024 * 1024;
@@ -50,7 +55,8 @@ export const CONNECTION_LIMITS: ConnectionLimits = Object.freeze({
   maxMessageBytes: 64 * MIB,
   maxWaitingBytes: 128 * MIB,
   maxWaitingFrames: 16_384,
-  maxUnreadBytes: 16 * MIB,
+  maxUnreadBytes: 8 * MIB,
+  stallMs: 5000,
 });
 
 /** The platform tells nobody that a socket's buffer has drained, so it is looked at this often. */
@@ -71,6 +77,8 @@ export class Connection implements Listener {
   #busy = false;
   /** Ours to end or ended: nothing more is dealt with or sent. */
   #closed = false;
+  /** How it ends when all that has come in is answered; from then on nothing comes in. */
+  #leaving: CloseReason | undefined;
   #gone = false;
   /** The greatest version that the client was told, and the greatest that there is news of. */
   #toldT = -1;
@@ -93,7 +101,7 @@ export class Connection implements Listener {
 
   /** A message came in: `data` of the socket's event. Returns at once. */
   receive(data: unknown): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#leaving !== undefined) return;
     const text = typeof data === "string" ? data : undefined;
     const bytes = text === undefined ? 0 : Buffer.byteLength(text);
     if (bytes > this.#limits.maxMessageBytes) return this.#end(closeReason.tooLarge);
@@ -105,7 +113,7 @@ export class Connection implements Listener {
     }
     this.#waiting.push({ text, bytes });
     this.#waitingBytes += bytes;
-    if (!this.#busy) this.#work();
+    if (!this.#busy) void this.#work();
   }
 
   /**
@@ -114,12 +122,28 @@ export class Connection implements Listener {
    * between a hello and its answer.
    */
   changed(t: T): void {
+    if (t <= this.#toldT || this.#closed) return;
     if (this.#newsT === undefined || t > this.#newsT) this.#newsT = t;
-    if (!this.#busy) this.#sendNews();
+    if (this.#busy) return;
+    if (this.#hasUnread()) void this.#work();
+    else this.#sendNews();
+  }
+
+  /**
+   * The same for a version that may be old news. A client that was told none has nothing to compare
+   * with: its hello will tell it.
+   */
+  compare(t: T): void {
+    if (this.#toldT >= 0) this.changed(t);
   }
 
   close(code: number, reason: string): void {
     this.#end({ code, reason });
+  }
+
+  leave(code: number, reason: string): void {
+    this.#leaving ??= { code, reason };
+    if (!this.#busy) this.#end(this.#leaving);
   }
 
   /** The socket has closed, by whomever. Idempotent: Deno may report it twice (platform.md §2). */
@@ -130,26 +154,28 @@ export class Connection implements Listener {
     if (!this.#busy) this.#onGone();
   }
 
-  #work(): void {
+  /**
+   * All that waits: frames, then news. Each has to be read, or nearly, before the next is sent.
+   * Between the last look at what waits and the end of being busy there is no turn of others.
+   */
+  async #work(): Promise<void> {
     this.#busy = true;
-    this.#answerAll().catch((cause) => {
+    try {
+      if (this.#hasUnread()) await this.#read();
+      for (let frame = this.#waiting.shift(); frame; frame = this.#waiting.shift()) {
+        await this.#answer(frame.text);
+        this.#waitingBytes -= frame.bytes;
+        if (this.#hasUnread()) await this.#read();
+        this.#sendNews();
+      }
+    } catch (cause) {
       log.error("Cannot go on with a connection of {graph}", { graph: this.#graph, cause });
       this.#stop();
-    }).finally(() => {
-      this.#busy = false;
-      if (this.#gone) this.#onGone();
-      else this.#sendNews();
-    });
-  }
-
-  async #answerAll(): Promise<void> {
-    for (let frame = this.#waiting.shift(); frame; frame = this.#waiting.shift()) {
-      await this.#drained();
-      if (this.#closed) return;
-      await this.#answer(frame.text);
-      this.#waitingBytes -= frame.bytes;
-      this.#sendNews();
     }
+    this.#busy = false;
+    if (this.#gone) return this.#onGone();
+    this.#sendNews();
+    if (this.#leaving !== undefined) this.#end(this.#leaving);
   }
 
   async #answer(text: string | undefined): Promise<void> {
@@ -208,9 +234,25 @@ export class Connection implements Listener {
     }
   }
 
-  async #drained(): Promise<void> {
-    while (!this.#closed && this.#socket.bufferedAmount > this.#limits.maxUnreadBytes) {
+  #hasUnread(): boolean {
+    return this.#socket.bufferedAmount > this.#limits.maxUnreadBytes;
+  }
+
+  /** Waits for the client to read what it was sent, and gives it up if it doesn't. */
+  async #read(): Promise<void> {
+    let unread = this.#socket.bufferedAmount;
+    let stalledMs = 0;
+    while (!this.#closed && this.#hasUnread()) {
+      if (stalledMs >= this.#limits.stallMs) {
+        log.info("Gave up a socket of {graph} whose client left {unread} bytes unread", {
+          graph: this.#graph,
+          unread,
+        });
+        return this.#end(closeReason.slow);
+      }
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      stalledMs = this.#socket.bufferedAmount < unread ? 0 : stalledMs + DRAIN_POLL_MS;
+      unread = this.#socket.bufferedAmount;
     }
   }
 

@@ -1,12 +1,21 @@
 /** Graphs as things that are made, listed, emptied and removed. */
 import type { BlobStores } from "../assets/store.ts";
 import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
-import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
+import {
+  countOwned,
+  createGraph,
+  type GraphMeta,
+  listOwned,
+  type OwnedCount,
+  type OwnedGraph,
+  readMeta,
+  removeGraph,
+} from "../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
 import { removeAssets } from "./asset_sweep.ts";
-import { untilSettled } from "./settle.ts";
+import { type Attempt, untilSettled } from "./settle.ts";
 
 export interface GraphsDeps {
   readonly kv: Deno.Kv;
@@ -22,6 +31,12 @@ export interface Graphs {
   readonly access: (user: UserId, graph: GraphId) => Promise<"ok" | "forbidden" | "missing">;
   /** Makes a graph at version 0. */
   readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  /** The same, unless the user has `most` graphs; then `undefined`. */
+  readonly createWithin: (
+    most: number,
+    user: UserId,
+    body: CreateGraphBody,
+  ) => Promise<GraphId | undefined>;
   /** The user's own, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
   /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
@@ -40,6 +55,7 @@ export function openGraphs(deps: GraphsDeps): Graphs {
       return meta.owner === user ? "ok" : "forbidden";
     },
     create: (user, body) => create(deps, user, body),
+    createWithin: (most, user, body) => createWithin(deps, most, user, body),
     list: async (user) =>
       (await listOwned(kv, user))
         .toSorted((a, b) => b.head.updatedAt - a.head.updatedAt)
@@ -50,21 +66,46 @@ export function openGraphs(deps: GraphsDeps): Graphs {
 }
 
 async function create(deps: GraphsDeps, user: UserId, body: CreateGraphBody): Promise<GraphId> {
-  const { kv, now } = deps;
   const graph = newGraphId();
-  const meta = {
-    owner: user,
+  const meta = metaOf(user, body, deps.now());
+  return await untilSettled(`create graph ${graph}`, () => attemptCreate(deps, graph, meta));
+}
+
+async function createWithin(
+  deps: GraphsDeps,
+  most: number,
+  user: UserId,
+  body: CreateGraphBody,
+): Promise<GraphId | undefined> {
+  const graph = newGraphId();
+  const meta = metaOf(user, body, deps.now());
+  return await untilSettled<GraphId | undefined>(`create graph ${graph}`, async () => {
+    const owned = await countOwned(deps.kv, user, most);
+    if (owned.count >= most) return { done: undefined };
+    return await attemptCreate(deps, graph, meta, owned);
+  });
+}
+
+async function attemptCreate(
+  { kv }: GraphsDeps,
+  graph: GraphId,
+  meta: GraphMeta,
+  owned?: OwnedCount,
+): Promise<Attempt<GraphId>> {
+  const outcome = await createGraph(kv, graph, meta, owned && { owned });
+  if (outcome.kind === "committed") return { done: graph };
+  // The id is new, so if the graph is there, it was this call that made it.
+  if (await readHead(kv, graph) !== undefined) return { done: graph };
+  return { again: outcome };
+}
+
+function metaOf(owner: UserId, body: CreateGraphBody, createdAt: number): GraphMeta {
+  return {
+    owner,
     name: body.graph_name,
     ...typeof body.schema_version === "string" && { schemaVersion: body.schema_version },
-    createdAt: now(),
+    createdAt,
   };
-  return await untilSettled(`create graph ${graph}`, async () => {
-    const outcome = await createGraph(kv, graph, meta);
-    if (outcome.kind === "committed") return { done: graph };
-    // The id is new, so if the graph is there, it was this call that made it.
-    if (await readHead(kv, graph) !== undefined) return { done: graph };
-    return { again: outcome };
-  });
 }
 
 async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {

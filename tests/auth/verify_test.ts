@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SignJWT } from "jose";
 import { signToken } from "../../auth/sign.ts";
-import { createVerifier } from "../../auth/verify.ts";
+import { verifierOf } from "../support/verifier.ts";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const OTHER = "another secret, also of more than 32 bytes";
 const key = new TextEncoder().encode(SECRET);
-const verify = await createVerifier(SECRET);
+const verify = await verifierOf(SECRET);
 
 /** @param header the algorithm, by default the one that is ours */
 function sign(claims: Record<string, unknown>, alg = "HS256"): Promise<string> {

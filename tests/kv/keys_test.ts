@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   assetKey,
   blobKey,
+  creationKey,
   entriesPrefix,
   entriesRange,
   entryKey,
@@ -127,6 +128,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       owned: ownedKey(user, graph),
       garbage: garbageKey(graph, generation),
       graph: graphKey(graph),
+      creation: creationKey(user),
       head: headKey(graph),
     };
     const parsers = {

@@ -116,8 +116,12 @@ Deno.test("Every error word has its status, and is an error body", () => {
     403: ["forbidden"],
     404: ["not found"],
     405: ["method not allowed"],
+    409: ["too many graphs"],
     413: ["asset too large", "body too large"],
+    415: ["unsupported content-encoding"],
     416: ["range not satisfiable"],
+    429: ["too many requests", "too many sockets"],
     500: ["missing assets bucket", "server error"],
+    503: ["sign-in unavailable", "not ready"],
   });
 });

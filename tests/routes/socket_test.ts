@@ -184,3 +184,24 @@ Deno.test("A server that stops closes its sockets with 1001 and takes no more re
   assert.deepEqual(await alice.closed, { code: 1001, reason: "server shutting down" });
   await assert.rejects(fetch(`${server.url}/health`));
 });
+
+Deno.test("A server that stops answers what has come in before it closes the socket", async () => {
+  const server = await startServer();
+  const graph = await server.createGraph();
+  await using alice = await server.connect(graph);
+  await alice.ask(hello);
+  const batches = Array.from({ length: 20 }, (_, t) => ({
+    type: "tx/batch",
+    t_before: t,
+    txs: [block(`block ${t}`)],
+  }));
+  for (const batch of batches) alice.send(batch);
+  // The first answer shows that the frames have come in together.
+  assert.deepEqual(await alice.next(), { type: "tx/batch/ok", t: 1 });
+  const stopped = server.stop();
+  for (let t = 2; t <= 20; t++) {
+    assert.deepEqual(await alice.next(), { type: "tx/batch/ok", t });
+  }
+  assert.deepEqual(await alice.closed, { code: 1001, reason: "server shutting down" });
+  await stopped;
+});

@@ -33,7 +33,7 @@ const ALICE: UserId = alice;
 
 /** Nothing is flushed but by `flush`. */
 const NO_FLUSHER = { changed: (): void => {} };
-const NO_FANOUT = { moved: (): void => {}, ended: (): void => {}, close: (): void => {} };
+const NO_FANOUT = { moved: (): void => {} };
 
 /** What a client has after a download: the database, and the nodes that it was sent. */
 export interface TestDownload {

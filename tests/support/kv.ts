@@ -38,6 +38,24 @@ export function withCommit(
   });
 }
 
+/**
+ * What a commit can come to whose answer is lost. Over KV Connect Deno's client tries again by itself
+ * what went through, and then its own change is in the way of it.
+ */
+export const LOST = {
+  "was made": async (commit: () => Promise<CommitResult>): Promise<CommitResult> => {
+    await commit();
+    throw new Error("connection lost");
+  },
+  "was made, and is told as a conflict": async (
+    commit: () => Promise<CommitResult>,
+  ): Promise<CommitResult> => {
+    await commit();
+    return { ok: false };
+  },
+  "was not made": (): Promise<CommitResult> => Promise.reject(new Error("connection lost")),
+} as const;
+
 /** The same store, with `first` run once, before the first list that it is asked for. */
 export function beforeFirstList(kv: Deno.Kv, first: () => Promise<void>): Deno.Kv {
   let done = false;
@@ -52,6 +70,31 @@ export function beforeFirstList(kv: Deno.Kv, first: () => Promise<void>): Deno.K
           await first();
           yield* target.list(selector, options);
         };
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/**
+ * The same store, of which `replace` makes the watches.
+ *
+ * @param replace gets the real stream of a new watch, and how many watches there were before
+ */
+export function withWatch(
+  kv: Deno.Kv,
+  replace: (
+    watch: () => ReadableStream<Deno.KvEntryMaybe<unknown>[]>,
+    before: number,
+  ) => ReadableStream<Deno.KvEntryMaybe<unknown>[]>,
+): Deno.Kv {
+  let watches = 0;
+  return new Proxy(kv, {
+    get(target, name): unknown {
+      if (name === "watch") {
+        return (keys: readonly Deno.KvKey[]) =>
+          replace(() => target.watch<unknown[]>([...keys]), watches++);
       }
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? value.bind(target) : value;

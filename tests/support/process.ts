@@ -102,11 +102,7 @@ export class Process {
     this.#now = now;
     this.databases = new Databases(kv, nodes);
     this.pins = new Pins(now);
-    const fanout = {
-      moved: (_: GraphId, t: T): void => void this.told.push(t),
-      ended: (): void => {},
-      close: (): void => {},
-    };
+    const fanout = { moved: (_: GraphId, t: T): void => void this.told.push(t) };
     const parts = {
       kv,
       databases: this.databases,

@@ -1,12 +1,15 @@
 /** The real server on a free port, over a database of its own, and a client's ways to talk to it. */
 import { signToken } from "../../auth/sign.ts";
 import { type Config, parseConfig } from "../../config.ts";
-import { openKv, type Running, start } from "../../main.ts";
+import { openKv } from "../../kv/open.ts";
+import { type Running, start } from "../../main.ts";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import type { GraphId } from "../../protocol/ids.ts";
+import type { OpenCarrier } from "../../sync/fanout.ts";
 import { TestSocket } from "./socket.ts";
 
-const SECRET = "a secret that only the tests of this repository know";
+/** Signs the tokens of every test server. */
+export const SECRET = "a secret that only the tests of this repository know";
 const HOUR_SECONDS = 60 * 60;
 
 /** Whom a request speaks for when the test doesn't say. */
@@ -17,6 +20,10 @@ export interface ServerOptions {
   readonly kvPath?: string;
   /** A database that is open already, and stays open: several servers over one. */
   readonly kv?: Deno.Kv;
+  /** How news reaches other servers; by default as the program does it. */
+  readonly ways?: readonly OpenCarrier[];
+  /** Settings beside these. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export interface RequestOptions {
@@ -37,9 +44,15 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     HOST: "127.0.0.1",
     PORT: "0",
     KV_PATH: options.kvPath ?? ":memory:",
+    ...options.variables,
   });
   const kv = options.kv ?? await openKv(config.kvPath);
-  return new TestServer(await start(config, kv), kv, config, options.kv === undefined);
+  return new TestServer(
+    await start(config, kv, options.ways && { ways: options.ways }),
+    kv,
+    config,
+    options.kv === undefined,
+  );
 }
 
 export class TestServer implements AsyncDisposable {
@@ -59,7 +72,7 @@ export class TestServer implements AsyncDisposable {
 
   /** A good token for this user, for an hour. */
   token(sub: string = ALICE): Promise<string> {
-    return signToken(this.config.authSecret, sub, Date.now(), HOUR_SECONDS);
+    return signToken(SECRET, sub, Date.now(), HOUR_SECONDS);
   }
 
   /** A request as it goes over the wire; the body has to be read or cancelled by the caller. */

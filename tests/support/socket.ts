@@ -139,6 +139,15 @@ export class TestSocket implements AsyncDisposable {
     }
   }
 
+  /** Reads no more, as a client does that hangs, until `resume`. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   /** Cuts the connection, as a lost network does. */
   cut(): void {
     this.#socket.terminate();

@@ -302,6 +302,80 @@ Deno.test("No frame is dealt with while the client does not read", async () => {
   assert.deepEqual(await socket.take(1), [{ type: "pong" }]);
 });
 
+Deno.test("News waits, the last of it, while the client does not read", async () => {
+  const { socket, connection } = bench({}, { maxUnreadBytes: 100 });
+  socket.unread = 101;
+  connection.changed(version(4));
+  connection.changed(version(5));
+  await turn();
+  assert.deepEqual(socket.sent, []);
+  socket.unread = 100;
+  assert.deepEqual(await socket.take(1), [{ type: "changed", t: 5 }]);
+});
+
+Deno.test("A client that takes nothing of a long answer gets 1013", async () => {
+  const { socket, say } = bench({}, { maxUnreadBytes: 100, stallMs: 60 });
+  const closed = gate();
+  const close = socket.close.bind(socket);
+  socket.close = (code, reason) => {
+    close(code, reason);
+    closed.open();
+  };
+  say({ type: "ping" });
+  socket.unread = 101;
+  await within(closed.opened, "the socket to be closed");
+  assert.deepEqual(socket.closed, { code: 1013, reason: "too slow a reader" });
+});
+
+Deno.test("A client that takes a long answer slowly keeps its socket", async () => {
+  const { socket, say } = bench({}, { maxUnreadBytes: 100, stallMs: 60 });
+  say({ type: "ping" });
+  socket.unread = 500;
+  // It reads a little between two looks, for far longer than the stall that is allowed.
+  socket.onLook = () => void (socket.unread -= 5);
+  say({ type: "ping" });
+  assert.equal((await socket.take(2)).length, 2);
+  assert.equal(socket.closed, undefined);
+});
+
+Deno.test("A version that may be old news is told to who was told an older one alone", async () => {
+  const { socket, connection, say } = bench();
+  connection.compare(version(9));
+  assert.deepEqual(socket.sent, []);
+  say({ type: "hello", client: "a" });
+  assert.deepEqual(await socket.take(1), [{ type: "hello", t: 3 }]);
+  connection.compare(version(3));
+  connection.compare(version(9));
+  connection.compare(version(9));
+  assert.deepEqual(await socket.take(1), [{ type: "changed", t: 9 }]);
+});
+
+Deno.test("A connection that is left answers what has come in, and takes no more", async () => {
+  const wait = gate();
+  const { socket, connection, say } = bench({
+    version: async () => {
+      await wait.opened;
+      return version(1);
+    },
+  });
+  say({ type: "hello", client: "a" });
+  say({ type: "tx/batch", t_before: 1, txs: ["[]"] });
+  connection.leave(1001, "bye");
+  connection.leave(1012, "again");
+  say({ type: "ping" });
+  assert.equal(socket.closed, undefined);
+  wait.open();
+  await turn();
+  assert.deepEqual(socket.sent, [{ type: "hello", t: 1 }, { type: "tx/batch/ok", t: 2 }]);
+  assert.deepEqual(socket.closed, { code: 1001, reason: "bye" });
+});
+
+Deno.test("An idle connection that is left closes at once", () => {
+  const { socket, connection } = bench();
+  connection.leave(1001, "bye");
+  assert.deepEqual(socket.closed, { code: 1001, reason: "bye" });
+});
+
 Deno.test("A closed connection deals with nothing more and says nothing more", async () => {
   const wait = gate();
   let batches = 0;

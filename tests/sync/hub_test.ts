@@ -11,8 +11,13 @@ function recorder(onClose?: () => void): Recorder {
   return {
     closed,
     changed: () => {},
+    compare: () => {},
     close: (code, reason) => {
       closed.push(`${code} ${reason}`);
+      onClose?.();
+    },
+    leave: (code, reason) => {
+      closed.push(`leave ${code} ${reason}`);
       onClose?.();
     },
   };
@@ -52,22 +57,43 @@ Deno.test("Closing the sockets of a graph leaves those of others alone", () => {
   assert.deepEqual(b.closed, []);
 });
 
-Deno.test("Closing everything ends when the last listener has left", async () => {
+Deno.test("Leaving ends when the last listener has left", async () => {
   const hub = new Hub();
   const graph = newGraphId();
   const [a, b] = [recorder(() => hub.delete(graph, a)), recorder()];
   hub.add(graph, a);
   hub.add(graph, b);
   let ended = false;
-  const closing = hub.closeEverything(1001, "bye").then(() => ended = true);
+  const leaving = hub.leave(1001, "bye").then(() => ended = true);
   await Promise.resolve();
   assert.equal(ended, false);
-  assert.deepEqual(b.closed, ["1001 bye"]);
+  assert.deepEqual([a.closed, b.closed], [["leave 1001 bye"], ["leave 1001 bye"]]);
+  hub.closeEverything(1001, "now");
+  assert.deepEqual(b.closed, ["leave 1001 bye", "1001 now"]);
   hub.delete(graph, b);
-  await closing;
+  await leaving;
   assert.equal(ended, true);
 });
 
-Deno.test("Closing everything of an empty hub ends at once", async () => {
-  await new Hub().closeEverything(1001, "bye");
+Deno.test("Leaving an empty hub ends at once, and who comes after is sent away", async () => {
+  const hub = new Hub();
+  await hub.leave(1001, "bye");
+  const late = recorder();
+  hub.add(newGraphId(), late);
+  assert.deepEqual(late.closed, ["leave 1001 bye"]);
+});
+
+Deno.test("An observer is told of a graph's first listener and of its last", () => {
+  const hub = new Hub();
+  const [graph, other] = [newGraphId(), newGraphId()];
+  const [a, b] = [recorder(), recorder()];
+  const told: [string, boolean][] = [];
+  hub.add(other, a);
+  hub.observe((of, listened) => told.push([of, listened]));
+  hub.add(graph, a);
+  hub.add(graph, b);
+  hub.delete(graph, a);
+  hub.delete(graph, b);
+  hub.delete(graph, b);
+  assert.deepEqual(told, [[other, true], [graph, true], [graph, false]]);
 });

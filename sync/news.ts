@@ -1,0 +1,39 @@
+/** What there is to tell of a graph, and how the sockets of this isolate hear it. */
+import type { GraphId, T } from "../protocol/ids.ts";
+import { type CloseReason, closeReason } from "./close_codes.ts";
+import type { Hub } from "./hub.ts";
+
+/** Why all sockets of a graph are closed. */
+export type GraphEnd = "deleted" | "reset";
+
+export type News =
+  /** The graph's version is `t` since a moment ago. */
+  | { readonly kind: "moved"; readonly graph: GraphId; readonly t: T }
+  /** The graph's version is `t`, since when can't be told: news to who was told an older one. */
+  | { readonly kind: "at"; readonly graph: GraphId; readonly t: T }
+  /** The graph was deleted, or starts again at 0. */
+  | { readonly kind: "ended"; readonly graph: GraphId; readonly end: GraphEnd };
+
+/**
+ * Tells the listeners of this isolate.
+ *
+ * @param sender is left out
+ */
+export function tell(hub: Hub, news: News, sender?: object): void {
+  switch (news.kind) {
+    case "moved":
+      for (const listener of hub.each(news.graph)) {
+        if (listener !== sender) listener.changed(news.t);
+      }
+      return;
+    case "at":
+      for (const listener of hub.each(news.graph)) listener.compare(news.t);
+      return;
+    case "ended": {
+      const { code, reason }: CloseReason = closeReason[news.end];
+      return hub.closeAll(news.graph, code, reason);
+    }
+    default:
+      return news satisfies never;
+  }
+}
