@@ -15,9 +15,13 @@ const metaSchema = z.object({
   name: z.string(),
   schemaVersion: z.string().exactOptional(),
   createdAt: z.int().nonnegative(),
+  /** Titles and names come encrypted; no word of it says that they don't. */
+  e2ee: z.boolean().exactOptional(),
+  /** `false`: the upload that makes it has not ended; no word of it says that it is ready. */
+  readyForUse: z.boolean().exactOptional(),
 });
 
-/** What never changes of a graph; `createdAt` in ms since the epoch. */
+/** What a graph is, apart from its versions; `createdAt` in ms since the epoch. */
 export type GraphMeta = Readonly<z.output<typeof metaSchema>>;
 
 /** A graph with its head, as of two moments close to each other. */

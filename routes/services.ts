@@ -5,9 +5,10 @@
  */
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
-import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import type { NewGraph } from "../protocol/new_graph.ts";
 import type { SyncOperations } from "../sync/connection.ts";
+import type { BothSpellings } from "../sync/graphs.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
@@ -16,9 +17,9 @@ import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  readonly create: (user: UserId, body: NewGraph) => Promise<GraphId>;
   /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
+  readonly list: (user: UserId) => Promise<readonly BothSpellings[]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, sets t to 0, and closes the graph's sockets. */

@@ -2,8 +2,10 @@
 import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
-import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
+import type { GraphsAnswer } from "../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
+import type { NewGraph } from "../protocol/new_graph.ts";
+import type { ListedGraph } from "../protocol/today/http.ts";
 import { untilSettled } from "./settle.ts";
 
 export interface GraphsDeps {
@@ -17,14 +19,17 @@ export interface Graphs {
   /** `missing`: there is no such graph; `forbidden`: it is another's. */
   readonly access: (user: UserId, graph: GraphId) => Promise<"ok" | "forbidden" | "missing">;
   /** Makes a graph at version 0. */
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  readonly create: (user: UserId, body: NewGraph) => Promise<GraphId>;
   /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
+  readonly list: (user: UserId) => Promise<readonly BothSpellings[]>;
   /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, and sets t to 0; `undefined`: there is no such graph. */
   readonly reset: (graph: GraphId) => Promise<true | undefined>;
 }
+
+/** A graph as both dialects list it. */
+export type BothSpellings = GraphsAnswer["graphs"][number] & ListedGraph;
 
 /** Reads nothing yet. */
 export function openGraphs(deps: GraphsDeps): Graphs {
@@ -45,7 +50,7 @@ export function openGraphs(deps: GraphsDeps): Graphs {
   };
 }
 
-async function create(deps: GraphsDeps, user: UserId, body: CreateGraphBody): Promise<GraphId> {
+async function create(deps: GraphsDeps, user: UserId, body: NewGraph): Promise<GraphId> {
   const { kv, now } = deps;
   const graph = newGraphId();
   const meta = {
@@ -53,6 +58,8 @@ async function create(deps: GraphsDeps, user: UserId, body: CreateGraphBody): Pr
     name: body.graph_name,
     ...typeof body.schema_version === "string" && { schemaVersion: body.schema_version },
     createdAt: now(),
+    ...body.e2ee !== undefined && { e2ee: body.e2ee },
+    ...body.readyForUse !== undefined && { readyForUse: body.readyForUse },
   };
   return await untilSettled(`create graph ${graph}`, async () => {
     const outcome = await createGraph(kv, graph, meta);
@@ -104,12 +111,20 @@ async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | un
   return done;
 }
 
-function listed({ graph, meta, head }: OwnedGraph): GraphsAnswer["graphs"][number] {
+function listed({ graph, meta, head }: OwnedGraph): BothSpellings {
+  const { name, schemaVersion } = meta;
   return {
-    graph_id: graph,
-    graph_name: meta.name,
-    ...meta.schemaVersion !== undefined && { schema_version: meta.schemaVersion },
-    created_at: meta.createdAt,
-    updated_at: head.updatedAt,
+    "graph_id": graph,
+    "graph_name": name,
+    ...schemaVersion !== undefined && { "schema_version": schemaVersion },
+    "created_at": meta.createdAt,
+    "updated_at": head.updatedAt,
+    "graph-id": graph,
+    "graph-name": name,
+    ...schemaVersion !== undefined && { "schema-version": schemaVersion },
+    "graph-e2ee?": meta.e2ee ?? false,
+    "graph-ready-for-use?": meta.readyForUse ?? true,
+    "created-at": meta.createdAt,
+    "updated-at": head.updatedAt,
   };
 }
