@@ -2,8 +2,11 @@
 import { createVerifier } from "./auth/verify.ts";
 import { readHead } from "./kv/head.ts";
 import type { Services } from "./routes/services.ts";
+import { reachedAt } from "./protocol/today/server_message.ts";
+import { AcceptedIds } from "./sync/accepted.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
+import { txEntries } from "./sync/entries.ts";
 import type { Fanout } from "./sync/fanout.ts";
 import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
@@ -40,6 +43,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const turns = new Turns();
   const flusher = new Flusher({ kv, databases, turns, log: loggerFor("flush"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
+  const entries = { ...batch, accepted: new AcceptedIds(kv) };
   return {
     verify: await createVerifier(authSecret),
     hub,
@@ -57,9 +61,13 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       },
     },
     operations: {
-      version: async (graph) => (await readHead(kv, graph))?.t,
+      version: async (graph) => {
+        const head = await readHead(kv, graph);
+        return head && reachedAt(head.t, head.checksum);
+      },
       pull: (graph, since) => pull(kv, graph, since),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
+      txEntries: (graph, txs, sender) => txEntries(entries, graph, txs, sender),
     },
     snapshots: {
       page: (graph, query) => rowsPage({ kv, pins }, graph, query),

@@ -17,6 +17,7 @@ import {
 } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
 import {
+  acceptedPrefix,
   addressesKey,
   claimPrefix,
   entriesPrefix,
@@ -133,6 +134,7 @@ function prefixesOf(graph: GraphId, generation: Generation): readonly Deno.KvKey
   return [
     entriesPrefix("log", graph, generation),
     entriesPrefix("tail", graph, generation),
+    acceptedPrefix(graph, generation),
     rowsPrefix(graph, generation),
     flushPrefix("root", graph, generation),
     flushPrefix("dropped", graph, generation),

@@ -1,7 +1,13 @@
 /** The graphs themselves: whose they are, what they are called; made and removed in one commit. */
 import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
-import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
+import {
+  type Checksum,
+  type GraphId,
+  newGeneration,
+  T_ZERO,
+  type UserId,
+} from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
 import { commit, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
@@ -36,11 +42,13 @@ export interface OwnedGraph {
  * conflict says that the graph is there already (or that the database stayed locked).
  *
  * @param graph a new id
+ * @param checksum of a graph for today's clients: that of an empty one
  */
 export async function createGraph(
   kv: Deno.Kv,
   graph: GraphId,
   meta: GraphMeta,
+  checksum?: Checksum,
 ): Promise<Outcome> {
   const { owner, createdAt } = meta;
   const head = {
@@ -50,6 +58,7 @@ export async function createGraph(
     rowsVersion: 0,
     flushed: T_ZERO,
     updatedAt: createdAt,
+    ...checksum !== undefined && { checksum },
   };
   return await commit(kv, {
     sets: [

@@ -2,14 +2,18 @@
 import { z } from "zod";
 import {
   type Addr,
+  type Checksum,
   type Generation,
   type GraphId,
   parseAddr,
+  parseChecksum,
   parseGeneration,
   parseGraphId,
   parseT,
+  parseTxId,
   parseUserId,
   type T,
+  type TxId,
   type UserId,
 } from "./ids.ts";
 
@@ -36,6 +40,16 @@ export const userIdSchema = z.string().transform((value, context): UserId => {
 /** What a log or rows are kept under. */
 export const generationSchema = z.string().transform((value, context): Generation => {
   return parseGeneration(value) ?? refuse(context, "a generation");
+});
+
+/** An entry of today's clients: UUID text of any version; upper case is folded. */
+export const txIdSchema = z.string().transform((value, context): TxId => {
+  return parseTxId(value) ?? refuse(context, "a tx id");
+});
+
+/** A graph's checksum. */
+export const checksumSchema = z.string().transform((value, context): Checksum => {
+  return parseChecksum(value) ?? refuse(context, "a checksum");
 });
 
 interface Refusable {

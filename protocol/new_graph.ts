@@ -2,7 +2,7 @@
 import { type CreateGraphBody, createGraphBodySchema } from "./http.ts";
 import { createGraphBodySchema as todaysBodySchema } from "./today/http.ts";
 
-/** What is to be made; the flags are those of kv/graphs.ts. */
+/** What is to be made; the flags are those of kv/graphs.ts, and only today's clients have them. */
 export interface NewGraph extends CreateGraphBody {
   readonly e2ee?: boolean;
   readonly readyForUse?: boolean;

@@ -2,6 +2,8 @@
 import { Hono } from "hono";
 import { parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
+import { entriesRefusal } from "../protocol/today/server_message.ts";
+import { isEntriesBatch, parseEntriesBatch } from "../protocol/today/tx_batch.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { jsonChunks } from "../sync/json_chunks.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
@@ -39,6 +41,13 @@ export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Ho
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid tx");
+    if (isEntriesBatch(body.value)) {
+      const parsed = parseEntriesBatch(body.value);
+      if (!parsed.ok && parsed.fault === "invalid tx") return refuse(c, "invalid tx");
+      if (!parsed.ok) return c.json(entriesRefusal(parsed.fault));
+      const answer = await operations.txEntries(c.get("graph"), parsed.batch);
+      return answer === undefined ? refuse(c, "not found") : c.json(answer);
+    }
     const parsed = parseTxBatch(body.value);
     if (!parsed.ok && parsed.fault === "invalid tx") return refuse(c, "invalid tx");
     if (!parsed.ok) return c.json(reject.invalidTBefore() satisfies TxReject);

@@ -1,9 +1,16 @@
 /** Graphs as things that are made, listed, emptied and removed. */
 import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
-import { commitHead, type Head, readHead } from "../kv/head.ts";
+import { checksumLost, commitHead, type Head, readHead } from "../kv/head.ts";
 import type { GraphsAnswer } from "../protocol/http.ts";
-import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
+import {
+  EMPTY_CHECKSUM,
+  type GraphId,
+  newGeneration,
+  newGraphId,
+  T_ZERO,
+  type UserId,
+} from "../protocol/ids.ts";
 import type { NewGraph } from "../protocol/new_graph.ts";
 import type { ListedGraph } from "../protocol/today/http.ts";
 import { untilSettled } from "./settle.ts";
@@ -53,6 +60,7 @@ export function openGraphs(deps: GraphsDeps): Graphs {
 async function create(deps: GraphsDeps, user: UserId, body: NewGraph): Promise<GraphId> {
   const { kv, now } = deps;
   const graph = newGraphId();
+  const checksum = body.e2ee === undefined ? undefined : EMPTY_CHECKSUM;
   const meta = {
     owner: user,
     name: body.graph_name,
@@ -62,7 +70,7 @@ async function create(deps: GraphsDeps, user: UserId, body: NewGraph): Promise<G
     ...body.readyForUse !== undefined && { readyForUse: body.readyForUse },
   };
   return await untilSettled(`create graph ${graph}`, async () => {
-    const outcome = await createGraph(kv, graph, meta);
+    const outcome = await createGraph(kv, graph, meta, checksum);
     if (outcome.kind === "committed") return { done: graph };
     // The id is new, so if the graph is there, it was this call that made it.
     if (await readHead(kv, graph) !== undefined) return { done: graph };
@@ -102,6 +110,7 @@ async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | un
       rowsVersion: 0,
       flushed: T_ZERO,
       updatedAt: now(),
+      ...checksumLost(head),
     }, { sets: markGarbage(graph, generationsOf(head), now()), deletes: [] });
     return outcome.kind === "committed" ? { done: true } : { again: outcome };
   });

@@ -19,7 +19,7 @@ function brokenServices(): Services {
       remove: away,
       reset: away,
     },
-    operations: { version: away, pull: away, txBatch: away },
+    operations: { version: away, pull: away, txBatch: away, txEntries: away },
     snapshots: { page: away, importRows: away, pullForDownload: away },
     hub: new Hub(),
   };
@@ -38,6 +38,10 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
     request(`${GRAPH}/pull`),
     request(`${GRAPH}/pull?since=1`),
     request(`${GRAPH}/tx/batch`, { method: "POST", body: '{"t_before":0,"txs":["[]"]}' }),
+    request(`${GRAPH}/tx/batch`, {
+      method: "POST",
+      body: '{"t-before":0,"txs":[{"tx":"[]"}]}',
+    }),
     request(`${GRAPH}/snapshot/rows`),
     request(`${GRAPH}/snapshot/import`, { method: "POST", body: '{"rows":[]}' }),
     request(`${GRAPH}/admin/reset`, { method: "DELETE" }),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { newGraphId, nextT, parseT, type T, T_ZERO } from "../../protocol/ids.ts";
 import { reject } from "../../protocol/reject.ts";
 import { parseServerMessage, type ServerMessage } from "../../protocol/server_message.ts";
+import type { Reached } from "../../protocol/today/server_message.ts";
 import {
   Connection,
   CONNECTION_LIMITS,
@@ -56,6 +57,10 @@ function version(t: number): T {
   return parsed;
 }
 
+function at(t: number): Reached {
+  return { t: version(t) };
+}
+
 function logOf(t: number): PulledLog {
   async function* entries(): AsyncGenerator<{ json: Uint8Array }> {
     for (let i = 1; i <= t; i++) {
@@ -84,10 +89,12 @@ function bench(
     socket,
     graph,
     {
-      version: () => Promise.resolve(version(3)),
+      version: () => Promise.resolve(at(3)),
       pull: (_graph, since) => Promise.resolve(logOf(since + 2)),
       txBatch: (_graph, batch) =>
         Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.t_before) }),
+      txEntries: (_graph, batch) =>
+        Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.tBefore) }),
       ...operations,
     },
     () => gone.count++,
@@ -149,7 +156,7 @@ Deno.test("Frames are dealt with strictly in order, one at a time", async () => 
       started.push(i);
       first.open();
       await gates[i]?.opened;
-      return version(i);
+      return at(i);
     },
   });
   say({ type: "hello", client: "a" });
@@ -247,7 +254,7 @@ Deno.test("News that comes while a frame is dealt with follows its answer", asyn
   const { socket, connection, say } = bench({
     version: async () => {
       await wait.opened;
-      return version(5);
+      return at(5);
     },
   });
   say({ type: "hello", client: "a" });
@@ -268,7 +275,7 @@ Deno.test("A message above the limit closes the socket with 1009", () => {
 });
 
 Deno.test("More waiting frames than the limit close the socket with 1008", () => {
-  const never = new Promise<T>(() => {});
+  const never = new Promise<Reached>(() => {});
   const flooding = { code: 1008, reason: "too many frames waiting" };
   const frames = bench({ version: () => never }, { maxWaitingFrames: 2 });
   frames.say({ type: "hello", client: "a" });
@@ -355,7 +362,7 @@ Deno.test("A connection that is left answers what has come in, and takes no more
   const { socket, connection, say } = bench({
     version: async () => {
       await wait.opened;
-      return version(1);
+      return at(1);
     },
   });
   say({ type: "hello", client: "a" });
@@ -382,7 +389,7 @@ Deno.test("A closed connection deals with nothing more and says nothing more", a
   const { socket, connection, say } = bench({
     version: async () => {
       await wait.opened;
-      return version(1);
+      return at(1);
     },
     txBatch: () => {
       batches++;
@@ -412,7 +419,7 @@ Deno.test("The end of a socket is told once, after the frame that was being deal
   const busy = bench({
     version: async () => {
       await wait.opened;
-      return version(1);
+      return at(1);
     },
   });
   busy.say({ type: "hello", client: "a" });
