@@ -6,6 +6,7 @@ import { reachedAt } from "./protocol/today/server_message.ts";
 import { AcceptedIds } from "./sync/accepted.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
+import { diagnostics } from "./sync/diagnostics.ts";
 import { txEntries } from "./sync/entries.ts";
 import type { Fanout } from "./sync/fanout.ts";
 import { Flusher } from "./sync/flush.ts";
@@ -69,6 +70,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
       txEntries: (graph, txs, sender) => txEntries(entries, graph, txs, sender),
     },
+    diagnostics: (graph) => diagnostics(kv, databases, graph),
     snapshots: {
       page: (graph, query) => rowsPage({ kv, pins }, graph, query),
       importRows: async (graph, reset, rows) => {

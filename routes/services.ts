@@ -48,5 +48,9 @@ export interface Services {
   readonly graphs: GraphServices;
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
+  /** What a graph's checksum comes to, and why, as JSON in chunks. */
+  readonly diagnostics: (
+    graph: GraphId,
+  ) => Promise<AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined>;
   readonly hub: Hub;
 }

@@ -15,7 +15,8 @@ import type { Services } from "./services.ts";
 import { isUpgrade, openSocket } from "./socket.ts";
 import { streamJson } from "./stream.ts";
 
-export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Hono<WithGraph> {
+export function syncRoutes(services: Services): Hono<WithGraph> {
+  const { diagnostics, graphs, hub, operations, snapshots } = services;
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
 
@@ -53,6 +54,11 @@ export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Ho
     if (!parsed.ok) return c.json(reject.invalidTBefore() satisfies TxReject);
     const answer = await operations.txBatch(c.get("graph"), parsed.batch);
     return answer === undefined ? refuse(c, "not found") : c.json(answer);
+  });
+
+  routes.get("/checksum/diagnostics", async (c) => {
+    const answer = await diagnostics(c.get("graph"));
+    return answer === undefined ? refuse(c, "not found") : await streamJson(c, answer);
   });
 
   routes.get("/snapshot/rows", async (c) => {

@@ -1,9 +1,9 @@
 /**
- * Bodies and answers of `/graphs` as Logseq's clients of today spell them (upstream.md §1.2): hyphens
- * in the place of underscores, and more fields. Bodies are read leniently, answers are strict.
+ * Bodies and answers of HTTP as Logseq's clients of today spell them (upstream.md §1.2): hyphens in the
+ * place of underscores, and more fields. Bodies are read leniently, answers are strict.
  */
 import { z } from "zod";
-import { graphIdSchema } from "../id_schema.ts";
+import { checksumSchema, graphIdSchema } from "../id_schema.ts";
 
 /** `POST /graphs`. A client that says nothing of the two flags means `true`. */
 export const createGraphBodySchema = z.object({
@@ -30,6 +30,17 @@ export const listedGraphSchema = z.object({
   "graph-ready-for-use?": z.boolean(),
   "created-at": millisSchema,
   "updated-at": millisSchema,
+});
+
+/**
+ * `GET /sync/:graph-id/checksum/diagnostics`: the checksum as it comes out of the whole graph, and of
+ * each block and page that it covers the texts that went into it, by attribute (without colon).
+ */
+export const diagnosticsAnswerSchema = z.strictObject({
+  "checksum": checksumSchema,
+  "e2ee?": z.boolean(),
+  "attrs": z.array(z.string()),
+  "blocks": z.array(z.record(z.string(), z.string())),
 });
 
 export type CreateGraphBody = z.output<typeof createGraphBodySchema>;

@@ -21,6 +21,7 @@ function brokenServices(): Services {
     },
     operations: { version: away, pull: away, txBatch: away, txEntries: away },
     snapshots: { page: away, importRows: away, pullForDownload: away },
+    diagnostics: away,
     hub: new Hub(),
   };
 }
@@ -42,6 +43,7 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
       method: "POST",
       body: '{"t-before":0,"txs":[{"tx":"[]"}]}',
     }),
+    request(`${GRAPH}/checksum/diagnostics`),
     request(`${GRAPH}/snapshot/rows`),
     request(`${GRAPH}/snapshot/import`, { method: "POST", body: '{"rows":[]}' }),
     request(`${GRAPH}/admin/reset`, { method: "DELETE" }),

@@ -86,3 +86,28 @@ export type TodaysPullOk = z.output<typeof pullOk>;
 export function parseTodaysMessage(text: string): TodaysMessage {
   return message.parse(JSON.parse(text));
 }
+
+/** As the seed's client reads it: its maps are open too, so what today's clients need is no harm. */
+export function parseOpenly(text: string): SeedsMessage {
+  return seedsMessage.parse(JSON.parse(text));
+}
+
+const seedsMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("hello"), t: version }),
+  z.object({
+    type: z.literal("pull/ok"),
+    t: version,
+    txs: z.array(z.object({ t: version, tx: z.string() })),
+  }),
+  z.object({ type: z.literal("tx/batch/ok"), t: version }),
+  z.object({
+    type: z.literal("tx/reject"),
+    reason: z.enum(["stale", "cycle"]),
+    t: version.optional(),
+    data: z.string().optional(),
+  }),
+  z.object({ type: z.literal("changed"), t: version }),
+  z.object({ type: z.literal("pong") }),
+]);
+
+export type SeedsMessage = z.output<typeof seedsMessage>;
