@@ -216,17 +216,27 @@ export class Connection implements Listener {
           const answer = await this.#operations.txBatch(this.#graph, message, this);
           return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
         }
-        case "tx/batch of entries": {
-          const { batch } = message;
-          const answer = await this.#operations.txEntries(this.#graph, batch, this);
-          return this.#tellReached(answer);
-        }
+        case "tx/batch of entries":
+          return await this.#store(message.batch);
         default:
           return message satisfies never;
       }
     } catch (cause) {
       log.error("Cannot answer a frame for {graph}", { graph: this.#graph, cause });
       this.#send(socketError("server error"));
+    }
+  }
+
+  /**
+   * A reject would have the client take its work back, and after an `error` it sends nothing more on
+   * this socket: a fault of ours ends it, and the client sends the same again on the next one.
+   */
+  async #store(batch: EntriesBatch): Promise<void> {
+    try {
+      this.#tellReached(await this.#operations.txEntries(this.#graph, batch, this));
+    } catch (cause) {
+      log.error("Cannot answer a batch of {graph}", { graph: this.#graph, cause });
+      this.#end(closeReason.fault);
     }
   }
 

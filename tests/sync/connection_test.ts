@@ -213,6 +213,32 @@ Deno.test("A fault is answered with server error, and the connection goes on", a
   assert.deepEqual(await socket.take(4), [fault, fault, fault, { type: "pong" }]);
 });
 
+Deno.test("A fault in a batch of entries closes the socket, as the client would wait after an error", async () => {
+  const done = gate();
+  const { socket, say } = bench({
+    txEntries: () => {
+      done.open();
+      return Promise.reject(new Error("KV is away"));
+    },
+  });
+  say({ "type": "tx/batch", "t-before": 0, "txs": [{ tx: "[]" }] });
+  await done.opened;
+  await turn();
+  assert.deepEqual(socket.sent, []);
+  assert.deepEqual(socket.closed, { code: 1011, reason: "server error" });
+});
+
+Deno.test("A batch of entries that reached less than was told is followed by what was told", async () => {
+  const { socket, connection, say } = bench();
+  connection.changed(version(9));
+  say({ "type": "tx/batch", "t-before": 3, "txs": [{ tx: "[]" }] });
+  assert.deepEqual(await socket.take(3), [
+    { type: "changed", t: 9 },
+    { type: "tx/batch/ok", t: 4 },
+    { type: "changed", t: 9 },
+  ]);
+});
+
 Deno.test("A graph that is no more closes the socket", async () => {
   const done = gate();
   const { socket, say } = bench({

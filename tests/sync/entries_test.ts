@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { ACCEPTED_VERSIONS } from "../../kv/accepted.ts";
 import { newGraphId } from "../../protocol/ids.ts";
+import { flush } from "../../sync/flush.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { MAX_VERSIONS, UnsettledError } from "../../sync/store.ts";
+import { Turns } from "../../sync/turns.ts";
+import { loggerFor } from "../../telemetry/log.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
@@ -381,6 +384,23 @@ Deno.test("Rows that are imported make a checksum unknown, and the next entry fi
   const expected = await new Process(kv).checksum(graph);
   assert.deepEqual(answer, { type: "tx/batch/ok", t: 2, checksum: expected });
   assert.equal((await headOf(kv, graph)).checksum, expected);
+});
+
+Deno.test("A flush leaves the checksum as it is, and a reset makes it unknown", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await todaysGraph(kv);
+  const answer = await server.sendEntries(graph, 0, make(1), make(2));
+  assert.ok(answer?.type === "tx/batch/ok");
+  const parts = { databases: server.databases, turns: new Turns(), log: loggerFor("test") };
+  assert.equal((await flush({ kv, ...parts, now: () => 1000 }, graph))?.kind, "done");
+  const flushed = await headOf(kv, graph);
+  assert.deepEqual([flushed.flushed, flushed.checksum], [2, answer.checksum]);
+  const next = await server.sendEntries(graph, 2, retitle(1, "x"));
+  assert.ok(next?.type === "tx/batch/ok");
+  assert.equal(next.checksum, await new Process(kv).checksum(graph));
+  await openGraphs({ kv, now: () => 1000 }).reset(graph);
+  assert.equal((await headOf(kv, graph)).checksum, "unknown");
 });
 
 Deno.test("The seed's batches on a graph of today's clients are answered as ever", async () => {
