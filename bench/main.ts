@@ -5,6 +5,7 @@
 // deno-lint-ignore-file no-console
 import { encoding } from "./encoding.ts";
 import { coldBatch, writeAmplification } from "./batches.ts";
+import { entries } from "./entries.ts";
 import { memory } from "./memory.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "encoding": encoding,
   "cold-batch": coldBatch,
   "write-amplification": writeAmplification,
+  "entries": entries,
   "snapshots": snapshots,
   "memory": memory,
 };

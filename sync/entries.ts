@@ -141,7 +141,10 @@ async function planEntries(
   }
   return {
     store: { open, made: [first, ...more], checksum },
-    answer: (t) => step(t, checksum),
+    answer: (t) => {
+      deps.accepted.add(head, made.map(({ txId }) => txId));
+      return step(t, checksum);
+    },
   };
 }
 
