@@ -39,6 +39,9 @@ export interface Garbage {
   readonly since: number;
 }
 
+/** What a marker says from the beginning of a sweep on. */
+const SWEPT = 0;
+
 const markerSchema = z.object({ since: z.int().nonnegative() });
 
 /** The markers, to be set in the commit that lets go of the generations; `since` as in Garbage. */
@@ -102,6 +105,24 @@ export async function* listGarbage(kv: Deno.Kv, graph?: GraphId): AsyncGenerator
 }
 
 /**
+ * Holds as long as the generation is marked as it is now; `undefined`: it isn't marked, or a sweep
+ * has taken hold of it. One strong read.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readMarker(
+  kv: Deno.Kv,
+  graph: GraphId,
+  generation: Generation,
+): Promise<Deno.AtomicCheck | undefined> {
+  const key = garbageKey(graph, generation);
+  const { value, versionstamp } = await kv.get<unknown>(key);
+  if (versionstamp === null) return undefined;
+  const { since } = parseStored(markerSchema, key, value);
+  return since === SWEPT ? undefined : { key, versionstamp };
+}
+
+/**
  * Deletes all log, tail and row keys of a generation, and then its marker; answers whether it did.
  * If the graph's head refers to the generation, nothing is deleted but the marker. Idempotent: if
  * it is cut off, the marker is still there for the next sweep.
@@ -115,7 +136,7 @@ export async function sweepGeneration(
 ): Promise<boolean> {
   // Another versionstamp on the marker: from here on nobody who opened the generation can write
   // under it or make it the head's, so what the head says next stays so.
-  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], 0), deletes: [] });
+  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], SWEPT), deletes: [] });
   const head = await readHead(kv, graph);
   const live = head !== undefined && generationsOf(head).includes(generation);
   if (!live) {

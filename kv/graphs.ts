@@ -9,7 +9,7 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { commit, objectSet, type Outcome } from "./commit.ts";
+import { type Change, commit, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
 import { graphKey, headKey, ownedKey, ownedPrefix, parseOwnedKey } from "./keys.ts";
@@ -78,6 +78,26 @@ export async function createGraph(
  */
 export async function readMeta(kv: Deno.Kv, graph: GraphId): Promise<GraphMeta | undefined> {
   return parseMeta(await kv.get(graphKey(graph)));
+}
+
+/**
+ * What makes a graph ready for use, to be part of a commit that its head guards: nothing, if it is
+ * so already. `undefined`: there is no such graph. One strong read.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readyChange(
+  kv: Deno.Kv,
+  graph: GraphId,
+): Promise<Required<Omit<Change, "deletes">> | undefined> {
+  const entry = await kv.get<unknown>(graphKey(graph));
+  const meta = parseMeta(entry);
+  if (meta === undefined) return undefined;
+  if (meta.readyForUse !== false) return { sets: [], checks: [] };
+  return {
+    sets: [objectSet(entry.key, { ...meta, readyForUse: true } satisfies GraphMeta)],
+    checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
+  };
 }
 
 /**

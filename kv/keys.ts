@@ -16,6 +16,7 @@
  * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
  * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
+ * | `["upload", graph]`                       | `{ rows, by }` | uploads.ts: rows that come in by and by |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
  * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
@@ -308,6 +309,10 @@ export function parseGarbageKey(
   const generation = parseGeneration(generationText);
   if (graph === undefined || generation === undefined) return undefined;
   return { graph, generation };
+}
+
+export function uploadKey(graph: GraphId): Deno.KvKey {
+  return ["upload", graph];
 }
 
 function parsePart(value: unknown): number | undefined {

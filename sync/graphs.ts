@@ -2,6 +2,7 @@
 import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
 import { checksumLost, commitHead, type Head, readHead } from "../kv/head.ts";
+import { forgetUpload } from "../kv/uploads.ts";
 import type { GraphsAnswer } from "../protocol/http.ts";
 import {
   EMPTY_CHECKSUM,
@@ -25,6 +26,8 @@ export interface GraphsDeps {
 export interface Graphs {
   /** `missing`: there is no such graph; `forbidden`: it is another's. */
   readonly access: (user: UserId, graph: GraphId) => Promise<"ok" | "forbidden" | "missing">;
+  /** Whether the upload that makes the graph has ended; `undefined`: there is no such graph. */
+  readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
   /** Makes a graph at version 0. */
   readonly create: (user: UserId, body: NewGraph) => Promise<GraphId>;
   /** The user's own, newest `updated_at` first. */
@@ -46,6 +49,10 @@ export function openGraphs(deps: GraphsDeps): Graphs {
       const meta = await readMeta(kv, graph);
       if (meta === undefined) return "missing";
       return meta.owner === user ? "ok" : "forbidden";
+    },
+    ready: async (graph) => {
+      const meta = await readMeta(kv, graph);
+      return meta && meta.readyForUse !== false;
     },
     create: (user, body) => create(deps, user, body),
     list: async (user) =>
@@ -90,6 +97,7 @@ async function remove({ kv, now }: GraphsDeps, graph: GraphId): Promise<void> {
   // All markers, not just those of the last head: an import may be under way, and a removal before
   // this one may have been cut off here.
   for await (const { generation } of listGarbage(kv, graph)) {
+    await forgetUpload(kv, graph, generation);
     await sweepGeneration(kv, graph, generation);
   }
 }

@@ -315,7 +315,7 @@ async function build(
 }
 
 /** What is imported is the graph's by now, whether or not what it replaced can be swept at once. */
-async function trySweep(kv: Deno.Kv, graph: GraphId, generation: Generation): Promise<void> {
+export async function trySweep(kv: Deno.Kv, graph: GraphId, generation: Generation): Promise<void> {
   try {
     await sweepGeneration(kv, graph, generation);
   } catch (cause) {
