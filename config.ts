@@ -17,6 +17,8 @@ export interface Config {
   readonly rowsGraceMs: number;
   /** Decoded nodes in memory take at most about this. */
   readonly nodeCacheBytes: number;
+  /** What a proxy in front says of the address that clients use is believed. */
+  readonly trustProxy: boolean;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
 }
@@ -90,6 +92,13 @@ export const settings: Settings = {
       return mib === undefined ? undefined : mib * 1024 * 1024;
     },
   },
+  trustProxy: {
+    name: "TRUST_PROXY",
+    type: "yes or no",
+    default: "no",
+    about: "yes: clients' address is what X-Forwarded-Proto, -Host and -Prefix say, else Host",
+    parse: (text) => text === "yes" ? true : text === "no" ? false : undefined,
+  },
   logFormat: {
     name: "LOG_FORMAT",
     type: "auto, pretty or json",
@@ -153,12 +162,13 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
   const authSecret = read(settings.authSecret);
   const rowsGraceMs = read(settings.rowsGraceMs);
   const nodeCacheBytes = read(settings.nodeCacheBytes);
+  const trustProxy = read(settings.trustProxy);
   const logFormat = read(settings.logFormat);
   const logLevel = read(settings.logLevel);
   if (
     port === undefined || host === undefined || kvPath === undefined ||
     authSecret === undefined || rowsGraceMs === undefined || nodeCacheBytes === undefined ||
-    logFormat === undefined || logLevel === undefined
+    trustProxy === undefined || logFormat === undefined || logLevel === undefined
   ) {
     throw new ConfigError(problems.join("\n"));
   }
@@ -169,6 +179,7 @@ export function parseConfig(variables: Readonly<Record<string, string | undefine
     authSecret,
     rowsGraceMs,
     nodeCacheBytes,
+    trustProxy,
     logFormat,
     logLevel,
   });

@@ -16,8 +16,10 @@ import { NodeCache } from "./sync/node_cache.ts";
 import { Pins } from "./sync/pins.ts";
 import { pull } from "./sync/pull.ts";
 import { importEncoded } from "./sync/import.ts";
+import { openRowStream, versionToStream } from "./sync/row_stream.ts";
 import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
+import { upload } from "./sync/upload.ts";
 import { loggerFor } from "./telemetry/log.ts";
 
 export interface ServiceParts {
@@ -26,6 +28,7 @@ export interface ServiceParts {
   readonly fanout: Fanout;
   readonly authSecret: string;
   readonly nodeCacheBytes: number;
+  readonly trustProxy: boolean;
 }
 
 /** What goes on between requests. */
@@ -36,7 +39,7 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, fanout, authSecret, nodeCacheBytes } = parts;
+  const { kv, hub, fanout, authSecret, nodeCacheBytes, trustProxy } = parts;
   const now = (): number => Date.now();
   const pins = new Pins(now);
   const graphs = openGraphs({ kv, now });
@@ -48,6 +51,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   return {
     verify: await createVerifier(authSecret),
     hub,
+    trustProxy,
     idle: () => flusher.idle(),
     graphs: {
       ...graphs,
@@ -83,6 +87,13 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         if (log !== undefined) pins.remember(caller, graph, { log: log.generation, t: log.t });
         return log;
       },
+      upload: async (graph, call) => {
+        const outcome = await upload({ kv, now }, graph, call);
+        if (outcome === "finished") fanout.ended(graph, "reset");
+        return outcome;
+      },
+      versionToStream: (graph, caller) => versionToStream({ kv, pins }, graph, caller),
+      stream: (graph, version) => openRowStream(kv, graph, version),
     },
   };
 }

@@ -15,14 +15,18 @@ export const errorWords = [
   "invalid tx",
   "invalid since",
   "invalid asset path",
+  "invalid snapshot",
   "method not allowed",
+  "graph not ready",
+  "no snapshot upload",
+  "snapshot row too large",
   "asset too large",
   "body too large",
   "missing assets bucket",
   "server error",
 ] as const;
 export type ErrorWord = (typeof errorWords)[number];
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 500;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500;
 
 /** Total: a new word without a status does not compile. */
 export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.freeze({
@@ -35,7 +39,11 @@ export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.free
   "invalid tx": 400,
   "invalid since": 400,
   "invalid asset path": 400,
+  "invalid snapshot": 400,
   "method not allowed": 405,
+  "graph not ready": 409,
+  "no snapshot upload": 409,
+  "snapshot row too large": 413,
   "asset too large": 413,
   "body too large": 413,
   "missing assets bucket": 500,

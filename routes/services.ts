@@ -6,17 +6,22 @@
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import type { NewGraph } from "../protocol/new_graph.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { BothSpellings } from "../sync/graphs.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
+import type { OpenedRows } from "../sync/row_stream.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
+import type { UploadCall, UploadOutcome } from "../sync/upload.ts";
 
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
+  /** Whether the upload that makes the graph has ended. */
+  readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
   readonly create: (user: UserId, body: NewGraph) => Promise<GraphId>;
   /** The user's own, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<readonly BothSpellings[]>;
@@ -41,6 +46,12 @@ export interface SnapshotServices {
     since: T,
     caller: UserId,
   ) => Promise<PulledLog | undefined>;
+  /** One call of an upload; the last one closes the graph's sockets. */
+  readonly upload: (graph: GraphId, call: UploadCall) => Promise<UploadOutcome>;
+  /** The version that this caller's download is to hold. */
+  readonly versionToStream: (graph: GraphId, caller: UserId) => Promise<GraphVersion | undefined>;
+  /** All rows as of a version, by default the current one. */
+  readonly stream: (graph: GraphId, version?: GraphVersion) => Promise<OpenedRows>;
 }
 
 export interface Services {
@@ -53,4 +64,6 @@ export interface Services {
     graph: GraphId,
   ) => Promise<AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined>;
   readonly hub: Hub;
+  /** Whether a proxy in front says at which address clients see this server (origin.ts). */
+  readonly trustProxy: boolean;
 }

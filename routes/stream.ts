@@ -1,4 +1,4 @@
-/** A JSON answer in chunks, read only as fast as the client reads. */
+/** An answer in chunks, read only as fast as the client reads. */
 import type { Context } from "hono";
 import { loggerFor } from "../telemetry/log.ts";
 
@@ -12,11 +12,16 @@ export async function streamJson(
   c: Context,
   chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>,
 ): Promise<Response> {
+  const body = await startedStream(chunks);
+  return c.body(body, 200, { "content-type": "application/json" });
+}
+
+/** These chunks as a stream, of which the first one is made already: what it throws is thrown here. */
+export async function startedStream(
+  chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   const first = await chunks.next();
-  if (first.done) throw new Error("Cannot answer with no chunk at all: JSON has at least one byte");
-  return c.body(ReadableStream.from(following(first.value, chunks)), 200, {
-    "content-type": "application/json",
-  });
+  return ReadableStream.from(first.done ? [] : following(first.value, chunks));
 }
 
 async function* following(

@@ -10,24 +10,27 @@ import { pullAnswer } from "../sync/pull_answer.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
+import { readyForUse } from "./ready_for_use.ts";
 import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
+import { snapshotRoutes } from "./snapshot.ts";
 import { isUpgrade, openSocket } from "./socket.ts";
 import { streamJson } from "./stream.ts";
 
 export function syncRoutes(services: Services): Hono<WithGraph> {
   const { diagnostics, graphs, hub, operations, snapshots } = services;
   const routes = new Hono<WithGraph>();
+  const ready = readyForUse(graphs.ready);
   routes.use("/*", graphAccess(graphs.access));
 
-  routes.get("/", (c) => {
+  routes.get("/", ready, (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
     return openSocket(c.req.raw, c.get("graph"), hub, operations);
   });
 
   routes.get("/health", (c) => c.json({ ok: true }));
 
-  routes.get("/pull", async (c) => {
+  routes.get("/pull", ready, async (c) => {
     const text = c.req.query("since");
     const since = parseSince(text);
     if (since === undefined) return refuse(c, "invalid since");
@@ -38,7 +41,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return log === undefined ? refuse(c, "not found") : await streamJson(c, pullAnswer(log));
   });
 
-  routes.post("/tx/batch", jsonBody(), async (c) => {
+  routes.post("/tx/batch", ready, jsonBody(), async (c) => {
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid tx");
@@ -56,7 +59,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return answer === undefined ? refuse(c, "not found") : c.json(answer);
   });
 
-  routes.get("/checksum/diagnostics", async (c) => {
+  routes.get("/checksum/diagnostics", ready, async (c) => {
     const answer = await diagnostics(c.get("graph"));
     return answer === undefined ? refuse(c, "not found") : await streamJson(c, answer);
   });
@@ -78,6 +81,8 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });
   });
+
+  routes.route("/snapshot", snapshotRoutes(services));
 
   routes.delete("/admin/reset", async (c) => {
     const done = await graphs.reset(c.get("graph"));

@@ -81,7 +81,7 @@ async function readPage(
 }
 
 /** The version that the caller was told last, if it is one of this log; else the current one. */
-function versionFor(pins: Pins, head: Head, caller: UserId): T {
+export function versionFor(pins: Pins, head: Head, caller: UserId): T {
   const pin = pins.of(caller, head.graph);
   return pin !== undefined && pin.log === head.log && pin.t < head.t ? pin.t : head.t;
 }
@@ -89,11 +89,20 @@ function versionFor(pins: Pins, head: Head, caller: UserId): T {
 /** Rows 0 and 1 as of a version; those that there are. */
 async function readRootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly RowJson[]> {
   const base = await readBase(kv, head, t);
-  const rows = [base.root, await tailRow(kv, head, base, t)].filter((row) => row !== undefined);
-  return rows.map((row) => ({
+  return (await rootAndTail(kv, head, base, t)).map((row) => ({
     addr: row.addr,
     json: new TextEncoder().encode(JSON.stringify(row)),
   }));
+}
+
+/** The same on a base that has been read. */
+export async function rootAndTail(
+  kv: Deno.Kv,
+  head: Head,
+  base: Base,
+  t: T,
+): Promise<readonly Row[]> {
+  return [base.root, await tailRow(kv, head, base, t)].filter((row) => row !== undefined);
 }
 
 /** The tail as it was imported, and on it the transactions since the base. */

@@ -21,6 +21,7 @@ Deno.test("Every setting but the secret has a default", () => {
     authSecret: AUTH_SECRET,
     rowsGraceMs: 900_000,
     nodeCacheBytes: 134_217_728,
+    trustProxy: false,
     logFormat: "json",
     logLevel: "info",
   });
@@ -39,6 +40,7 @@ Deno.test("A setting's text becomes a value of its type", () => {
     KV_PATH: ":memory:",
     ROWS_GRACE_SECONDS: "60",
     NODE_CACHE_MIB: "64",
+    TRUST_PROXY: "yes",
     LOG_FORMAT: "pretty",
     LOG_LEVEL: "debug",
   });
@@ -49,6 +51,7 @@ Deno.test("A setting's text becomes a value of its type", () => {
     authSecret: AUTH_SECRET,
     rowsGraceMs: 60_000,
     nodeCacheBytes: 67_108_864,
+    trustProxy: true,
     logFormat: "pretty",
     logLevel: "debug",
   });

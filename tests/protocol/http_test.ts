@@ -110,12 +110,14 @@ Deno.test("Every error word has its status, and is an error body", () => {
       "invalid tx",
       "invalid since",
       "invalid asset path",
+      "invalid snapshot",
     ],
     401: ["unauthorized"],
     403: ["forbidden"],
     404: ["not found"],
     405: ["method not allowed"],
-    413: ["asset too large", "body too large"],
+    409: ["graph not ready", "no snapshot upload"],
+    413: ["snapshot row too large", "asset too large", "body too large"],
     500: ["missing assets bucket", "server error"],
   });
 });

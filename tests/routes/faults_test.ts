@@ -4,6 +4,7 @@ import { parseT } from "../../protocol/ids.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
+import { frameOf } from "../support/snapshots.ts";
 
 const GRAPH = "/sync/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
 
@@ -14,14 +15,23 @@ function brokenServices(): Services {
     verify: () => Promise.resolve(parseUserId("alice")),
     graphs: {
       access: () => Promise.resolve("ok"),
+      ready: () => Promise.resolve(true),
       create: away,
       list: away,
       remove: away,
       reset: away,
     },
     operations: { version: away, pull: away, txBatch: away, txEntries: away },
-    snapshots: { page: away, importRows: away, pullForDownload: away },
+    snapshots: {
+      page: away,
+      importRows: away,
+      pullForDownload: away,
+      upload: away,
+      versionToStream: away,
+      stream: away,
+    },
     diagnostics: away,
+    trustProxy: false,
     hub: new Hub(),
   };
 }
@@ -46,6 +56,9 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
     request(`${GRAPH}/checksum/diagnostics`),
     request(`${GRAPH}/snapshot/rows`),
     request(`${GRAPH}/snapshot/import`, { method: "POST", body: '{"rows":[]}' }),
+    request(`${GRAPH}/snapshot/upload`, { method: "POST", body: frameOf([]) }),
+    request(`${GRAPH}/snapshot/download`),
+    request(`${GRAPH}/snapshot/stream`),
     request(`${GRAPH}/admin/reset`, { method: "DELETE" }),
   ];
   for (const [url, init] of requests) {

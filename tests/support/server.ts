@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly kv?: Deno.Kv;
   /** How news reaches other servers; by default as the program does it. */
   readonly ways?: readonly OpenCarrier[];
+  /** Settings beside those that every test server has. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export interface RequestOptions {
@@ -41,6 +43,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     HOST: "127.0.0.1",
     PORT: "0",
     KV_PATH: options.kvPath ?? ":memory:",
+    ...options.variables,
   });
   const kv = options.kv ?? await openKv(config.kvPath);
   return new TestServer(
