@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { newGraphId } from "../../protocol/ids.ts";
 import { downloadAnswerSchema } from "../../protocol/today/snapshot.ts";
+import { differencesOfMeaning } from "../support/blocks.ts";
 import { datomsOf, openRows, pull } from "../support/client.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
+import { after } from "../support/graph.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import {
   createUnready,
@@ -166,6 +168,11 @@ Deno.test("Who downloads while others write gets the version that his pull told,
     const db = openRows(byAddr(rows));
     const titles = datomsOf(db).filter((datom) => /block\/title","block \d+"/.test(datom));
     assert.equal(titles.length, told, "as many blocks as there were batches");
+    const since = await pull(server, graph, `?since=${told}`);
+    assert.deepEqual(since.txs.map((entry) => entry.t), [t - 1, t]);
+    const caughtUp = since.txs.reduce((before, { tx }) => after(before, [tx]), db);
+    const now = openRows(byAddr((await downloadFrames(server, graph)).rows));
+    assert.deepEqual(differencesOfMeaning(caughtUp, now), []);
   }
 });
 
