@@ -88,7 +88,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         return log;
       },
       upload: async (graph, call) => {
-        const outcome = await upload({ kv, now }, graph, call);
+        const outcome = await upload({ kv, databases, now }, graph, call);
         if (outcome === "finished") fanout.ended(graph, "reset");
         return outcome;
       },

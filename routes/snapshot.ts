@@ -1,6 +1,7 @@
 /** `/sync/:graph-id/snapshot/{upload,download,stream}`: rows in and out in today's dialect. */
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
+import { parseChecksum } from "../protocol/ids.ts";
 import { rowFrames, type WireRow } from "../protocol/today/frames.ts";
 import {
   type DownloadAnswer,
@@ -31,6 +32,7 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
       by: c.get("user"),
       reset: parseReset(c.req.query("reset")),
       finished: parseFinished(c.req.query("finished")),
+      checksum: parseChecksum(c.req.query("checksum")),
       rows: body.rows,
     });
     switch (outcome) {

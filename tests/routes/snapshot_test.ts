@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { z } from "zod";
 import { newGraphId } from "../../protocol/ids.ts";
 import { downloadAnswerSchema } from "../../protocol/today/snapshot.ts";
 import { differencesOfMeaning } from "../support/blocks.ts";
-import { datomsOf, openRows, pull } from "../support/client.ts";
+import { datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
 import { after } from "../support/graph.ts";
@@ -12,14 +13,18 @@ import {
   downloadFrames,
   frameOf,
   gzipped,
+  pullToday,
   rowsIn,
   sendFrame,
   uploadFrames,
 } from "../support/snapshots.ts";
+import { parseTodaysMessage } from "../support/today.ts";
 import { UpgradeRefused } from "../support/socket.ts";
 
 const SMALL = readRows("small-a");
 const OTHER = readRows("variety-small");
+
+const summedSchema = z.looseObject({ checksum: z.string() });
 
 const NOT_READY = { status: 409, body: { error: "graph not ready" } };
 
@@ -85,7 +90,15 @@ Deno.test("A graph that waits for its upload is 409 graph not ready, until the l
   const graph = await createUnready(server);
   const assertNotReady = async (): Promise<void> => {
     const json = { t_before: 0, txs: ["[]"] };
-    for (const path of ["pull", "pull?since=0", "snapshot/download", "snapshot/stream"]) {
+    for (
+      const path of [
+        "pull",
+        "pull?since=0",
+        "snapshot/download",
+        "snapshot/stream",
+        "checksum/diagnostics",
+      ]
+    ) {
       assert.deepEqual(await server.call(`/sync/${graph}/${path}`), NOT_READY, path);
     }
     assert.deepEqual(await server.call(`/sync/${graph}/tx/batch`, { json }), NOT_READY);
@@ -99,23 +112,39 @@ Deno.test("A graph that waits for its upload is 409 graph not ready, until the l
   await sendFrame(server, graph, "?reset=true", frameOf(SMALL.slice(0, 300)));
   await assertNotReady();
   await sendFrame(server, graph, "?reset=false&finished=true", frameOf(SMALL.slice(300)));
-  assert.equal((await pull(server, graph)).t, 0);
-  await using socket = await server.connect(graph);
-  assert.deepEqual(await socket.ask({ type: "hello", client: "c" }), { type: "hello", t: 0 });
+  assert.equal((await pullToday(server, graph)).t, 0);
+  await using socket = await server.connectAs(graph, parseTodaysMessage);
+  const hello = await socket.ask({ type: "hello", client: "c" });
+  assert.ok(hello.type === "hello");
+  assert.equal(hello.t, 0);
+});
+
+Deno.test("The checksum of an upload is what comes of its rows, whatever the client tells", async () => {
+  await using server = await startServer();
+  for (const told of ["", "&checksum=00000000000000ff", "&checksum=x"]) {
+    const graph = await createUnready(server);
+    const query = `?reset=true&finished=true${told}`;
+    assert.equal((await sendFrame(server, graph, query, frameOf(SMALL))).status, 200);
+    const { checksum } = await pullToday(server, graph);
+    const { body } = await server.call(`/sync/${graph}/checksum/diagnostics`);
+    assert.equal(checksum, summedSchema.parse(body).checksum);
+    assert.match(checksum ?? "", /^(?!0{16})[0-9a-f]{16}$/);
+  }
 });
 
 Deno.test("A graph stays as it is while it is uploaded anew, and then its sockets are closed", async () => {
   await using server = await startServer();
   const graph = await server.createGraph();
   await write(server, graph, 0);
-  const before = await pull(server, graph);
+  const before = await pullToday(server, graph);
   await using socket = await server.connect(graph);
   await sendFrame(server, graph, "", frameOf(SMALL.slice(0, 300)));
-  assert.deepEqual(await pull(server, graph), before);
+  assert.deepEqual(await pullToday(server, graph), before);
   assert.deepEqual(await socket.ask({ type: "hello", client: "c" }), { type: "hello", t: 1 });
   await sendFrame(server, graph, "?reset=false&finished=1", frameOf(SMALL.slice(300)));
   assert.equal((await socket.closed).code, 1012);
-  assert.deepEqual(await pull(server, graph), { type: "pull/ok", t: 0, txs: [] });
+  const { t, txs } = await pullToday(server, graph);
+  assert.deepEqual({ t, txs }, { t: 0, txs: [] });
   assert.deepEqual((await downloadFrames(server, graph)).rows, SMALL);
 });
 
@@ -168,7 +197,7 @@ Deno.test("Who downloads while others write gets the version that his pull told,
     const db = openRows(byAddr(rows));
     const titles = datomsOf(db).filter((datom) => /block\/title","block \d+"/.test(datom));
     assert.equal(titles.length, told, "as many blocks as there were batches");
-    const since = await pull(server, graph, `?since=${told}`);
+    const since = await pullToday(server, graph, `?since=${told}`);
     assert.deepEqual(since.txs.map((entry) => entry.t), [t - 1, t]);
     const caughtUp = since.txs.reduce((before, { tx }) => after(before, [tx]), db);
     const now = openRows(byAddr((await downloadFrames(server, graph)).rows));

@@ -5,9 +5,9 @@ import { importRowSchema } from "../../protocol/http.ts";
 import { createGraphAnswerSchema } from "../../protocol/today/http.ts";
 import { decodeRows, encodeFrame, readFrames } from "../../protocol/today/frames.ts";
 import { downloadAnswerSchema, uploadAnswerSchema } from "../../protocol/today/snapshot.ts";
-import { pullOkSchema } from "../../protocol/server_message.ts";
 import type { FixtureRow } from "./fixtures.ts";
 import type { RequestOptions, TestServer } from "./server.ts";
+import { parseTodaysMessage, type TodaysPullOk } from "./today.ts";
 
 export interface Answer {
   readonly status: number;
@@ -91,6 +91,19 @@ export async function rowsIn(response: Response): Promise<StreamedRows> {
   return { rows, count: Number(response.headers.get("x-snapshot-row-count")) };
 }
 
+/** A pull as a client of today reads it. */
+export async function pullToday(
+  server: TestServer,
+  graph: string,
+  query = "",
+): Promise<TodaysPullOk> {
+  const { status, body } = await server.call(`/sync/${graph}/pull${query}`);
+  assert.equal(status, 200);
+  const message = parseTodaysMessage(JSON.stringify(body));
+  assert.ok(message.type === "pull/ok");
+  return message;
+}
+
 /**
  * Downloads a graph: a pull, the address, and from there the rows.
  *
@@ -101,7 +114,7 @@ export async function downloadFrames(
   graph: string,
   between: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<StreamedRows & { readonly t: number }> {
-  const { t } = pullOkSchema.parse((await server.call(`/sync/${graph}/pull`)).body);
+  const { t } = await pullToday(server, graph);
   await between();
   const answer = await server.call(`/sync/${graph}/snapshot/download`);
   assert.equal(answer.status, 200);
