@@ -36,6 +36,8 @@ interface Values {
   readonly nodeCacheBytes: number;
   /** Who may read `/metrics`; `off`: it isn't there. */
   readonly metrics: { readonly kind: "off" } | MetricsAccess;
+  /** What a proxy in front says of the address that clients use is believed. */
+  readonly trustProxy: boolean;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
   readonly s3Endpoint: string | undefined;
@@ -214,6 +216,13 @@ export const settings: Settings = {
       const mib = parseInteger(text, 1, 65_536);
       return mib === undefined ? undefined : mib * 1024 * 1024;
     },
+  },
+  trustProxy: {
+    name: "TRUST_PROXY",
+    type: "yes or no",
+    default: "no",
+    about: "yes: clients' address is what X-Forwarded-Proto, -Host and -Prefix say, else Host",
+    parse: (text) => text === "yes" ? true : text === "no" ? false : undefined,
   },
   metrics: {
     name: "METRICS",
@@ -424,6 +433,7 @@ export function parseConfig(variables: Variables): Config {
     rowsGraceMs: read(settings.rowsGraceMs),
     assetsGraceMs: read(settings.assetsGraceMs),
     nodeCacheBytes: read(settings.nodeCacheBytes),
+    trustProxy: read(settings.trustProxy),
     metrics: read(settings.metrics),
     s3Endpoint: optional(settings.s3Endpoint),
     s3Bucket: optional(settings.s3Bucket),

@@ -7,10 +7,14 @@ import { readHead } from "./kv/head.ts";
 import { canRead } from "./kv/ready.ts";
 import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
+import { reachedAt } from "./protocol/today/server_message.ts";
+import { AcceptedIds } from "./sync/accepted.ts";
 import { openAsset, putAsset, removeAsset } from "./sync/assets.ts";
 import { backupOf } from "./sync/backup_file.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
+import { diagnostics } from "./sync/diagnostics.ts";
+import { txEntries } from "./sync/entries.ts";
 import type { Fanout } from "./sync/fanout.ts";
 import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
@@ -21,9 +25,11 @@ import { Pins } from "./sync/pins.ts";
 import { observedFanout, observedOperations } from "./sync/observed.ts";
 import { pull } from "./sync/pull.ts";
 import { importEncoded } from "./sync/import.ts";
+import { openRowStream, versionToStream } from "./sync/row_stream.ts";
 import { Sizes } from "./sync/sizes.ts";
 import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
+import { upload } from "./sync/snapshot_upload.ts";
 import { loggerFor } from "./telemetry/log.ts";
 import type { Meter } from "./telemetry/metrics.ts";
 
@@ -37,6 +43,7 @@ export interface ServiceParts extends LimitSettings {
   readonly stores: BlobStores;
   readonly assetsGraceMs: number;
   readonly meter: Meter;
+  readonly trustProxy: boolean;
 }
 
 /** What goes on between requests. */
@@ -47,7 +54,7 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, nodeCacheBytes, meter, stores, assetsGraceMs } = parts;
+  const { kv, hub, nodeCacheBytes, meter, stores, assetsGraceMs, trustProxy } = parts;
   const fanout = observedFanout(parts.fanout, meter);
   observeCommits(kv, (outcome) => meter.commit(outcome));
   const now = (): number => Date.now();
@@ -66,6 +73,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const sizes = new Sizes({ kv, log: loggerFor("sizes"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   const assets = { kv, stores, graceMs: assetsGraceMs, log: loggerFor("assets"), now };
+  const entries = { ...batch, accepted: new AcceptedIds(kv) };
   return {
     verify: await openVerifier(parts.signIn),
     limits: openLimits(parts),
@@ -76,6 +84,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     },
     hub,
     ready: () => canRead(kv),
+    trustProxy,
     idle: async () => {
       await Promise.all([flusher.idle(), sizes.idle()]);
     },
@@ -93,15 +102,20 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       },
     },
     operations: observedOperations({
-      version: async (graph) => (await readHead(kv, graph))?.t,
+      version: async (graph) => {
+        const head = await readHead(kv, graph);
+        return head && reachedAt(head.t, head.checksum);
+      },
       pull: (graph, since) => pull(kv, graph, since),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
+      txEntries: (graph, txs, sender) => txEntries(entries, graph, txs, sender),
     }, { meter, log: batch.log, clock: () => performance.now() }),
     assets: {
       put: (graph, name, sent) => putAsset(assets, graph, name, sent),
       open: (graph, name) => openAsset(assets, graph, name),
       remove: (graph, name) => removeAsset(assets, graph, name),
     },
+    diagnostics: (graph) => diagnostics(kv, databases, graph),
     snapshots: {
       page: async (graph, query) => {
         const page = await rowsPage({ kv, pins }, graph, query);
@@ -120,6 +134,13 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         if (log !== undefined) pins.remember(caller, graph, { log: log.generation, t: log.t });
         return log;
       },
+      upload: async (graph, call) => {
+        const outcome = await upload({ kv, databases, now }, graph, call);
+        if (outcome === "finished") fanout.ended(graph, "reset");
+        return outcome;
+      },
+      versionToStream: (graph, caller) => versionToStream({ kv, pins }, graph, caller),
+      stream: (graph, version) => openRowStream(kv, graph, version),
     },
   };
 }

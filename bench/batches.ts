@@ -5,12 +5,16 @@ import {
   newGraphId,
   nextT,
   parseAddr,
+  parseTxId,
   parseUserId,
   type T,
   T_ZERO,
 } from "../protocol/ids.ts";
+import { reachedBy } from "../protocol/today/server_message.ts";
+import { AcceptedIds } from "../sync/accepted.ts";
 import { txBatch } from "../sync/batch.ts";
 import { Databases } from "../sync/database.ts";
+import { txEntries } from "../sync/entries.ts";
 import { Flusher } from "../sync/flush.ts";
 import { importRows } from "../sync/import.ts";
 import { Turns } from "../sync/turns.ts";
@@ -22,14 +26,16 @@ import { counted, type Traffic } from "./store.ts";
 
 const now = (): number => Date.now();
 
-interface Bench {
+export interface Bench {
   readonly traffic: Traffic;
   readonly flusher: Flusher;
   send(t: T, txs: readonly string[]): Promise<boolean>;
+  /** The same in today's dialect, an entry for each tx; answers the version that it reached. */
+  sendEntries(tBefore: T, txs: readonly string[]): Promise<T>;
 }
 
 /** A graph with these rows in a file, and a process that has read nothing of it yet. */
-async function open(
+export async function open(
   path: string,
   set: string,
   flushFrom: number,
@@ -45,12 +51,22 @@ async function open(
   const parts = { kv, databases: new Databases(kv), turns: new Turns(), log, now };
   const flusher = new Flusher(parts, flushFrom);
   const fanout = { moved: (): void => {} };
+  const accepted = new AcceptedIds(kv);
   return {
     traffic,
     flusher,
     send: async (t_before, txs) => {
       const answer = await txBatch({ ...parts, fanout, flusher }, graph, { t_before, txs });
       return answer?.type === "tx/batch/ok";
+    },
+    sendEntries: async (tBefore, txs) => {
+      const entries = txs.map((tx) => {
+        const txId = parseTxId(crypto.randomUUID());
+        return { tx, ...txId !== undefined && { txId } };
+      });
+      const deps = { ...parts, fanout, flusher, accepted };
+      const answer = await txEntries(deps, graph, { tBefore, entries });
+      return (answer && reachedBy(answer)) ?? tBefore;
     },
     [Symbol.asyncDispose]: async () => {
       await flusher.idle();
@@ -98,25 +114,12 @@ export async function writeAmplification(): Promise<readonly Result[]> {
   const results: Result[] = [];
   for (const flushFrom of [1000, 2000, 4000]) {
     await using bench = await open(":memory:", "variety-medium", flushFrom);
-    const uuids = readBatches("ops-medium").flatMap(({ txs }) =>
-      [...txs.join("").matchAll(/\["~:block\/uuid","~u([0-9a-f-]{36})"\]/g)].map((match) =>
-        match[1]
-      )
-    );
+    const edits = editsOf("ops-medium");
     let logBytes = 0;
     let t: T = T_ZERO;
     const batches = 20_000;
     for (let i = 0; i < batches; i++) {
-      const uuid = uuids[(i * 7919) % uuids.length];
-      const tx = txOf(
-        [
-          "~:db/add",
-          ["~:block/uuid", `~u${uuid}`],
-          "~:block/title",
-          `edit ${i} of a block in a graph`,
-        ],
-        ["~:db/add", ["~:block/uuid", `~u${uuid}`], "~:block/updated-at", 1_795_532_000_000 + i],
-      );
+      const tx = edits(i);
       if (!await bench.send(t, [tx])) continue;
       logBytes += JSON.stringify({ t: t + 1, tx }).length;
       t = nextT(t);
@@ -135,4 +138,23 @@ export async function writeAmplification(): Promise<readonly Result[]> {
     });
   }
   return results;
+}
+
+/** Small edits all over a graph: the i-th one, as a tx of two forms. */
+export function editsOf(ops: string): (i: number) => string {
+  const uuids = readBatches(ops).flatMap(({ txs }) =>
+    [...txs.join("").matchAll(/\["~:block\/uuid","~u([0-9a-f-]{36})"\]/g)].map((match) => match[1])
+  );
+  return (i) => {
+    const uuid = uuids[(i * 7919) % uuids.length];
+    return txOf(
+      [
+        "~:db/add",
+        ["~:block/uuid", `~u${uuid}`],
+        "~:block/title",
+        `edit ${i} of a block in a graph`,
+      ],
+      ["~:db/add", ["~:block/uuid", `~u${uuid}`], "~:block/updated-at", 1_795_532_000_000 + i],
+    );
+  };
 }

@@ -6,6 +6,7 @@
 import { assets } from "./assets.ts";
 import { encoding } from "./encoding.ts";
 import { coldBatch, writeAmplification } from "./batches.ts";
+import { entries } from "./entries.ts";
 import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
 import type { Result } from "./result.ts";
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "assets": assets,
   "cold-batch": coldBatch,
   "write-amplification": writeAmplification,
+  "entries": entries,
   "snapshots": snapshots,
   "memory": memory,
   "fanout": fanout,

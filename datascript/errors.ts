@@ -1,5 +1,7 @@
 /** What the engine throws: refusals of a transaction, and stored rows that make no sense. */
 
+import type { Value } from "./value.ts";
+
 /** Why a transaction can't be done: a closed list. */
 export type TransactErrorCode =
   | "form-syntax"
@@ -22,7 +24,12 @@ export type TransactErrorCode =
 /** A refusal: the forms can't be transacted. The client's doing, never a fault of ours. */
 export class TransactError extends Error {
   override readonly name = "TransactError";
-  constructor(readonly code: TransactErrorCode, message: string) {
+  /** @param lookup the lookup ref that nothing was found for, where that is the reason */
+  constructor(
+    readonly code: TransactErrorCode,
+    message: string,
+    readonly lookup?: { readonly a: string; readonly v: Value },
+  ) {
     super(message);
   }
 }

@@ -54,6 +54,11 @@ export function ofEntity(e: number, a?: string, v?: Value): Range {
   };
 }
 
+/** In EAVT: the datoms of the entities with from ≤ e < to. */
+export function ofEntities(from: number, to: number): Range {
+  return { index: "eavt", place: ({ e }) => e < from ? -1 : e < to ? 0 : 1 };
+}
+
 /** In AEVT: the datoms of an attribute. */
 export function ofAttribute(a: string): Range {
   return { index: "aevt", place: (datom) => compareKeywords(datom.a, a) };

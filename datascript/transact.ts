@@ -278,7 +278,12 @@ class Transaction {
     const e = this.#known(ref);
     if (e !== undefined) return e;
     const name = ref.kind === "lookup" ? `:${ref.a}` : ref.kind === "ident" ? `:${ref.name}` : "";
-    throw new TransactError("lookup-ref-missing", `Nothing found for the lookup ref ${name}`);
+    const lookup = ref.kind === "lookup" ? ref : undefined;
+    throw new TransactError(
+      "lookup-ref-missing",
+      `Nothing found for the lookup ref ${name}`,
+      lookup,
+    );
   }
 
   /** An entity that may be missing. */

@@ -17,6 +17,7 @@ import {
 } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
 import {
+  acceptedPrefix,
   addressesKey,
   claimPrefix,
   entriesPrefix,
@@ -38,6 +39,9 @@ export interface Garbage {
   /** When it was marked; ms since the epoch, 0 once a sweep has begun. */
   readonly since: number;
 }
+
+/** What a marker says from the beginning of a sweep on. */
+const SWEPT = 0;
 
 const markerSchema = z.object({ since: z.int().nonnegative() });
 
@@ -121,6 +125,24 @@ export async function* listGarbage(kv: Deno.Kv, graph?: GraphId): AsyncGenerator
 }
 
 /**
+ * Holds as long as the generation is marked as it is now; `undefined`: it isn't marked, or a sweep
+ * has taken hold of it. One strong read.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readMarker(
+  kv: Deno.Kv,
+  graph: GraphId,
+  generation: Generation,
+): Promise<Deno.AtomicCheck | undefined> {
+  const key = garbageKey(graph, generation);
+  const { value, versionstamp } = await kv.get<unknown>(key);
+  if (versionstamp === null) return undefined;
+  const { since } = parseStored(markerSchema, key, value);
+  return since === SWEPT ? undefined : { key, versionstamp };
+}
+
+/**
  * Deletes all log, tail and row keys of a generation, and then its marker; answers whether it did.
  * If the graph's head refers to the generation, nothing is deleted but the marker. Idempotent: if
  * it is cut off, the marker is still there for the next sweep.
@@ -134,7 +156,7 @@ export async function sweepGeneration(
 ): Promise<boolean> {
   // Another versionstamp on the marker: from here on nobody who opened the generation can write
   // under it or make it the head's, so what the head says next stays so.
-  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], 0), deletes: [] });
+  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], SWEPT), deletes: [] });
   const head = await readHead(kv, graph);
   const live = head !== undefined && generationsOf(head).includes(generation);
   if (!live) {
@@ -153,6 +175,7 @@ function prefixesOf(graph: GraphId, generation: Generation): readonly Deno.KvKey
   return [
     entriesPrefix("log", graph, generation),
     entriesPrefix("tail", graph, generation),
+    acceptedPrefix(graph, generation),
     rowsPrefix(graph, generation),
     flushPrefix("root", graph, generation),
     flushPrefix("dropped", graph, generation),

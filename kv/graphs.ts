@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import {
+  type Checksum,
   type Generation,
   type GraphId,
   newGeneration,
@@ -9,7 +10,7 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { commit, commitOrThrow, objectSet, type Outcome } from "./commit.ts";
+import { type Change, commit, commitOrThrow, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
 import {
@@ -35,9 +36,13 @@ const metaSchema = z.object({
   name: z.string(),
   schemaVersion: z.string().exactOptional(),
   createdAt: z.int().nonnegative(),
+  /** Titles and names come encrypted; no word of it says that they don't. */
+  e2ee: z.boolean().exactOptional(),
+  /** `false`: the upload that makes it has not ended; no word of it says that it is ready. */
+  readyForUse: z.boolean().exactOptional(),
 });
 
-/** What never changes of a graph; `createdAt` in ms since the epoch. */
+/** What a graph is, apart from its versions; `createdAt` in ms since the epoch. */
 export type GraphMeta = Readonly<z.output<typeof metaSchema>>;
 
 /** A graph with its head, as of two moments close to each other. */
@@ -80,6 +85,8 @@ export interface Creation {
   readonly first?: FirstRows;
   /** Where it matters how many the owner has; such creations exclude each other. */
   readonly owned?: OwnedCount;
+  /** Of a graph for today's clients: that of an empty one. */
+  readonly checksum?: Checksum;
 }
 
 /**
@@ -93,7 +100,7 @@ export async function createGraph(
   kv: Deno.Kv,
   graph: GraphId,
   meta: GraphMeta,
-  { first, owned }: Creation = {},
+  { first, owned, checksum }: Creation = {},
 ): Promise<Outcome> {
   const { owner, createdAt } = meta;
   const head = {
@@ -103,6 +110,7 @@ export async function createGraph(
     rowsVersion: 0,
     flushed: T_ZERO,
     updatedAt: createdAt,
+    ...checksum !== undefined && { checksum },
   };
   return await commit(kv, {
     sets: [
@@ -139,6 +147,26 @@ export async function readGraphGuard(
 ): Promise<Deno.AtomicCheck | undefined> {
   const { key, versionstamp } = await kv.get(graphKey(graph));
   return versionstamp === null ? undefined : { key, versionstamp };
+}
+
+/**
+ * What makes a graph ready for use, to be part of a commit that its head guards: nothing, if it is
+ * so already. `undefined`: there is no such graph. One strong read.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readyChange(
+  kv: Deno.Kv,
+  graph: GraphId,
+): Promise<Required<Omit<Change, "deletes">> | undefined> {
+  const entry = await kv.get<unknown>(graphKey(graph));
+  const meta = parseMeta(entry);
+  if (meta === undefined) return undefined;
+  if (meta.readyForUse !== false) return { sets: [], checks: [] };
+  return {
+    sets: [objectSet(entry.key, { ...meta, readyForUse: true } satisfies GraphMeta)],
+    checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
+  };
 }
 
 /**

@@ -3,8 +3,8 @@
  * goes through `commitHead`, which refuses it if the head has moved since it was read.
  */
 import { z } from "zod";
-import { generationSchema, tSchema } from "../protocol/id_schema.ts";
-import type { Generation, GraphId, T } from "../protocol/ids.ts";
+import { checksumSchema, generationSchema, tSchema } from "../protocol/id_schema.ts";
+import type { Checksum, Generation, GraphId, T } from "../protocol/ids.ts";
 import { type Activity, activitySchema } from "./activity.ts";
 import { type Change, commit, objectSet } from "./commit.ts";
 import { headKey } from "./keys.ts";
@@ -26,6 +26,11 @@ export interface HeadState {
   readonly updatedAt: number;
   /** Batches of the last hours; none yet where it is missing. */
   readonly activity?: Activity;
+  /**
+   * Logseq's checksum as of t; `unknown` where the rows were replaced since it was. Only graphs that
+   * today's clients use have one at all, so that others needn't pay for it.
+   */
+  readonly checksum?: Checksum | "unknown";
 }
 
 /** A head as it is in the store. Comes only from a read or from a committed change. */
@@ -48,6 +53,7 @@ const headSchema = z.object({
   flushed: tSchema,
   updatedAt: z.int().nonnegative(),
   activity: activitySchema.exactOptional(),
+  checksum: z.literal("unknown").or(checksumSchema).exactOptional(),
 });
 
 /**
@@ -125,9 +131,21 @@ export function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): He
 }
 
 /** Only what is to be stored: a state may well be a head with other fields. */
-function storedHead(
-  { t, log, rows, rowsVersion, flushed, updatedAt, activity }: HeadState,
-): HeadState {
-  const state = { t, log, rows, rowsVersion, flushed, updatedAt };
-  return activity === undefined ? state : { ...state, activity };
+function storedHead(state: HeadState): HeadState {
+  const { t, log, rows, rowsVersion, flushed, updatedAt, activity, checksum } = state;
+  return {
+    t,
+    log,
+    rows,
+    rowsVersion,
+    flushed,
+    updatedAt,
+    ...activity !== undefined && { activity },
+    ...checksum !== undefined && { checksum },
+  };
+}
+
+/** For a head of other rows than this one's: whose clients need a checksum still do. */
+export function checksumLost({ checksum }: HeadState): Pick<HeadState, "checksum"> {
+  return checksum === undefined ? {} : { checksum: "unknown" };
 }

@@ -10,6 +10,7 @@
  * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
  * | `["spill", graph, generation, list, t, writer, part]` | bytes | txlog.ts: an entry beyond a commit |
+ * | `["accepted", graph, generation, t]`      | TxId         | accepted.ts: whose entry made t      |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
  * | `["root", graph, generation, t, part]`    | bytes        | flushes.ts: the root row as of t     |
  * | `["addresses", graph, generation]`        | `{ first?, last }` | flushes.ts: addresses given away     |
@@ -21,6 +22,7 @@
  * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
  * | `["gone", graph]`                         | `{ since }`  | graphs.ts: its files are to be removed |
  * | `["ready"]`                               | nothing      | nobody: ready.ts reads it            |
+ * | `["upload", graph]`                       | `{ rows, by }` | uploads.ts: rows that come in by and by |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
  * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
@@ -180,6 +182,33 @@ export function spillRange(
   const prefix: Deno.KvKey = ["spill", graph, generation];
   if (upTo === undefined) return { prefix };
   return { prefix: [...prefix, upTo.list], end: [...prefix, upTo.list, upTo.t + 1] };
+}
+
+export function acceptedKey(graph: GraphId, log: Generation, t: T): Deno.KvKey {
+  return ["accepted", graph, log, t];
+}
+
+/** All of one log. */
+export function acceptedPrefix(graph: GraphId, log: Generation): Deno.KvKey {
+  return ["accepted", graph, log];
+}
+
+/** Those of the versions with since < t ≤ upTo. */
+export function acceptedRange(graph: GraphId, log: Generation, since: T, upTo: T): KeyRange {
+  const prefix = acceptedPrefix(graph, log);
+  return { start: [...prefix, since + 1], end: [...prefix, upTo + 1] };
+}
+
+export function parseAcceptedKey(
+  key: Deno.KvKey,
+): { readonly graph: GraphId; readonly log: Generation; readonly t: T } | undefined {
+  const [name, graphText, logText, number, ...more] = key;
+  if (name !== "accepted" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const log = parseGeneration(logText);
+  const t = parseT(number);
+  if (graph === undefined || log === undefined || t === undefined) return undefined;
+  return { graph, log, t };
 }
 
 export function rowKey(place: RowPlace): Deno.KvKey {
@@ -391,6 +420,10 @@ export function parseGoneKey(key: Deno.KvKey): GraphId | undefined {
 /** Has no value, ever. */
 export function readinessKey(): Deno.KvKey {
   return ["ready"];
+}
+
+export function uploadKey(graph: GraphId): Deno.KvKey {
+  return ["upload", graph];
 }
 
 function parsePart(value: unknown): number | undefined {

@@ -34,9 +34,11 @@ export interface NewEntry {
   readonly tail: string;
   /** A random id of the commit: after an unknown outcome it tells whose entry is there. */
   readonly writer: string;
+  /** What a client of today's said that it is for. */
+  readonly outlinerOp?: string;
 }
 
-/** An entry as clients pull it: UTF-8 of `{"t":…,"tx":"…"}`. */
+/** An entry as clients pull it: UTF-8 of `{"t":…,"tx":"…"}`, or with `"outliner-op"` before `t`. */
 export interface LogEntry {
   readonly t: T;
   readonly json: Uint8Array;
@@ -146,8 +148,10 @@ export async function lastEntry(
 }
 
 /** What is kept of an entry, in each list. */
-function textsOf({ t, tx, tail, writer }: NewEntry): readonly (readonly [EntryList, string])[] {
-  return [["log", JSON.stringify({ t, tx })], ["tail", JSON.stringify([writer, tail])]];
+function textsOf(entry: NewEntry): readonly (readonly [EntryList, string])[] {
+  const { t, tx, tail, writer, outlinerOp } = entry;
+  const op = outlinerOp === undefined ? {} : { "outliner-op": outlinerOp };
+  return [["log", JSON.stringify({ ...op, t, tx })], ["tail", JSON.stringify([writer, tail])]];
 }
 
 async function* readValues(

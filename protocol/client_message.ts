@@ -1,6 +1,6 @@
 /**
  * Everything that a client says on a socket: the first half of the WebSocket protocol
- * (protocol.md §1). Text in, a `ClientMessage` or the refusal to answer with out; whoever holds a
+ * (protocol.md §1), and of it what today's clients say otherwise (today/). Text in, a `ClientMessage` or the refusal to answer with out; whoever holds a
  * `ClientMessage` need not check it again. Unknown extra fields are ignored.
  */
 import { z } from "zod";
@@ -9,6 +9,8 @@ import { T_ZERO } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { reject, type TxReject } from "./reject.ts";
 import type { SocketError, SocketErrorWord } from "./server_message.ts";
+import { entriesRefusal, type EntriesReject } from "./today/server_message.ts";
+import { type EntriesBatch, isEntriesBatch, parseEntriesBatch } from "./today/tx_batch.ts";
 import { parseTxBatch } from "./tx_batch.ts";
 
 /** First frame of a client; `client` is its own name for its repository and means nothing here. */
@@ -33,11 +35,17 @@ export const clientMessageSchema = z.discriminatedUnion("type", [
   pullSchema,
   txBatchSchema,
 ]);
-export type ClientMessage = z.output<typeof clientMessageSchema>;
+export type ClientMessage = z.output<typeof clientMessageSchema> | TodaysTxBatch;
+
+/** A `tx/batch` in today's dialect. */
+export interface TodaysTxBatch {
+  readonly type: "tx/batch of entries";
+  readonly batch: EntriesBatch;
+}
 
 export type ParsedClientMessage =
   | { readonly ok: true; readonly message: ClientMessage }
-  | { readonly ok: false; readonly answer: SocketError | TxReject };
+  | { readonly ok: false; readonly answer: SocketError | TxReject | EntriesReject };
 
 /** One text frame → the message, or what to answer instead of doing anything. */
 export function parseClientMessage(text: string): ParsedClientMessage {
@@ -55,7 +63,7 @@ export function parseClientMessage(text: string): ParsedClientMessage {
       return pull.success ? { ok: true, message: pull.data } : refuse("invalid since");
     }
     case "tx/batch":
-      return txBatchMessage(frame.data);
+      return isEntriesBatch(frame.data) ? entriesMessage(frame.data) : txBatchMessage(frame.data);
     default:
       return refuse("unknown type");
   }
@@ -75,6 +83,13 @@ function txBatchMessage(frame: unknown): ParsedClientMessage {
     ok: false,
     answer: parsed.fault === "invalid tx" ? reject.invalidTx() : reject.invalidTBefore(),
   };
+}
+
+function entriesMessage(frame: unknown): ParsedClientMessage {
+  const parsed = parseEntriesBatch(frame);
+  return parsed.ok
+    ? { ok: true, message: { type: "tx/batch of entries", batch: parsed.batch } }
+    : { ok: false, answer: entriesRefusal(parsed.fault) };
 }
 
 function refuse(word: SocketErrorWord): ParsedClientMessage {

@@ -25,9 +25,12 @@ export const createGraphBodySchema = z.object({
 });
 export const createGraphAnswerSchema = z.strictObject({ graph_id: graphIdSchema });
 
-/** `GET /graphs`: the caller's own graphs, newest `updated_at` first; times in ms since the epoch. */
+/**
+ * `GET /graphs`: the caller's own graphs, newest `updated_at` first; times in ms since the epoch. It
+ * has no dialect, so each graph is told in today's spelling too (today/http.ts), which this drops.
+ */
 export const graphsAnswerSchema = z.strictObject({
-  graphs: z.array(z.strictObject({
+  graphs: z.array(z.object({
     graph_id: graphIdSchema,
     graph_name: z.string(),
     schema_version: z.string().optional(),
@@ -36,10 +39,11 @@ export const graphsAnswerSchema = z.strictObject({
   })),
 });
 
-/** `DELETE /graphs/:graph-id`. */
+/** `DELETE /graphs/:graph-id`, in both spellings as it has no dialect. */
 export const deleteGraphAnswerSchema = z.strictObject({
-  graph_id: graphIdSchema,
-  deleted: z.literal(true),
+  "graph_id": graphIdSchema,
+  "graph-id": graphIdSchema,
+  "deleted": z.literal(true),
 });
 
 /** One row as it is imported: `[addr, content, addresses]`; no third element says the same as null. */

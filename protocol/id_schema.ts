@@ -3,15 +3,19 @@ import { z } from "zod";
 import {
   type Addr,
   type BlobId,
+  type Checksum,
   type Generation,
   type GraphId,
   parseAddr,
   parseBlobId,
+  parseChecksum,
   parseGeneration,
   parseGraphId,
   parseT,
+  parseTxId,
   parseUserId,
   type T,
+  type TxId,
   type UserId,
 } from "./ids.ts";
 
@@ -45,6 +49,16 @@ export const generationSchema = z.string().transform((value, context): Generatio
 /** What a file's bytes are kept under. */
 export const blobIdSchema = z.string().transform((value, context): BlobId => {
   return parseBlobId(value) ?? refuse(context, "the id of a blob");
+});
+
+/** An entry of today's clients: UUID text of any version; upper case is folded. */
+export const txIdSchema = z.string().transform((value, context): TxId => {
+  return parseTxId(value) ?? refuse(context, "a tx id");
+});
+
+/** A graph's checksum. */
+export const checksumSchema = z.string().transform((value, context): Checksum => {
+  return parseChecksum(value) ?? refuse(context, "a checksum");
 });
 
 interface Refusable {

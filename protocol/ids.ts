@@ -24,6 +24,11 @@ export type AssetName = Brand<string, "AssetName">;
 /** What a file's bytes are kept under: a UUID as text, new with each upload. */
 export type BlobId = Brand<string, "BlobId">;
 
+/** By which today's clients know an entry of theirs: a UUID as text, lower case. */
+export type TxId = Brand<string, "TxId">;
+/** Logseq's checksum of a graph: 16 hexadecimal digits, lower case. */
+export type Checksum = Brand<string, "Checksum">;
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Any UUID text, whatever its version; upper case is folded, so that one graph has one key. */
@@ -94,6 +99,21 @@ export function parseBlobId(value: unknown): BlobId | undefined {
 export function newBlobId(): BlobId {
   return crypto.randomUUID() as BlobId;
 }
+/** Any UUID text; upper case is folded. */
+export function parseTxId(value: unknown): TxId | undefined {
+  if (typeof value !== "string") return undefined;
+  const text = value.toLowerCase();
+  return UUID.test(text) ? text as TxId : undefined;
+}
+
+const CHECKSUM = /^[0-9a-f]{16}$/;
+
+export function parseChecksum(value: unknown): Checksum | undefined {
+  return typeof value === "string" && CHECKSUM.test(value) ? value as Checksum : undefined;
+}
+
+/** The checksum of a graph without a block. */
+export const EMPTY_CHECKSUM = "0000000000000000" as Checksum;
 
 /** The version of a graph that holds no batch. */
 export const T_ZERO = 0 as T;

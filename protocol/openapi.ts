@@ -18,6 +18,8 @@ import {
 } from "./http.ts";
 import { txRejectSchema } from "./reject.ts";
 import { pullOkSchema, serverMessageSchema, txBatchOkSchema } from "./server_message.ts";
+import { diagnosticsAnswerSchema } from "./today/http.ts";
+import { downloadAnswerSchema, FRAMES_TYPE, uploadAnswerSchema } from "./today/snapshot.ts";
 import { txBatchBodySchema } from "./tx_batch.ts";
 
 /** Any JSON of the description. */
@@ -37,6 +39,9 @@ const named = {
   Rows: rowsAnswerSchema,
   Import: importBodySchema,
   Imported: importAnswerSchema,
+  Uploaded: uploadAnswerSchema,
+  Download: downloadAnswerSchema,
+  Diagnostics: diagnosticsAnswerSchema,
   ClientMessage: clientMessageSchema,
   ServerMessage: serverMessageSchema,
 } as const;
@@ -74,6 +79,7 @@ const NEEDS_TOKEN: readonly ErrorWord[] = [
   "unsupported content-encoding",
 ];
 const NEEDS_GRAPH: readonly ErrorWord[] = [...NEEDS_TOKEN, "not found"];
+const NEEDS_READY: readonly ErrorWord[] = [...NEEDS_GRAPH, "graph not ready"];
 const NEEDS_ASSET: readonly ErrorWord[] = [
   ...NEEDS_GRAPH,
   "invalid asset path",
@@ -186,6 +192,58 @@ const OPERATIONS: readonly Operation[] = [
     body: "Import",
     answer: { schemas: ["Imported"], text: "count: the rows in this call" },
     refusals: [...NEEDS_GRAPH, "missing body", "invalid body", "body too large"],
+  },
+  {
+    method: "get",
+    path: "/sync/{graph_id}/checksum/diagnostics",
+    tag: "sync",
+    summary: "What Logseq's checksum of the graph comes to, and why",
+    answer: { schemas: ["Diagnostics"], text: "Made anew of the whole graph" },
+    refusals: NEEDS_READY,
+  },
+  {
+    method: "post",
+    path: "/sync/{graph_id}/snapshot/upload",
+    tag: "sync",
+    summary: "Rows in, by several calls of which the last makes them the graph's",
+    description: "A body is one frame: its length in 4 bytes, big-endian, and Transit JSON of an " +
+      "array of rows `[addr, content, addresses]`; gzipped or not.",
+    query: [
+      { name: "reset", in: "query", schema: { type: "boolean", default: true } },
+      { name: "finished", in: "query", schema: { type: "boolean", default: false } },
+      { name: "checksum", in: "query", schema: { type: "string", pattern: "^[0-9a-f]{16}$" } },
+    ],
+    body: "bytes",
+    answer: { schemas: ["Uploaded"], text: "count: the rows in this call" },
+    refusals: [
+      ...NEEDS_GRAPH,
+      "missing body",
+      "invalid body",
+      "invalid snapshot",
+      "body too large",
+      "snapshot row too large",
+      "no snapshot upload",
+    ],
+  },
+  {
+    method: "get",
+    path: "/sync/{graph_id}/snapshot/download",
+    tag: "sync",
+    summary: "Where to fetch all rows of the version that the caller's last pull told",
+    answer: { schemas: ["Download"], text: "url: to be fetched with the same token" },
+    refusals: NEEDS_READY,
+  },
+  {
+    method: "get",
+    path: "/sync/{graph_id}/snapshot/stream",
+    tag: "sync",
+    summary: "All rows of one version, in frames as upload takes them",
+    query: [
+      integer("t", "the version; the current one without it", { minimum: 0 }),
+      { name: "log", in: "query", description: "of which log", schema: { type: "string" } },
+    ],
+    answer: { type: FRAMES_TYPE, text: "Frames; `x-snapshot-row-count` says how many rows" },
+    refusals: NEEDS_READY,
   },
   {
     method: "delete",

@@ -19,7 +19,10 @@ export type SocketErrorWord = (typeof socketErrorWords)[number];
 /** One entry of the log: the version that it made, and the transaction as Transit JSON. */
 export const logEntrySchema = z.strictObject({ t: tSchema, tx: z.string() });
 
-/** Answer to hello: the graph's current version. */
+/**
+ * Answer to hello: the graph's current version. Of a graph that today's clients use it has a
+ * `checksum` too (today/server_message.ts).
+ */
 export const helloAnswerSchema = z.strictObject({ type: z.literal("hello"), t: tSchema });
 /** Answer to pull: every entry with t > since, ascending; `t` is the version that the list reaches. */
 export const pullOkSchema = z.strictObject({

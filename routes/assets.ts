@@ -10,7 +10,7 @@ import type { OpenAsset } from "../sync/assets.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
 import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
-import { begun } from "./stream.ts";
+import { startedStream } from "./stream.ts";
 
 interface WithAsset {
   Variables: WithGraph["Variables"] & { asset: AssetName };
@@ -98,5 +98,5 @@ async function answer(c: Context<WithAsset>, { asset, read }: OpenAsset): Promis
   // A HEAD comes here as a GET.
   const status = range === undefined ? 200 : 206;
   if (c.req.raw.method === "HEAD") return c.body(null, status);
-  return c.body(await begun(read(start, end)), status);
+  return c.body(await startedStream(read(start, end)), status);
 }

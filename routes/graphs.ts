@@ -1,6 +1,7 @@
 /** `/graphs`: the caller's graphs. Behind `authenticate`. */
 import { Hono } from "hono";
-import { createGraphBodySchema } from "../protocol/http.ts";
+import { parseNewGraph } from "../protocol/new_graph.ts";
+import type { CreateGraphAnswer } from "../protocol/today/http.ts";
 import type { Authenticated } from "./authenticate.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
@@ -17,10 +18,18 @@ export function graphRoutes(
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid body");
-    const wanted = createGraphBodySchema.safeParse(body.value);
-    if (!wanted.success) return refuse(c, "invalid body");
-    const graph = await graphs.create(c.get("user"), wanted.data);
-    return graph === undefined ? refuse(c, "too many graphs") : c.json({ graph_id: graph });
+    const asked = parseNewGraph(body.value);
+    if (asked === undefined) return refuse(c, "invalid body");
+    const graph = await graphs.create(c.get("user"), asked.graph);
+    if (graph === undefined) return refuse(c, "too many graphs");
+    if (asked.dialect === "seed") return c.json({ graph_id: graph });
+    return c.json(
+      {
+        "graph-id": graph,
+        "graph-e2ee?": asked.graph.e2ee,
+        "graph-ready-for-use?": asked.graph.readyForUse,
+      } satisfies CreateGraphAnswer,
+    );
   });
 
   routes.route("/:id", graphRoute(graphs));
@@ -35,7 +44,7 @@ function graphRoute(graphs: GraphServices): Hono<WithGraph> {
   routes.delete("/", async (c) => {
     const graph = c.get("graph");
     await graphs.remove(graph);
-    return c.json({ graph_id: graph, deleted: true });
+    return c.json({ "graph_id": graph, "graph-id": graph, "deleted": true });
   });
   return routes;
 }

@@ -18,5 +18,6 @@ export function paced(operations: SyncOperations, turn: () => Promise<void>): Sy
     version: after(operations.version),
     pull: after(operations.pull),
     txBatch: after(operations.txBatch),
+    txEntries: after(operations.txEntries),
   };
 }

@@ -7,24 +7,30 @@ import type { UploadRefusal } from "../assets/intake.ts";
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { RequestLimits } from "../limits/request_limits.ts";
-import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { AssetName, GraphId, T, UserId } from "../protocol/ids.ts";
+import type { GraphVersion } from "../protocol/today/snapshot.ts";
+import type { NewGraph } from "../protocol/new_graph.ts";
 import type { OpenAsset, SentAsset } from "../sync/assets.ts";
 import type { BackupAnswer } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
+import type { BothSpellings } from "../sync/graphs.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
 import type { GraphOverview } from "../sync/overview.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
+import type { OpenedRows } from "../sync/row_stream.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
+import type { UploadCall, UploadOutcome } from "../sync/snapshot_upload.ts";
 
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
+  /** Whether the upload that makes the graph has ended. */
+  readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
   /** `undefined`: the user has as many graphs as he may have. */
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId | undefined>;
+  readonly create: (user: UserId, body: NewGraph) => Promise<GraphId | undefined>;
   /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
+  readonly list: (user: UserId) => Promise<readonly BothSpellings[]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, sets t to 0, and closes the graph's sockets. */
@@ -46,6 +52,12 @@ export interface SnapshotServices {
     since: T,
     caller: UserId,
   ) => Promise<PulledLog | undefined>;
+  /** One call of an upload; the last one closes the graph's sockets. */
+  readonly upload: (graph: GraphId, call: UploadCall) => Promise<UploadOutcome>;
+  /** The version that this caller's download is to hold. */
+  readonly versionToStream: (graph: GraphId, caller: UserId) => Promise<GraphVersion | undefined>;
+  /** All rows as of a version, by default the current one. */
+  readonly stream: (graph: GraphId, version?: GraphVersion) => Promise<OpenedRows>;
 }
 
 /** The files of a graph. */
@@ -78,8 +90,14 @@ export interface Services {
   readonly snapshots: SnapshotServices;
   readonly assets: AssetServices;
   readonly pages: PageServices;
+  /** What a graph's checksum comes to, and why, as JSON in chunks. */
+  readonly diagnostics: (
+    graph: GraphId,
+  ) => Promise<AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined>;
   readonly hub: Hub;
   /** Whether the store answers; may throw, or take as long as it likes. */
   readonly ready: () => Promise<void>;
   readonly limits: RequestLimits;
+  /** Whether a proxy in front says at which address clients see this server (origin.ts). */
+  readonly trustProxy: boolean;
 }

@@ -12,14 +12,16 @@ export async function streamJson(
   c: Context,
   chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>,
 ): Promise<Response> {
-  return c.body(await begun(chunks), 200, { "content-type": "application/json" });
+  const body = await startedStream(chunks);
+  return c.body(body, 200, { "content-type": "application/json" });
 }
 
-/** These chunks as a body; the first one has been made. */
-export async function begun(chunks: AsyncGenerator<Uint8Array>): Promise<ReadableStream> {
+/** These chunks as a stream, of which the first one is made already: what it throws is thrown here. */
+export async function startedStream(
+  chunks: AsyncGenerator<Uint8Array>,
+): Promise<ReadableStream> {
   const first = await chunks.next();
-  if (first.done) return ReadableStream.from([]);
-  return ReadableStream.from(following(first.value, chunks));
+  return ReadableStream.from(first.done ? [] : following(first.value, chunks));
 }
 
 async function* following(

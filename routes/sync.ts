@@ -3,24 +3,28 @@ import { Hono } from "hono";
 import { socketEnd } from "../auth/user.ts";
 import { parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
+import { entriesRefusal } from "../protocol/today/server_message.ts";
+import { isEntriesBatch, parseEntriesBatch } from "../protocol/today/tx_batch.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { jsonChunks } from "../sync/json_chunks.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
+import { readyForUse } from "./ready_for_use.ts";
 import { refuse, refuseFor } from "./refuse.ts";
 import type { Services } from "./services.ts";
+import { snapshotRoutes } from "./snapshot.ts";
 import { DEAD_SOCKET_MS, isUpgrade, openSocket } from "./socket.ts";
 import { streamJson } from "./stream.ts";
 
-export function syncRoutes(
-  { graphs, hub, limits, operations, snapshots }: Services,
-): Hono<WithGraph> {
+export function syncRoutes(services: Services): Hono<WithGraph> {
+  const { diagnostics, graphs, hub, limits, operations, snapshots } = services;
   const routes = new Hono<WithGraph>();
+  const ready = readyForUse(graphs.ready);
   routes.use("/*", graphAccess(graphs.access));
 
-  routes.get("/", (c) => {
+  routes.get("/", ready, (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
     const user = c.get("signedIn");
     const leave = limits.sockets.take(user.id);
@@ -34,7 +38,7 @@ export function syncRoutes(
 
   routes.get("/health", (c) => c.json({ ok: true }));
 
-  routes.get("/pull", async (c) => {
+  routes.get("/pull", ready, async (c) => {
     const text = c.req.query("since");
     const since = parseSince(text);
     if (since === undefined) return refuse(c, "invalid since");
@@ -45,15 +49,27 @@ export function syncRoutes(
     return log === undefined ? refuse(c, "not found") : await streamJson(c, pullAnswer(log));
   });
 
-  routes.post("/tx/batch", jsonBody(limits.maxBodyBytes), async (c) => {
+  routes.post("/tx/batch", ready, jsonBody(limits.maxBodyBytes), async (c) => {
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid tx");
+    if (isEntriesBatch(body.value)) {
+      const parsed = parseEntriesBatch(body.value);
+      if (!parsed.ok && parsed.fault === "invalid tx") return refuse(c, "invalid tx");
+      if (!parsed.ok) return c.json(entriesRefusal(parsed.fault));
+      const answer = await operations.txEntries(c.get("graph"), parsed.batch);
+      return answer === undefined ? refuse(c, "not found") : c.json(answer);
+    }
     const parsed = parseTxBatch(body.value);
     if (!parsed.ok && parsed.fault === "invalid tx") return refuse(c, "invalid tx");
     if (!parsed.ok) return c.json(reject.invalidTBefore() satisfies TxReject);
     const answer = await operations.txBatch(c.get("graph"), parsed.batch);
     return answer === undefined ? refuse(c, "not found") : c.json(answer);
+  });
+
+  routes.get("/checksum/diagnostics", ready, async (c) => {
+    const answer = await diagnostics(c.get("graph"));
+    return answer === undefined ? refuse(c, "not found") : await streamJson(c, answer);
   });
 
   routes.get("/snapshot/rows", async (c) => {
@@ -73,6 +89,8 @@ export function syncRoutes(
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });
   });
+
+  routes.route("/snapshot", snapshotRoutes(services));
 
   routes.delete("/admin/reset", async (c) => {
     const done = await graphs.reset(c.get("graph"));

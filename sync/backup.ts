@@ -8,6 +8,7 @@ import { listRows, parseRowJson, readRowsMany, type Row } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
 import { writeKvsFile, type WriteOptions } from "../sqlite/kvs_file.ts";
 import { addrOf, RowMissingError } from "./database.ts";
+import { readBase } from "./base.ts";
 import { rootAndTail } from "./snapshot.ts";
 
 export interface BackupOptions extends WriteOptions {
@@ -71,7 +72,7 @@ async function backupAt(
   path: string,
   { overwrite, progress = (): void => {} }: BackupOptions,
 ): Promise<Backup> {
-  const first = await rootAndTail(kv, head, head.t);
+  const first = await rootAndTail(kv, head, await readBase(kv, head, head.t), head.t);
   const root = first.find(({ addr }) => addr === ROOT_ADDR);
   if (root === undefined) {
     throw new EmptyGraphError(`Cannot back up ${head.graph} as nothing was put into it yet`);

@@ -13,6 +13,8 @@ export const closeReason = {
   flooding: { code: 1008, reason: "too many frames waiting" },
   /** A message above the limit. */
   tooLarge: { code: 1009, reason: "message too large" },
+  /** A fault of ours, to a client that would wait for ever after an `error`; it reconnects. */
+  fault: { code: 1011, reason: "server error" },
   /** The graph starts again at t = 0; clients reconnect and say hello. */
   reset: { code: 1012, reason: "graph reset" },
   /** The client has stopped reading; it may come back. */

@@ -9,6 +9,14 @@ import { parseClientMessage, socketError } from "../protocol/client_message.ts";
 import type { GraphId, T } from "../protocol/ids.ts";
 import type { TxReject } from "../protocol/reject.ts";
 import type { ServerMessage, TxBatchOk } from "../protocol/server_message.ts";
+import {
+  type EntriesAnswer,
+  type HelloAnswer,
+  helloAnswer,
+  type Reached,
+  reachedBy,
+} from "../protocol/today/server_message.ts";
+import type { EntriesBatch } from "../protocol/today/tx_batch.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type CloseReason, closeReason } from "./close_codes.ts";
@@ -17,8 +25,8 @@ import { type PulledLog, pullFrame } from "./pull_answer.ts";
 
 /** What a connection asks of the graphs; each answers `undefined` where there is no such graph. */
 export interface SyncOperations {
-  /** The graph's current version. */
-  readonly version: (graph: GraphId) => Promise<T | undefined>;
+  /** The graph's current version, and its checksum if today's clients use it. */
+  readonly version: (graph: GraphId) => Promise<Reached | undefined>;
   /** The log after `since`. */
   readonly pull: (graph: GraphId, since: T) => Promise<PulledLog | undefined>;
   /** Stores a batch and tells the other sockets, or refuses it. */
@@ -27,7 +35,16 @@ export interface SyncOperations {
     batch: TxBatch,
     sender?: object,
   ) => Promise<TxBatchOk | TxReject | undefined>;
+  /** The same for a batch of entries. */
+  readonly txEntries: (
+    graph: GraphId,
+    batch: EntriesBatch,
+    sender?: object,
+  ) => Promise<EntriesAnswer | undefined>;
 }
+
+/** What a connection says: in the seed's dialect, or in today's where that is another. */
+type Message = ServerMessage | HelloAnswer | EntriesAnswer;
 
 /** What a connection needs of a WebSocket. */
 export type Socket = Pick<WebSocket, "readyState" | "bufferedAmount" | "send" | "close">;
@@ -81,7 +98,7 @@ export class Connection implements Listener {
   #leaving: CloseReason | undefined;
   #gone = false;
   /** The greatest version that the client was told, and the greatest that there is news of. */
-  #toldT = -1;
+  #toldT: T | -1 = -1;
   #newsT: T | undefined;
 
   /** @param onGone called once, when the socket has closed and the last frame is dealt with */
@@ -186,8 +203,8 @@ export class Connection implements Listener {
       const { message } = parsed;
       switch (message.type) {
         case "hello": {
-          const t = await this.#operations.version(this.#graph);
-          return this.#tell(t, t === undefined ? undefined : { type: "hello", t });
+          const reached = await this.#operations.version(this.#graph);
+          return this.#tell(reached?.t, reached && helloAnswer(reached));
         }
         case "ping":
           return this.#send({ type: "pong" });
@@ -199,6 +216,8 @@ export class Connection implements Listener {
           const answer = await this.#operations.txBatch(this.#graph, message, this);
           return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
         }
+        case "tx/batch of entries":
+          return await this.#store(message.batch);
         default:
           return message satisfies never;
       }
@@ -208,11 +227,35 @@ export class Connection implements Listener {
     }
   }
 
+  /**
+   * A reject would have the client take its work back, and after an `error` it sends nothing more on
+   * this socket: a fault of ours ends it, and the client sends the same again on the next one.
+   */
+  async #store(batch: EntriesBatch): Promise<void> {
+    try {
+      this.#tellReached(await this.#operations.txEntries(this.#graph, batch, this));
+    } catch (cause) {
+      log.error("Cannot answer a batch of {graph}", { graph: this.#graph, cause });
+      this.#end(closeReason.fault);
+    }
+  }
+
   /** Sends an answer that tells version `t`; no answer means that the graph is no more. */
-  #tell(t: T | undefined, answer: ServerMessage | string | undefined): void {
+  #tell(t: T | undefined, answer: Message | string | undefined): void {
     if (answer === undefined) return this.#end(closeReason.deleted);
     this.#send(answer);
-    if (t !== undefined) this.#toldT = Math.max(this.#toldT, t);
+    if (t !== undefined && t > this.#toldT) this.#toldT = t;
+  }
+
+  /**
+   * The same for a batch of entries, which may have been stored in part, or long ago: a client that
+   * was told of a later version is told of it again, or it would wait for the next one.
+   */
+  #tellReached(answer: EntriesAnswer | undefined): void {
+    const t = answer === undefined ? undefined : reachedBy(answer);
+    const told = this.#toldT;
+    this.#tell(t, answer);
+    if (t !== undefined && told !== -1 && t < told) this.#send({ type: "changed", t: told });
   }
 
   #sendNews(): void {
@@ -224,7 +267,7 @@ export class Connection implements Listener {
     this.#send({ type: "changed", t });
   }
 
-  #send(message: ServerMessage | string): void {
+  #send(message: Message | string): void {
     if (this.#closed || this.#socket.readyState !== WebSocket.OPEN) return;
     try {
       this.#socket.send(typeof message === "string" ? message : JSON.stringify(message));

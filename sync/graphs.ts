@@ -11,9 +11,19 @@ import {
   readMeta,
   removeGraph,
 } from "../kv/graphs.ts";
-import { commitHead, type Head, readHead } from "../kv/head.ts";
-import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
-import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
+import { checksumLost, commitHead, type Head, readHead } from "../kv/head.ts";
+import { forgetUpload } from "../kv/uploads.ts";
+import type { GraphsAnswer } from "../protocol/http.ts";
+import {
+  EMPTY_CHECKSUM,
+  type GraphId,
+  newGeneration,
+  newGraphId,
+  T_ZERO,
+  type UserId,
+} from "../protocol/ids.ts";
+import type { NewGraph } from "../protocol/new_graph.ts";
+import type { ListedGraph } from "../protocol/today/http.ts";
 import { removeAssets } from "./asset_sweep.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
 
@@ -29,21 +39,26 @@ export interface GraphsDeps {
 export interface Graphs {
   /** `missing`: there is no such graph; `forbidden`: it is another's. */
   readonly access: (user: UserId, graph: GraphId) => Promise<"ok" | "forbidden" | "missing">;
+  /** Whether the upload that makes the graph has ended; `undefined`: there is no such graph. */
+  readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
   /** Makes a graph at version 0. */
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  readonly create: (user: UserId, body: NewGraph) => Promise<GraphId>;
   /** The same, unless the user has `most` graphs; then `undefined`. */
   readonly createWithin: (
     most: number,
     user: UserId,
-    body: CreateGraphBody,
+    body: NewGraph,
   ) => Promise<GraphId | undefined>;
   /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
+  readonly list: (user: UserId) => Promise<readonly BothSpellings[]>;
   /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, and sets t to 0; `undefined`: there is no such graph. */
   readonly reset: (graph: GraphId) => Promise<true | undefined>;
 }
+
+/** A graph as both dialects list it. */
+export type BothSpellings = GraphsAnswer["graphs"][number] & ListedGraph;
 
 /** Reads nothing yet. */
 export function openGraphs(deps: GraphsDeps): Graphs {
@@ -53,6 +68,10 @@ export function openGraphs(deps: GraphsDeps): Graphs {
       const meta = await readMeta(kv, graph);
       if (meta === undefined) return "missing";
       return meta.owner === user ? "ok" : "forbidden";
+    },
+    ready: async (graph) => {
+      const meta = await readMeta(kv, graph);
+      return meta && meta.readyForUse !== false;
     },
     create: (user, body) => create(deps, user, body),
     createWithin: (most, user, body) => createWithin(deps, most, user, body),
@@ -65,7 +84,7 @@ export function openGraphs(deps: GraphsDeps): Graphs {
   };
 }
 
-async function create(deps: GraphsDeps, user: UserId, body: CreateGraphBody): Promise<GraphId> {
+async function create(deps: GraphsDeps, user: UserId, body: NewGraph): Promise<GraphId> {
   const graph = newGraphId();
   const meta = metaOf(user, body, deps.now());
   return await untilSettled(`create graph ${graph}`, () => attemptCreate(deps, graph, meta));
@@ -75,7 +94,7 @@ async function createWithin(
   deps: GraphsDeps,
   most: number,
   user: UserId,
-  body: CreateGraphBody,
+  body: NewGraph,
 ): Promise<GraphId | undefined> {
   const graph = newGraphId();
   const meta = metaOf(user, body, deps.now());
@@ -92,19 +111,24 @@ async function attemptCreate(
   meta: GraphMeta,
   owned?: OwnedCount,
 ): Promise<Attempt<GraphId>> {
-  const outcome = await createGraph(kv, graph, meta, owned && { owned });
+  const outcome = await createGraph(kv, graph, meta, {
+    ...owned !== undefined && { owned },
+    ...meta.e2ee !== undefined && { checksum: EMPTY_CHECKSUM },
+  });
   if (outcome.kind === "committed") return { done: graph };
   // The id is new, so if the graph is there, it was this call that made it.
   if (await readHead(kv, graph) !== undefined) return { done: graph };
   return { again: outcome };
 }
 
-function metaOf(owner: UserId, body: CreateGraphBody, createdAt: number): GraphMeta {
+function metaOf(owner: UserId, body: NewGraph, createdAt: number): GraphMeta {
   return {
     owner,
     name: body.graph_name,
     ...typeof body.schema_version === "string" && { schemaVersion: body.schema_version },
     createdAt,
+    ...body.e2ee !== undefined && { e2ee: body.e2ee },
+    ...body.readyForUse !== undefined && { readyForUse: body.readyForUse },
   };
 }
 
@@ -121,6 +145,7 @@ async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {
   // All markers, not just those of the last head: an import may be under way, and a removal before
   // this one may have been cut off here.
   for await (const { generation } of listGarbage(kv, graph)) {
+    await forgetUpload(kv, graph, generation);
     await sweepGeneration(kv, graph, generation);
   }
   await removeAssets(deps, graph);
@@ -142,6 +167,7 @@ async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | un
       rowsVersion: 0,
       flushed: T_ZERO,
       updatedAt: now(),
+      ...checksumLost(head),
     }, { sets: markGarbage(graph, generationsOf(head), now()), deletes: [] });
     return outcome.kind === "committed" ? { done: true } : { again: outcome };
   });
@@ -151,12 +177,20 @@ async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | un
   return done;
 }
 
-function listed({ graph, meta, head }: OwnedGraph): GraphsAnswer["graphs"][number] {
+function listed({ graph, meta, head }: OwnedGraph): BothSpellings {
+  const { name, schemaVersion } = meta;
   return {
-    graph_id: graph,
-    graph_name: meta.name,
-    ...meta.schemaVersion !== undefined && { schema_version: meta.schemaVersion },
-    created_at: meta.createdAt,
-    updated_at: head.updatedAt,
+    "graph_id": graph,
+    "graph_name": name,
+    ...schemaVersion !== undefined && { "schema_version": schemaVersion },
+    "created_at": meta.createdAt,
+    "updated_at": head.updatedAt,
+    "graph-id": graph,
+    "graph-name": name,
+    ...schemaVersion !== undefined && { "schema-version": schemaVersion },
+    "graph-e2ee?": meta.e2ee ?? false,
+    "graph-ready-for-use?": meta.readyForUse ?? true,
+    "created-at": meta.createdAt,
+    "updated-at": head.updatedAt,
   };
 }

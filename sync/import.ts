@@ -6,7 +6,14 @@ import { Buffer } from "node:buffer";
 import { CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
 import { flushSets } from "../kv/flushes.ts";
 import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
-import { commitHead, type Head, headGuard, type HeadState, readHead } from "../kv/head.ts";
+import {
+  checksumLost,
+  commitHead,
+  type Head,
+  headGuard,
+  type HeadState,
+  readHead,
+} from "../kv/head.ts";
 import { garbageKey } from "../kv/keys.ts";
 import {
   decodeRow,
@@ -111,7 +118,14 @@ async function replaceAll(
     for (const row of rows) yield* encodedRowSets(graph, generation, row);
   };
   return await build(deps, head, generation, sets(), (now) => ({
-    state: { t: T_ZERO, log, rows: generation, rowsVersion: 0, flushed: T_ZERO },
+    state: {
+      t: T_ZERO,
+      log,
+      rows: generation,
+      rowsVersion: 0,
+      flushed: T_ZERO,
+      ...checksumLost(now),
+    },
     garbage: generationsOf(now),
   }));
 }
@@ -179,6 +193,7 @@ async function upsertInPlace(
     rowsVersion: head.rowsVersion + 1,
     flushed: root?.t ?? head.flushed,
     updatedAt: now(),
+    ...checksumLost(head),
   }, {
     sets: [...sets, ...rootSets(head, head.rows, root, now())],
     deletes: await strayRowParts(kv, sets),
@@ -214,7 +229,13 @@ async function copyWith(
     const flushed = root?.t ?? head.flushed;
     return same
       ? {
-        state: { ...current, rows: generation, rowsVersion: 0, flushed },
+        state: {
+          ...current,
+          rows: generation,
+          rowsVersion: 0,
+          flushed,
+          ...checksumLost(current),
+        },
         garbage: [current.rows],
       }
       : undefined;
@@ -295,7 +316,7 @@ async function build(
 }
 
 /** What is imported is the graph's by now, whether or not what it replaced can be swept at once. */
-async function trySweep(kv: Deno.Kv, graph: GraphId, generation: Generation): Promise<void> {
+export async function trySweep(kv: Deno.Kv, graph: GraphId, generation: Generation): Promise<void> {
   try {
     await sweepGeneration(kv, graph, generation);
   } catch (cause) {

@@ -9,12 +9,13 @@ const CHUNK_BYTES = 64 * 1024;
  * for: at most one chunk is in memory.
  *
  * @param items UTF-8 of one JSON text each
+ * @param after or what says it once all items were read
  * @throws what reading the items throws
  */
 export async function* jsonChunks(
   before: string,
   items: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  after: string,
+  after: string | (() => string),
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
   const comma = encoder.encode(",");
@@ -32,7 +33,7 @@ export async function* jsonChunks(
       size = 0;
     }
   }
-  parts.push(encoder.encode(after));
+  parts.push(encoder.encode(typeof after === "string" ? after : after()));
   yield concat(parts);
 }
 

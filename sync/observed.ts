@@ -2,8 +2,7 @@
  * The operations on a graph as someone who watches sees them: each batch is a line in the log, a
  * span, and a count. What they do is left to them.
  */
-import type { RejectReason } from "../protocol/reject.ts";
-import type { TxBatch } from "../protocol/tx_batch.ts";
+import type { GraphId, T } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Meter } from "../telemetry/metrics.ts";
 import { traced } from "../telemetry/trace.ts";
@@ -17,44 +16,69 @@ export interface Watch {
   readonly clock: () => number;
 }
 
-type BatchAnswer = Awaited<ReturnType<SyncOperations["txBatch"]>>;
+/** What a batch of either dialect was answered; `undefined`: there is no such graph. */
+type BatchAnswer = Awaited<ReturnType<SyncOperations["txBatch" | "txEntries"]>>;
 
 /** `gone`: there is no such graph. */
-type BatchOutcome = "ok" | "gone" | RejectReason;
+type BatchOutcome = "ok" | "gone" | Extract<BatchAnswer, { type: "tx/reject" }>["reason"];
 
 /** The same operations, watched. */
 export function observedOperations(operations: SyncOperations, watch: Watch): SyncOperations {
-  const { meter, log, clock } = watch;
   return {
     version: operations.version,
     pull: (graph, since) => {
-      meter.pull();
+      watch.meter.pull();
       return operations.pull(graph, since);
     },
-    txBatch: async (graph, batch, sender) => {
-      const start = clock();
-      try {
-        const answer = await traced(
-          "tx/batch",
-          () => operations.txBatch(graph, batch, sender),
-          (answer) => ({ graph, t: versionOf(answer, batch), outcome: outcomeOf(answer) }),
-        );
-        const ms = clock() - start;
-        meter.batch(outcomeOf(answer), ms / 1000);
-        log.debug("A batch of {txs} txs leaves {graph} at t {t}: {outcome} in {ms} ms", {
-          graph,
-          t: versionOf(answer, batch),
-          txs: batch.txs.length,
-          outcome: outcomeOf(answer),
-          ms: Math.round(ms),
-        });
-        return answer;
-      } catch (thrown) {
-        meter.batch("failed", (clock() - start) / 1000);
-        throw thrown;
-      }
-    },
+    txBatch: (graph, batch, sender) =>
+      observedBatch(
+        watch,
+        { graph, base: batch.t_before, txs: batch.txs.length },
+        () => operations.txBatch(graph, batch, sender),
+      ),
+    txEntries: (graph, batch, sender) =>
+      observedBatch(
+        watch,
+        { graph, base: batch.tBefore, txs: batch.entries.length },
+        () => operations.txEntries(graph, batch, sender),
+      ),
   };
+}
+
+/** What there is to say of a batch beside its answer. */
+interface SeenBatch {
+  readonly graph: GraphId;
+  readonly base: T;
+  readonly txs: number;
+}
+
+async function observedBatch<Answer extends BatchAnswer>(
+  { meter, log, clock }: Watch,
+  { graph, base, txs }: SeenBatch,
+  store: () => Promise<Answer>,
+): Promise<Answer> {
+  const start = clock();
+  try {
+    const answer = await traced(
+      "tx/batch",
+      store,
+      (answer) => ({ graph, t: versionOf(answer, base), outcome: outcomeOf(answer) }),
+    );
+    const ms = clock() - start;
+    const [t, outcome] = [versionOf(answer, base), outcomeOf(answer)];
+    meter.batch(outcome, ms / 1000);
+    log.debug("A batch of {txs} txs leaves {graph} at t {t}: {outcome} in {ms} ms", {
+      graph,
+      t,
+      txs,
+      outcome,
+      ms: Math.round(ms),
+    });
+    return answer;
+  } catch (thrown) {
+    meter.batch("failed", (clock() - start) / 1000);
+    throw thrown;
+  }
 }
 
 /** The same news, counted. */
@@ -78,6 +102,6 @@ function outcomeOf(answer: BatchAnswer): BatchOutcome {
 }
 
 /** Where the graph is after this answer: who isn't stale was at its version. */
-function versionOf(answer: BatchAnswer, { t_before }: TxBatch): number {
-  return answer !== undefined && "t" in answer ? answer.t : t_before;
+function versionOf(answer: BatchAnswer, base: T): T {
+  return answer !== undefined && "t" in answer ? answer.t : base;
 }

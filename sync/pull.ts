@@ -23,6 +23,7 @@ export async function pull(
 ): Promise<PulledGraphLog | undefined> {
   const head = await readHead(kv, graph);
   if (head === undefined) return undefined;
-  const { t, log } = head;
-  return { t, generation: log, entries: readEntries(kv, graph, log, since, t) };
+  const { t, log, checksum } = head;
+  const entries = readEntries(kv, graph, log, since, t);
+  return { t, generation: log, entries, ...checksum !== undefined && { checksum } };
 }

@@ -81,25 +81,26 @@ async function readPage(
 }
 
 /** The version that the caller was told last, if it is one of this log; else the current one. */
-function versionFor(pins: Pins, head: Head, caller: UserId): T {
+export function versionFor(pins: Pins, head: Head, caller: UserId): T {
   const pin = pins.of(caller, head.graph);
   return pin !== undefined && pin.log === head.log && pin.t < head.t ? pin.t : head.t;
 }
 
 async function readRootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly RowJson[]> {
-  return (await rootAndTail(kv, head, t)).map((row) => ({
+  const base = await readBase(kv, head, t);
+  return (await rootAndTail(kv, head, base, t)).map((row) => ({
     addr: row.addr,
     json: new TextEncoder().encode(JSON.stringify(row)),
   }));
 }
 
-/**
- * Rows 0 and 1 as of a version; those that there are.
- *
- * @param t of the head, or before it and not long ago: see `readBase`
- */
-export async function rootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly Row[]> {
-  const base = await readBase(kv, head, t);
+/** The same on a base that has been read. */
+export async function rootAndTail(
+  kv: Deno.Kv,
+  head: Head,
+  base: Base,
+  t: T,
+): Promise<readonly Row[]> {
   return [base.root, await tailRow(kv, head, base, t)].filter((row) => row !== undefined);
 }
 

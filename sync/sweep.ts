@@ -3,6 +3,7 @@ import { listDropped, sweepClaims, sweepDropped } from "../kv/flushes.ts";
 import { listGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { readHead } from "../kv/head.ts";
 import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
+import { forgetUpload } from "../kv/uploads.ts";
 
 /** Longer than any import takes: what is marked for longer was left by one that was cut off. */
 export const GRACE_MS = 60 * 60 * 1000;
@@ -29,6 +30,7 @@ export async function sweepGarbage(
   let swept = 0;
   for await (const { graph, generation, since } of listGarbage(kv)) {
     if (since >= before) continue;
+    await forgetUpload(kv, graph, generation);
     if (await sweepGeneration(kv, graph, generation)) swept++;
   }
   return swept;

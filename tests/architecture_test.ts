@@ -9,7 +9,7 @@ const ROOT = new URL("../", import.meta.url);
 
 /** A folder, or a file at the root, → what it may import: folders, single files, packages. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  protocol: ["zod"],
+  protocol: ["zod", "transit-js"],
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
   kv: ["protocol", "telemetry", "zod", "fflate", "node:path", "node:zlib"],

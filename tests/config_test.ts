@@ -38,6 +38,7 @@ Deno.test("With a secret every other setting may be left out", () => {
     s3Region: undefined,
     s3AccessKeyId: undefined,
     s3SecretAccessKey: undefined,
+    trustProxy: false,
     logFormat: "json",
     logLevel: "info",
   });
@@ -67,6 +68,7 @@ Deno.test("A setting's text becomes a value of its type", () => {
     ASSETS_GRACE_SECONDS: "120",
     NODE_CACHE_MIB: "64",
     METRICS: "on",
+    TRUST_PROXY: "yes",
     LOG_FORMAT: "pretty",
     LOG_LEVEL: "debug",
   });
@@ -102,6 +104,7 @@ Deno.test("A setting's text becomes a value of its type", () => {
     s3Region: undefined,
     s3AccessKeyId: undefined,
     s3SecretAccessKey: undefined,
+    trustProxy: true,
     logFormat: "pretty",
     logLevel: "debug",
   });

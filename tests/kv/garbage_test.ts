@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { acceptedSet } from "../../kv/accepted.ts";
 import { commitOrThrow, writeInCommits } from "../../kv/commit.ts";
 import {
   generationsOf,
@@ -17,6 +18,7 @@ import {
   newGeneration,
   newGraphId,
   nextT,
+  parseTxId,
   parseUserId,
   ROOT_ADDR,
   T_ZERO,
@@ -35,11 +37,14 @@ async function newHead(kv: Deno.Kv): Promise<Head> {
 
 const row = { addr: ROOT_ADDR, content: "x", addresses: null };
 
-/** A log entry, its tail and a row under this generation. */
+/** A log entry, its tail, the id of who made it, and a row under this generation. */
 async function fill(kv: Deno.Kv, head: Head, generation: Generation): Promise<void> {
   const entry = { t: nextT(T_ZERO), tx: "[]", tail: "[]", writer: "w" };
+  const id = parseTxId(crypto.randomUUID());
+  assert.ok(id !== undefined);
   await writeInCommits(kv, [
     ...entryChange(head.graph, generation, entry),
+    acceptedSet(head.graph, generation, entry.t, id),
     ...rowSets(head.graph, generation, row),
   ]);
 }

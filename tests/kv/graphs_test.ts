@@ -28,6 +28,16 @@ Deno.test("A graph's meta comes back as it was written", async () => {
   assert.equal(await readMeta(kv, newGraphId()), undefined);
 });
 
+Deno.test("A graph's flags come back as they were written, or not at all", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [graph, other] = [newGraphId(), newGraphId()];
+  const meta = { ...metaOf("alice"), e2ee: true, readyForUse: false };
+  await createGraph(kv, graph, meta);
+  await createGraph(kv, other, metaOf("alice"));
+  assert.deepEqual(await readMeta(kv, graph), meta);
+  assert.deepEqual(await readMeta(kv, other), metaOf("alice"));
+});
+
 Deno.test("A graph that is there already is not made again", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = newGraphId();

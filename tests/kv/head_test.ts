@@ -2,9 +2,16 @@ import assert from "node:assert/strict";
 import { CorruptValueError } from "../../kv/chunks.ts";
 import { objectSet } from "../../kv/commit.ts";
 import { createGraph, type GraphMeta } from "../../kv/graphs.ts";
-import { commitHead, type Head, readHead, readHeads } from "../../kv/head.ts";
+import { checksumLost, commitHead, type Head, readHead, readHeads } from "../../kv/head.ts";
 import { headKey } from "../../kv/keys.ts";
-import { type GraphId, newGraphId, nextT, parseUserId, T_ZERO } from "../../protocol/ids.ts";
+import {
+  EMPTY_CHECKSUM,
+  type GraphId,
+  newGraphId,
+  nextT,
+  parseUserId,
+  T_ZERO,
+} from "../../protocol/ids.ts";
 import { dump, withCommit } from "../support/kv.ts";
 
 const ONE = nextT(T_ZERO);
@@ -54,6 +61,22 @@ Deno.test("A head keeps its activity, and one that was stored without it is read
   const outcome = await commitHead(kv, head, { ...head, activity }, { sets: [], deletes: [] });
   assert.ok(outcome.kind === "committed");
   assert.deepEqual((await readHead(kv, head.graph))?.activity, activity);
+});
+
+Deno.test("A head keeps its checksum, or that it is unknown, or that there is none", async () => {
+  using kv = await Deno.openKv(":memory:");
+  let head = await newHead(kv);
+  assert.ok(!("checksum" in head));
+  assert.ok(!("checksum" in checksumLost(head)));
+  for (const checksum of [EMPTY_CHECKSUM, "unknown"] as const) {
+    const outcome = await commitHead(kv, head, { ...head, checksum }, { sets: [], deletes: [] });
+    assert.ok(outcome.kind === "committed");
+    head = outcome.head;
+    assert.equal((await readHead(kv, head.graph))?.checksum, checksum);
+    assert.deepEqual(checksumLost(head), { checksum: "unknown" });
+  }
+  await kv.set(headKey(head.graph), { ...head, checksum: "xyz" });
+  await assert.rejects(readHead(kv, head.graph), CorruptValueError);
 });
 
 Deno.test("A head that was read before another moved it is a conflict and changes nothing", async () => {

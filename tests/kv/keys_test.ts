@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  acceptedKey,
   assetKey,
   blobKey,
   creationKey,
@@ -16,6 +17,7 @@ import {
   looseKey,
   ownedKey,
   ownedPrefix,
+  parseAcceptedKey,
   parseAssetKey,
   parseBlobKey,
   parseEntryKey,
@@ -84,6 +86,8 @@ Deno.test("A key that is listed says what it was built from", () => {
     const { graph, generation } = entry;
     assert.deepEqual(parseOwnedKey(ownedKey(user, graph)), { user, graph });
     assert.deepEqual(parseGarbageKey(garbageKey(graph, generation)), { graph, generation });
+    const accepted = acceptedKey(graph, generation, entry.t);
+    assert.deepEqual(parseAcceptedKey(accepted), { graph, log: generation, t: entry.t });
   }));
 });
 
@@ -127,6 +131,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       row: rowKey(row),
       owned: ownedKey(user, graph),
       garbage: garbageKey(graph, generation),
+      accepted: acceptedKey(graph, generation, entry.t),
       graph: graphKey(graph),
       creation: creationKey(user),
       head: headKey(graph),
@@ -137,6 +142,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       row: parseRowKey,
       owned: parseOwnedKey,
       garbage: parseGarbageKey,
+      accepted: parseAcceptedKey,
     };
     for (const [name, parse] of Object.entries(parsers)) {
       for (const [kind, key] of Object.entries(keys)) {

@@ -27,6 +27,59 @@ Deno.test("Each message of the protocol is taken as it is", () => {
   }
 });
 
+Deno.test("A tx/batch whose own fields are today's is one of entries", () => {
+  const id = "6f1e2d3c-0000-4000-8000-00000000000A";
+  const whole = { "tx": "[]", "tx-id": id, "outliner-op": "save-block" };
+  assert.deepEqual(
+    parsed({
+      "type": "tx/batch",
+      "t-before": 3,
+      "txs": [whole, { tx: "[]" }, { "tx": "[]", "outliner-op": null }],
+      "client-revision": "x",
+    }),
+    {
+      ok: true,
+      message: {
+        type: "tx/batch of entries",
+        batch: {
+          tBefore: 3,
+          entries: [
+            { tx: "[]", txId: id.toLowerCase(), outlinerOp: "save-block" },
+            { tx: "[]" },
+            { tx: "[]" },
+          ],
+        },
+      },
+    },
+  );
+});
+
+Deno.test("A tx/batch that can't be read is refused in the dialect that its fields are of", () => {
+  const reasonOf = (fields: object): unknown => {
+    const answer = refused(JSON.stringify({ type: "tx/batch", ...fields }));
+    return typeof answer === "object" && answer !== null && "reason" in answer && answer.reason;
+  };
+  const entries = [{ tx: "[]" }];
+  for (
+    const [fields, reason] of [
+      [{ "t-before": 0 }, "invalid tx"],
+      [{ "t-before": 0, "txs": [{ tx: 1 }] }, "invalid tx"],
+      [{ "t-before": 0, "txs": [{ "tx": "[]", "tx-id": "x" }] }, "invalid tx"],
+      [{ "t-before": 0, "txs": [{ "tx": "[]", "outliner-op": 1 }] }, "invalid tx"],
+      [{ "t-before": 0, "txs": [{ "tx": "[]", "outliner-op": "x".repeat(257) }] }, "invalid tx"],
+      [{ "t-before": -1, "txs": entries }, "invalid t-before"],
+      [{ "t-before": 1.5, "txs": entries }, "invalid t-before"],
+      [{ "t-before": null, "txs": entries }, "invalid t-before"],
+      [{ "txs": entries }, "invalid t-before"],
+      [{ "t_before": 0, "txs": entries }, "invalid tx"],
+      [{ "t_before": -1, "txs": ["[]"] }, "invalid t_before"],
+      [{ "txs": ["[]"] }, "invalid t_before"],
+      [{ "txs": [] }, "invalid t_before"],
+      [{}, "invalid tx"],
+    ] as const
+  ) assert.equal(reasonOf(fields), reason, JSON.stringify(fields));
+});
+
 Deno.test("A pull without since asks for everything", () => {
   assert.deepEqual(parsed({ type: "pull" }), { ok: true, message: { type: "pull", since: 0 } });
 });

@@ -9,6 +9,7 @@ import { openApiDocument } from "../../protocol/openapi.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
+import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
 import {
   ALICE,
@@ -17,6 +18,7 @@ import {
   startServer,
   type TestServer,
 } from "../support/server.ts";
+import { frameOf } from "../support/snapshots.ts";
 
 /** Pages for people and what they load; and paths that are there to be refused. */
 const NOT_API =
@@ -56,9 +58,25 @@ function idleServices(): Services {
   return {
     verify: never,
     limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
-    graphs: { access: never, create: never, list: never, remove: never, reset: never },
-    operations: { version: never, pull: never, txBatch: never },
-    snapshots: { page: never, importRows: never, pullForDownload: never },
+    graphs: {
+      access: never,
+      ready: never,
+      create: never,
+      list: never,
+      remove: never,
+      reset: never,
+    },
+    operations: { version: never, pull: never, txBatch: never, txEntries: never },
+    snapshots: {
+      page: never,
+      importRows: never,
+      pullForDownload: never,
+      upload: never,
+      versionToStream: never,
+      stream: never,
+    },
+    diagnostics: never,
+    trustProxy: false,
     assets: { put: never, open: never, remove: never },
     pages: { overview: never, name: never, backup: never },
     hub: new Hub(),
@@ -142,6 +160,14 @@ Deno.test("Real answers, good ones and refusals, are as they are described", asy
   await api.call("POST /sync/{graph_id}/snapshot/import", graph, { json: { rows } });
   await api.call("POST /sync/{graph_id}/snapshot/import", graph, { body: "{" });
   await api.call("DELETE /sync/{graph_id}/admin/reset", graph);
+  await api.call("GET /sync/{graph_id}/checksum/diagnostics", graph);
+  const uploaded = readRows("small-a");
+  const upload = "POST /sync/{graph_id}/snapshot/upload";
+  await api.call(`${upload}?finished=true`, graph, { body: frameOf(uploaded) });
+  await api.call(`${upload}?reset=false`, graph, { body: frameOf(uploaded) });
+  await api.call(upload, graph, { body: "x" });
+  await api.call("GET /sync/{graph_id}/snapshot/download", graph);
+  await api.call("GET /sync/{graph_id}/snapshot/stream", graph);
   const asset = "/assets/{graph_id}/{asset}";
   await api.call(`PUT ${asset}`, graph, { body: "some bytes" });
   await api.call(`GET ${asset}`, graph);

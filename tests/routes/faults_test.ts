@@ -8,6 +8,7 @@ import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
 import { SECRET } from "../support/server.ts";
+import { frameOf } from "../support/snapshots.ts";
 
 const ASSET =
   "/assets/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4f.png";
@@ -23,15 +24,25 @@ function brokenServices(): Services {
     limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
     graphs: {
       access: () => Promise.resolve("ok"),
+      ready: () => Promise.resolve(true),
       create: away,
       list: away,
       remove: away,
       reset: away,
     },
-    operations: { version: away, pull: away, txBatch: away },
-    snapshots: { page: away, importRows: away, pullForDownload: away },
+    operations: { version: away, pull: away, txBatch: away, txEntries: away },
+    snapshots: {
+      page: away,
+      importRows: away,
+      pullForDownload: away,
+      upload: away,
+      versionToStream: away,
+      stream: away,
+    },
     assets: { put: away, open: away, remove: away },
     pages: { overview: away, name: away, backup: away },
+    diagnostics: away,
+    trustProxy: false,
     hub: new Hub(),
     ready: away,
   };
@@ -50,8 +61,16 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
     request(`${GRAPH}/pull`),
     request(`${GRAPH}/pull?since=1`),
     request(`${GRAPH}/tx/batch`, { method: "POST", body: '{"t_before":0,"txs":["[]"]}' }),
+    request(`${GRAPH}/tx/batch`, {
+      method: "POST",
+      body: '{"t-before":0,"txs":[{"tx":"[]"}]}',
+    }),
+    request(`${GRAPH}/checksum/diagnostics`),
     request(`${GRAPH}/snapshot/rows`),
     request(`${GRAPH}/snapshot/import`, { method: "POST", body: '{"rows":[]}' }),
+    request(`${GRAPH}/snapshot/upload`, { method: "POST", body: frameOf([]) }),
+    request(`${GRAPH}/snapshot/download`),
+    request(`${GRAPH}/snapshot/stream`),
     request(`${GRAPH}/admin/reset`, { method: "DELETE" }),
     request(ASSET),
     request(ASSET, { method: "PUT", body: "x" }),

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { z } from "zod";
 import { createGraphAnswerSchema, graphsAnswerSchema } from "../../protocol/http.ts";
+import * as today from "../../protocol/today/http.ts";
 import { blockTx } from "../support/forms.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -45,6 +47,29 @@ Deno.test("A schema version that was not given, or was null, is left out", async
   }
 });
 
+Deno.test("A graph that is asked for in today's spelling is answered in it, and listed in both", async () => {
+  await using server = await startServer();
+  const json = { "graph-name": "notes ü", "schema-version": "65", "graph-ready-for-use?": false };
+  const { status, body } = await server.call("/graphs", { json });
+  assert.equal(status, 200);
+  const made = today.createGraphAnswerSchema.parse(body);
+  assert.equal(made["graph-e2ee?"], true);
+  assert.equal(made["graph-ready-for-use?"], false);
+  const [listed] = z.object({ graphs: z.array(z.record(z.string(), z.unknown())) })
+    .parse((await server.call("/graphs")).body).graphs;
+  const { created_at, updated_at, ...rest } = listed ?? {};
+  assert.deepEqual(rest, {
+    ...json,
+    "graph-e2ee?": true,
+    "graph-id": made["graph-id"],
+    "created-at": created_at,
+    "updated-at": updated_at,
+    "graph_id": made["graph-id"],
+    "graph_name": "notes ü",
+    "schema_version": "65",
+  });
+});
+
 Deno.test("Graphs of one name are different graphs", async () => {
   await using server = await startServer();
   assert.notEqual(await server.createGraph(), await server.createGraph());
@@ -78,6 +103,8 @@ Deno.test("A graph without a body is 400 missing body, with a wrong one 400 inva
       "[]",
       "{}",
       '{"graph_name":1}',
+      '{"graph-name":1}',
+      '{"graph-name":"a","graph-e2ee?":null}',
       '{"graph_name":"a","schema_version":1}',
     ]
   ) {
@@ -111,7 +138,7 @@ Deno.test("A graph that was deleted is gone: from the list, for access, for sync
   await server.call(`/sync/${graph}/tx/batch`, { json });
   assert.deepEqual(await server.call(`/graphs/${graph}`, { method: "DELETE" }), {
     status: 200,
-    body: { graph_id: graph, deleted: true },
+    body: { "graph_id": graph, "graph-id": graph, "deleted": true },
   });
   const notFound = { status: 404, body: { error: "not found" } };
   assert.deepEqual(await server.call(`/graphs/${graph}/access`), notFound);

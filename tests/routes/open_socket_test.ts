@@ -30,7 +30,7 @@ Deno.test("A client that goes before its socket is open leaves all the same", as
         request,
         newGraphId(),
         hub,
-        { version: never, pull: never, txBatch: never },
+        { version: never, pull: never, txBatch: never, txEntries: never },
         { turn: never, leave: left.resolve },
         50,
       );

@@ -56,6 +56,26 @@ export const LOST = {
   "was not made": (): Promise<CommitResult> => Promise.reject(new Error("connection lost")),
 } as const;
 
+/**
+ * Does the work with a store as a process has it that is killed at its commit n, made or not; answers
+ * whether it was.
+ */
+export async function killedAt(
+  kv: Deno.Kv,
+  n: number,
+  made: boolean,
+  work: (kv: Deno.Kv) => Promise<unknown>,
+): Promise<boolean> {
+  const killed = Promise.withResolvers<boolean>();
+  const dying = withCommit(kv, async (commit, before) => {
+    if (before < n) return await commit();
+    if (made) await commit();
+    killed.resolve(true);
+    return await new Promise<never>(() => {});
+  });
+  return await Promise.race([killed.promise, work(dying).then(() => false)]);
+}
+
 /** The same store, with `first` run once, before the first list that it is asked for. */
 export function beforeFirstList(kv: Deno.Kv, first: () => Promise<void>): Deno.Kv {
   let done = false;

@@ -13,8 +13,12 @@ import {
   type UserId,
 } from "../../protocol/ids.ts";
 import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
-import { type BatchDeps, txBatch } from "../../sync/batch.ts";
+import type { EntriesAnswer } from "../../protocol/today/server_message.ts";
+import { AcceptedIds } from "../../sync/accepted.ts";
+import { txBatch } from "../../sync/batch.ts";
+import { wholeChecksum } from "../../sync/checksum.ts";
 import { Databases } from "../../sync/database.ts";
+import { type EntriesDeps, txEntries } from "../../sync/entries.ts";
 import { Flusher } from "../../sync/flush.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { importRows } from "../../sync/import.ts";
@@ -25,8 +29,10 @@ import { pullFrame } from "../../sync/pull_answer.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
+import { parseEntriesBatch } from "../../protocol/today/tx_batch.ts";
 import { datomsOf } from "./client.ts";
 import type { FixtureRow } from "./fixtures.ts";
+import type { WireEntry } from "./today.ts";
 
 export const ALICE = user("alice");
 export const BOB = user("bob");
@@ -86,7 +92,7 @@ export async function logOf(kv: Deno.Kv, graph: GraphId): Promise<PullOk> {
 export class Process {
   readonly databases: Databases;
   readonly pins: Pins;
-  readonly #deps: BatchDeps;
+  readonly #deps: EntriesDeps;
   /** The versions that other sockets are told of. */
   readonly told: number[] = [];
   readonly #now: () => number;
@@ -110,7 +116,7 @@ export class Process {
       log: loggerFor("test"),
       now,
     };
-    this.#deps = { ...parts, fanout, flusher: new Flusher(parts) };
+    this.#deps = { ...parts, fanout, flusher: new Flusher(parts), accepted: new AcceptedIds(kv) };
   }
 
   async createGraph(): Promise<GraphId> {
@@ -134,6 +140,23 @@ export class Process {
   /** The answer to a batch. */
   async send(graph: GraphId, t: number, ...txs: readonly string[]): ReturnType<typeof txBatch> {
     return await txBatch(this.#deps, graph, { t_before: version(t), txs });
+  }
+
+  /** The answer to a batch of entries in today's dialect, as it is on the wire. */
+  async sendEntries(
+    graph: GraphId,
+    t: number,
+    ...entries: readonly WireEntry[]
+  ): Promise<EntriesAnswer | undefined> {
+    const parsed = parseEntriesBatch({ "t-before": t, "txs": entries });
+    assert.ok(parsed.ok);
+    return await txEntries(this.#deps, graph, parsed.batch);
+  }
+
+  /** The checksum of the graph now, over all of it. */
+  async checksum(graph: GraphId): Promise<string> {
+    const open = await this.databases.open(await headOf(this.kv, graph));
+    return await wholeChecksum(this.databases, open);
   }
 
   /** Sends batches of one tx each on top of one another, all of which must be accepted. */

@@ -5,6 +5,7 @@ import { openKv } from "../../kv/open.ts";
 import { type Running, start } from "../../main.ts";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import type { GraphId } from "../../protocol/ids.ts";
+import * as todays from "../../protocol/today/http.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
 import { TestSocket } from "./socket.ts";
 
@@ -111,6 +112,23 @@ export class TestServer implements AsyncDisposable {
   async connect(graph: string, as: string | null = ALICE): Promise<TestSocket> {
     const query = as === null ? "" : `?token=${await this.token(as)}`;
     return await TestSocket.open(`${this.url.replace("http", "ws")}/sync/${graph}${query}`);
+  }
+
+  /** The same for a client that reads messages in its own way; see TestSocket.openAs. */
+  async connectAs<Message extends { readonly type: string }>(
+    graph: string,
+    parse: (text: string) => Message,
+    as: string = ALICE,
+  ): Promise<TestSocket<Message>> {
+    const url = `${this.url.replace("http", "ws")}/sync/${graph}?token=${await this.token(as)}`;
+    return await TestSocket.openAs(url, parse);
+  }
+
+  /** A graph that a client of today makes; ready, not encrypted. */
+  async createTodaysGraph(as: string = ALICE): Promise<GraphId> {
+    const json = { "graph-name": "notes", "schema-version": "65", "graph-e2ee?": false };
+    const { body } = await this.call("/graphs", { as, json });
+    return todays.createGraphAnswerSchema.parse(body)["graph-id"];
   }
 
   /** What the program does on SIGTERM. */

@@ -48,17 +48,21 @@ export class UpgradeRefused extends Error {
   }
 }
 
-export class TestSocket implements AsyncDisposable {
+/** @typeParam Message what this client takes for a message */
+export class TestSocket<Message extends { readonly type: string } = ServerMessage>
+  implements AsyncDisposable {
   /** Settles when the socket has closed. */
   readonly closed: Promise<Closed>;
   readonly #socket: WsSocket;
-  readonly #arrived: (ServerMessage | Error)[] = [];
+  readonly #arrived: (Message | Error)[] = [];
   #wake: (() => void) | undefined;
 
-  private constructor(socket: WsSocket) {
+  private constructor(socket: WsSocket, parse: (text: string) => Message) {
     this.#socket = socket;
     socket.on("message", (data, isBinary) => {
-      this.#arrived.push(isBinary ? new Error("A binary frame came in") : parse(data.toString()));
+      this.#arrived.push(
+        isBinary ? new Error("A binary frame came in") : parsed(data.toString(), parse),
+      );
       this.#wake?.();
     });
     this.closed = new Promise((resolve) => {
@@ -70,9 +74,22 @@ export class TestSocket implements AsyncDisposable {
    * @param url `ws://…`
    * @throws {UpgradeRefused} the server answered with anything but an upgrade
    */
-  static async open(url: string, headers: Record<string, string> = {}): Promise<TestSocket> {
+  static open(url: string, headers: Record<string, string> = {}): Promise<TestSocket> {
+    return TestSocket.openAs(url, parseServerMessage, headers);
+  }
+
+  /**
+   * The same for a client that reads messages in its own way.
+   *
+   * @param parse throws for what the client would get stuck on
+   */
+  static async openAs<Message extends { readonly type: string }>(
+    url: string,
+    parse: (text: string) => Message,
+    headers: Record<string, string> = {},
+  ): Promise<TestSocket<Message>> {
     const socket: WsSocket = new WebSocket(url, { headers });
-    const client = new TestSocket(socket);
+    const client = new TestSocket<Message>(socket, parse);
     const opened = new Promise<void>((resolve, fail) => {
       socket.on("open", resolve);
       socket.on("error", fail);
@@ -91,7 +108,7 @@ export class TestSocket implements AsyncDisposable {
   }
 
   /** Sends one message and awaits the next one from the server. */
-  async ask(message: unknown): Promise<ServerMessage> {
+  async ask(message: unknown): Promise<Message> {
     this.send(message);
     return await this.next();
   }
@@ -114,7 +131,7 @@ export class TestSocket implements AsyncDisposable {
   }
 
   /** The next message that has come or will come, in order. */
-  async next(): Promise<ServerMessage> {
+  async next(): Promise<Message> {
     if (this.#arrived.length === 0) {
       const message = new Promise<void>((resolve) => this.#wake = resolve);
       await within(Promise.race([message, this.closed]), "a message");
@@ -129,9 +146,9 @@ export class TestSocket implements AsyncDisposable {
   }
 
   /** Everything that came before the answer to a ping sent now; the pong is left out. */
-  async untilPong(): Promise<readonly ServerMessage[]> {
+  async untilPong(): Promise<readonly Message[]> {
     this.send({ type: "ping" });
-    const before: ServerMessage[] = [];
+    const before: Message[] = [];
     for (;;) {
       const message = await this.next();
       if (message.type === "pong") return before;
@@ -159,9 +176,9 @@ export class TestSocket implements AsyncDisposable {
   }
 }
 
-function parse(text: string): ServerMessage | Error {
+function parsed<Message>(text: string, parse: (text: string) => Message): Message | Error {
   try {
-    return parseServerMessage(text);
+    return parse(text);
   } catch (cause) {
     return new Error(`The server sent no message of the protocol: ${text.slice(0, 500)}`, {
       cause,

@@ -10,7 +10,7 @@ import { noise } from "../support/noise.ts";
 import { headOf, logOf, Process, rowsOf } from "../support/process.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { parseRowKey } from "../../kv/keys.ts";
-import { UnsettledError } from "../../sync/batch.ts";
+import { UnsettledError } from "../../sync/store.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 
 const SMALL = readRows("small-a");

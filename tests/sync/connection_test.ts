@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { newGraphId, nextT, parseT, type T, T_ZERO } from "../../protocol/ids.ts";
 import { reject } from "../../protocol/reject.ts";
 import { parseServerMessage, type ServerMessage } from "../../protocol/server_message.ts";
+import type { Reached } from "../../protocol/today/server_message.ts";
 import {
   Connection,
   CONNECTION_LIMITS,
@@ -56,6 +57,10 @@ function version(t: number): T {
   return parsed;
 }
 
+function at(t: number): Reached {
+  return { t: version(t) };
+}
+
 function logOf(t: number): PulledLog {
   async function* entries(): AsyncGenerator<{ json: Uint8Array }> {
     for (let i = 1; i <= t; i++) {
@@ -84,10 +89,12 @@ function bench(
     socket,
     graph,
     {
-      version: () => Promise.resolve(version(3)),
+      version: () => Promise.resolve(at(3)),
       pull: (_graph, since) => Promise.resolve(logOf(since + 2)),
       txBatch: (_graph, batch) =>
         Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.t_before) }),
+      txEntries: (_graph, batch) =>
+        Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.tBefore) }),
       ...operations,
     },
     () => gone.count++,
@@ -149,7 +156,7 @@ Deno.test("Frames are dealt with strictly in order, one at a time", async () => 
       started.push(i);
       first.open();
       await gates[i]?.opened;
-      return version(i);
+      return at(i);
     },
   });
   say({ type: "hello", client: "a" });
@@ -206,6 +213,32 @@ Deno.test("A fault is answered with server error, and the connection goes on", a
   assert.deepEqual(await socket.take(4), [fault, fault, fault, { type: "pong" }]);
 });
 
+Deno.test("A fault in a batch of entries closes the socket, as the client would wait after an error", async () => {
+  const done = gate();
+  const { socket, say } = bench({
+    txEntries: () => {
+      done.open();
+      return Promise.reject(new Error("KV is away"));
+    },
+  });
+  say({ "type": "tx/batch", "t-before": 0, "txs": [{ tx: "[]" }] });
+  await done.opened;
+  await turn();
+  assert.deepEqual(socket.sent, []);
+  assert.deepEqual(socket.closed, { code: 1011, reason: "server error" });
+});
+
+Deno.test("A batch of entries that reached less than was told is followed by what was told", async () => {
+  const { socket, connection, say } = bench();
+  connection.changed(version(9));
+  say({ "type": "tx/batch", "t-before": 3, "txs": [{ tx: "[]" }] });
+  assert.deepEqual(await socket.take(3), [
+    { type: "changed", t: 9 },
+    { type: "tx/batch/ok", t: 4 },
+    { type: "changed", t: 9 },
+  ]);
+});
+
 Deno.test("A graph that is no more closes the socket", async () => {
   const done = gate();
   const { socket, say } = bench({
@@ -247,7 +280,7 @@ Deno.test("News that comes while a frame is dealt with follows its answer", asyn
   const { socket, connection, say } = bench({
     version: async () => {
       await wait.opened;
-      return version(5);
+      return at(5);
     },
   });
   say({ type: "hello", client: "a" });
@@ -268,7 +301,7 @@ Deno.test("A message above the limit closes the socket with 1009", () => {
 });
 
 Deno.test("More waiting frames than the limit close the socket with 1008", () => {
-  const never = new Promise<T>(() => {});
+  const never = new Promise<Reached>(() => {});
   const flooding = { code: 1008, reason: "too many frames waiting" };
   const frames = bench({ version: () => never }, { maxWaitingFrames: 2 });
   frames.say({ type: "hello", client: "a" });
@@ -355,7 +388,7 @@ Deno.test("A connection that is left answers what has come in, and takes no more
   const { socket, connection, say } = bench({
     version: async () => {
       await wait.opened;
-      return version(1);
+      return at(1);
     },
   });
   say({ type: "hello", client: "a" });
@@ -382,7 +415,7 @@ Deno.test("A closed connection deals with nothing more and says nothing more", a
   const { socket, connection, say } = bench({
     version: async () => {
       await wait.opened;
-      return version(1);
+      return at(1);
     },
     txBatch: () => {
       batches++;
@@ -412,7 +445,7 @@ Deno.test("The end of a socket is told once, after the frame that was being deal
   const busy = bench({
     version: async () => {
       await wait.opened;
-      return version(1);
+      return at(1);
     },
   });
   busy.say({ type: "hello", client: "a" });

@@ -16,6 +16,7 @@ import {
   TAIL_ADDR,
   type UserId,
 } from "../../protocol/ids.ts";
+import { listedGraphSchema } from "../../protocol/today/http.ts";
 import { type Graphs, openGraphs } from "../../sync/graphs.ts";
 import { dump, keysOf, LOST, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
@@ -58,16 +59,23 @@ async function fill(kv: Deno.Kv, graph: GraphId, updatedAt = 2000): Promise<Head
   return outcome.head;
 }
 
-Deno.test("A graph that was made is listed to its owner, at version 0", async () => {
+Deno.test("A graph that was made is listed to its owner in both spellings, at version 0", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
   const graph = await graphs.create(alice, { graph_name: "notes", schema_version: "65.2" });
   assert.deepEqual(await graphs.list(alice), [{
-    graph_id: graph,
-    graph_name: "notes",
-    schema_version: "65.2",
-    created_at: 1000,
-    updated_at: 1000,
+    "graph_id": graph,
+    "graph_name": "notes",
+    "schema_version": "65.2",
+    "created_at": 1000,
+    "updated_at": 1000,
+    "graph-id": graph,
+    "graph-name": "notes",
+    "schema-version": "65.2",
+    "graph-e2ee?": false,
+    "graph-ready-for-use?": true,
+    "created-at": 1000,
+    "updated-at": 1000,
   }]);
   assert.equal((await headOf(kv, graph)).t, 0);
   assert.deepEqual(await graphs.list(bob), []);
@@ -79,8 +87,20 @@ Deno.test("A schema version that is none is left out", async () => {
   await graphs.create(alice, { graph_name: "without" });
   await graphs.create(alice, { graph_name: "null", schema_version: null });
   const list = await graphs.list(alice);
-  assert.deepEqual(graphsAnswerSchema.parse({ graphs: list }).graphs, list);
-  assert.deepEqual(list.map((graph) => Object.hasOwn(graph, "schema_version")), [false, false]);
+  for (const graph of list) {
+    assert.deepEqual(Object.keys(graph).filter((key) => /schema/.test(key)), []);
+    graphsAnswerSchema.parse({ graphs: [graph] });
+    listedGraphSchema.parse(graph);
+  }
+});
+
+Deno.test("A graph is listed as encrypted, or not ready yet, if it was made so", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graphs = openAt(kv);
+  await graphs.create(alice, { graph_name: "notes", e2ee: true, readyForUse: false });
+  const [graph] = await graphs.list(alice);
+  assert.equal(graph?.["graph-e2ee?"], true);
+  assert.equal(graph?.["graph-ready-for-use?"], false);
 });
 
 Deno.test("Graphs are listed by their last change, newest first, however many", async () => {

@@ -6,7 +6,7 @@ import { importRows } from "../../sync/import.ts";
 import { sweepGarbage } from "../../sync/sweep.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
-import { dump, keysOf, LOST, withCommit } from "../support/kv.ts";
+import { dump, keysOf, killedAt, LOST, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 import { bodyOf, headOf, logOf, Process, rowsOf } from "../support/process.ts";
 
@@ -38,26 +38,6 @@ async function contentKeys(kv: Deno.Kv): Promise<readonly Deno.KvKey[]> {
   return (await keysOf(kv)).filter(([name]) =>
     name !== "graph" && name !== "owned" && name !== "head"
   );
-}
-
-/**
- * Does the work with a store as a process has it that is killed at its commit n, made or not; answers
- * whether it was.
- */
-async function killedAt(
-  kv: Deno.Kv,
-  n: number,
-  made: boolean,
-  work: (kv: Deno.Kv) => Promise<unknown>,
-): Promise<boolean> {
-  const killed = Promise.withResolvers<boolean>();
-  const dying = withCommit(kv, async (commit, before) => {
-    if (before < n) return await commit();
-    if (made) await commit();
-    killed.resolve(true);
-    return await new Promise<never>(() => {});
-  });
-  return await Promise.race([killed.promise, work(dying).then(() => false)]);
 }
 
 /** Rows that a graph has beside a block in its log. */

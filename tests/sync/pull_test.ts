@@ -3,6 +3,7 @@ import { openBlobStores } from "../../assets/open.ts";
 import { commitHead, readHead } from "../../kv/head.ts";
 import { CorruptLogError, entryChange } from "../../kv/txlog.ts";
 import {
+  EMPTY_CHECKSUM,
   type GraphId,
   newGraphId,
   nextT,
@@ -31,11 +32,12 @@ async function graphWith(kv: Deno.Kv, entries: number): Promise<GraphId> {
   return graph;
 }
 
-async function append(kv: Deno.Kv, graph: GraphId): Promise<void> {
+async function append(kv: Deno.Kv, graph: GraphId, op?: string): Promise<void> {
   const head = await readHead(kv, graph);
   assert.ok(head !== undefined);
   const t = nextT(head.t);
-  const entry = { t, tx: `tx ${t}`, tail: "[]", writer: "w" };
+  const outlinerOp = op === undefined ? {} : { outlinerOp: op };
+  const entry = { t, tx: `tx ${t}`, tail: "[]", writer: "w", ...outlinerOp };
   const outcome = await commitHead(kv, head, { ...head, t }, {
     sets: entryChange(graph, head.log, entry),
     deletes: [],
@@ -55,6 +57,29 @@ Deno.test("A pull has every entry after since, ascending, and the version that t
   const txs = [{ t: 1, tx: "tx 1" }, { t: 2, tx: "tx 2" }, { t: 3, tx: "tx 3" }];
   assert.deepEqual(await frame(kv, graph, 0), { type: "pull/ok", t: 3, txs });
   assert.deepEqual(await frame(kv, graph, 2), { type: "pull/ok", t: 3, txs: txs.slice(2) });
+});
+
+Deno.test("Of a graph that today's clients use a pull tells the checksum, and what each entry is for", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await graphWith(kv, 1);
+  await append(kv, graph, "save-block");
+  await append(kv, graph, '"');
+  const txs = [
+    { "t": 1, "tx": "tx 1", "outliner-op": null },
+    { "t": 2, "tx": "tx 2", "outliner-op": "save-block" },
+    { "t": 3, "tx": "tx 3", "outliner-op": '"' },
+  ];
+  for (const checksum of ["unknown", EMPTY_CHECKSUM] as const) {
+    const head = await readHead(kv, graph);
+    assert.ok(head !== undefined);
+    await commitHead(kv, head, { ...head, checksum }, { sets: [], deletes: [] });
+    assert.deepEqual(await frame(kv, graph, 0), {
+      type: "pull/ok",
+      t: 3,
+      ...checksum !== "unknown" && { checksum },
+      txs,
+    });
+  }
 });
 
 Deno.test("A pull since the graph's version or beyond has no entries", async () => {

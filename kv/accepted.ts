@@ -1,0 +1,65 @@
+/**
+ * Which entry of today's clients made a version, by the id that the client gave it: so that it is
+ * known again when it is sent twice. Kept beside the log for its last versions, and gone with it.
+ */
+import { z } from "zod";
+import { txIdSchema } from "../protocol/id_schema.ts";
+import {
+  type Generation,
+  type GraphId,
+  parseT,
+  type T,
+  T_ZERO,
+  type TxId,
+} from "../protocol/ids.ts";
+import { CorruptValueError } from "./chunks.ts";
+import { type KvSet, objectSet } from "./commit.ts";
+import { acceptedKey, acceptedRange, parseAcceptedKey } from "./keys.ts";
+import { LIST_BATCH } from "./limits.ts";
+import { parseStored } from "./stored.ts";
+
+/**
+ * Ids are kept for so many versions. A client sends again what it had in flight, at most 50 entries,
+ * once it is back; what others did meanwhile counts too.
+ */
+export const ACCEPTED_VERSIONS = 1000;
+
+const valueSchema: z.ZodType<TxId, string> = txIdSchema;
+
+/** For the commit that moves the head to t. */
+export function acceptedSet(graph: GraphId, log: Generation, t: T, id: TxId): KvSet {
+  return objectSet(acceptedKey(graph, log, t), id);
+}
+
+/** What the commit that moves the head to t deletes, so that no more are kept than are to be. */
+export function forgotten(graph: GraphId, log: Generation, t: T): readonly Deno.KvKey[] {
+  const old = parseT(t - ACCEPTED_VERSIONS);
+  return old === undefined ? [] : [acceptedKey(graph, log, old)];
+}
+
+/**
+ * The ids of the versions with since < t ≤ upTo, ascending by t. One read per 500.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function* readAccepted(
+  kv: Deno.Kv,
+  graph: GraphId,
+  log: Generation,
+  since: T,
+  upTo: T,
+): AsyncGenerator<{ readonly t: T; readonly id: TxId }> {
+  const range = acceptedRange(graph, log, since, upTo);
+  for await (const { key, value } of kv.list(range, { batchSize: LIST_BATCH })) {
+    const place = parseAcceptedKey(key);
+    if (place === undefined) {
+      throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of an entry's id`);
+    }
+    yield { t: place.t, id: parseStored(valueSchema, key, value) };
+  }
+}
+
+/** The version after which ids are kept for a head at t. */
+export function rememberedSince(t: T): T {
+  return parseT(t - ACCEPTED_VERSIONS) ?? T_ZERO;
+}

@@ -1,0 +1,100 @@
+/**
+ * Reads the body of `snapshot/upload`: frames of rows, gzipped or not. What is wrong with it shows
+ * before anything is stored.
+ */
+import type { ErrorWord } from "../protocol/errors.ts";
+import { MAX_BODY_BYTES } from "../protocol/http.ts";
+import { decodeRows, FrameError, type FrameFault, readFrames } from "../protocol/today/frames.ts";
+import { ImportedRows } from "../sync/import.ts";
+
+export type UploadBodyRead =
+  | { readonly ok: true; readonly rows: ImportedRows }
+  | { readonly ok: false; readonly refusal: ErrorWord };
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** RFC 1952 §2.3.1. No frame begins so: it would be of half a gigabyte. */
+const GZIP_MAGIC = [0x1f, 0x8b];
+
+const REFUSALS: Readonly<Record<FrameFault, ErrorWord>> = Object.freeze({
+  "malformed": "invalid body",
+  "too large": "body too large",
+  "row too large": "snapshot row too large",
+});
+
+/**
+ * The rows of all frames. Whether the body is gzipped is told by its first bytes, whatever its header
+ * says: there are proxies between that inflate.
+ *
+ * @param maxBytes of the body as it comes, and of what it is inflated to
+ */
+export async function readUploadBody(
+  request: Request,
+  maxBytes: number = MAX_BODY_BYTES,
+): Promise<UploadBodyRead> {
+  if (Number(request.headers.get("content-length")) > maxBytes) {
+    return { ok: false, refusal: "body too large" };
+  }
+  try {
+    return await readRows(limited(request.body ?? [], maxBytes), maxBytes);
+  } catch (thrown) {
+    if (!(thrown instanceof FrameError)) throw thrown;
+    return { ok: false, refusal: REFUSALS[thrown.fault] };
+  }
+}
+
+/** @throws {FrameError} */
+async function readRows(body: AsyncGenerator<Bytes>, maxBytes: number): Promise<UploadBodyRead> {
+  const [start, whole] = await withStart(body);
+  if (start.length === 0) return { ok: false, refusal: "missing body" };
+  const isGzip = GZIP_MAGIC.every((byte, i) => start[i] === byte);
+  const rows = new ImportedRows();
+  for await (const payload of readFrames(isGzip ? gunzip(whole, maxBytes) : whole)) {
+    for (const row of decodeRows(payload)) rows.add(row);
+  }
+  return { ok: true, rows };
+}
+
+/** @throws {FrameError} `too large`: more bytes come than there may be */
+async function* limited(
+  chunks: AsyncIterable<Bytes> | Iterable<Bytes>,
+  maxBytes: number,
+): AsyncGenerator<Bytes> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new FrameError("too large");
+    yield chunk;
+  }
+}
+
+/** The first two bytes, or as many as there are, and all of them. */
+async function withStart(
+  chunks: AsyncGenerator<Bytes>,
+): Promise<readonly [Bytes, AsyncGenerator<Bytes>]> {
+  const held: Bytes[] = [];
+  let size = 0;
+  while (size < GZIP_MAGIC.length) {
+    const next = await chunks.next();
+    if (next.done) break;
+    held.push(next.value);
+    size += next.value.length;
+  }
+  const whole = async function* (): AsyncGenerator<Bytes> {
+    yield* held;
+    yield* chunks;
+  };
+  const start = new Uint8Array(held.flatMap((chunk) => [...chunk.subarray(0, GZIP_MAGIC.length)]));
+  return [start, whole()];
+}
+
+/** @throws {FrameError} `malformed`: not gzip, or cut off. `too large`: so many bytes come of it */
+async function* gunzip(chunks: AsyncGenerator<Bytes>, maxBytes: number): AsyncGenerator<Bytes> {
+  const inflated = ReadableStream.from(chunks).pipeThrough(new DecompressionStream("gzip"));
+  try {
+    yield* limited(inflated, maxBytes);
+  } catch (cause) {
+    // TypeError: the client's bytes. Others are of whoever gave these.
+    throw cause instanceof TypeError ? new FrameError("malformed", { cause }) : cause;
+  }
+}

@@ -1,0 +1,69 @@
+/** The checksum of a graph's database: over all of it, or from what a transaction changed. */
+import { TX0 } from "../datascript/datom.ts";
+import type { TxReport } from "../datascript/report.ts";
+import { sumChange, summedEntities, type SummedEntity, sumOf } from "../logseq/checksum.ts";
+import { decodeSum, encodeSum, plus, type Sum, ZERO } from "../logseq/digest.ts";
+import { type Checksum, parseChecksum } from "../protocol/ids.ts";
+import type { Databases, OpenDb } from "./database.ts";
+
+/** Eids that are looked at between two looks at the event loop, and that nodes are pinned for. */
+const STRETCH = 1024;
+
+/**
+ * The checksum of all of a database.
+ *
+ * Cost: reads each entity once; in memory are the nodes of a stretch of them, beside the cache.
+ */
+export async function wholeChecksum(databases: Databases, open: OpenDb): Promise<Checksum> {
+  let sum = ZERO;
+  for await (const entities of summedStretches(databases, open)) sum = plus(sum, sumOf(entities));
+  return checksumOf(sum);
+}
+
+/** All entities that are summed, ascending by eid, some at a time. On the same terms. */
+export async function* summedStretches(
+  databases: Databases,
+  open: OpenDb,
+): AsyncGenerator<readonly SummedEntity[]> {
+  const { db } = open;
+  let from = 0;
+  for (let stretch = STRETCH; from <= db.maxEid;) {
+    const to = from + stretch;
+    const entities = await databases.run(open, () => summedEntities(db, from, to));
+    yield entities;
+    await nextTurn();
+    // Some graphs have gaps of millions in their eids.
+    stretch = entities.length === 0 ? stretch * 2 : STRETCH;
+    from = to;
+  }
+  // Transactions could be entities too.
+  yield await databases.run(open, () => summedEntities(db, Math.max(from, TX0), Infinity));
+}
+
+/**
+ * The checksum after a transaction.
+ *
+ * Cost: see sumChange; where that can't tell, the whole graph.
+ *
+ * @param before the one before it
+ */
+export async function checksumAfter(
+  databases: Databases,
+  open: OpenDb,
+  before: Checksum,
+  report: TxReport,
+): Promise<Checksum> {
+  const change = await databases.run(open, () => sumChange(report));
+  if (change === undefined) return await wholeChecksum(databases, { ...open, db: report.after });
+  return checksumOf(plus(decodeSum(before), change));
+}
+
+function checksumOf(sum: Sum): Checksum {
+  const checksum = parseChecksum(encodeSum(sum));
+  if (checksum === undefined) throw new TypeError(`Cannot write ${sum.a}, ${sum.b} as a checksum`);
+  return checksum;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

@@ -1,0 +1,214 @@
+/**
+ * `tx/batch` in today's dialect: a batch of entries, each a transaction by itself (upstream.md §1.9).
+ * Up to the first that fails all are stored, in one commit (of more than MAX_VERSIONS entries in
+ * several); nothing of an entry is stored without the rest of it. Checks come in this order: stale,
+ * empty, then entry by entry.
+ */
+import { TransactError } from "../datascript/errors.ts";
+import { type Form, parseForms } from "../datascript/forms.ts";
+import { missingNodes } from "../datascript/prefetch.ts";
+import { decode, TransitError } from "../datascript/transit.ts";
+import type { Head } from "../kv/head.ts";
+import { type PreparedEntry, prepareEntry } from "../logseq/entries.ts";
+import { type Checksum, type GraphId, parseT, type T, type TxId } from "../protocol/ids.ts";
+import {
+  type EntriesAnswer,
+  entriesOk,
+  entriesReject,
+  type FailedEntry,
+  reachedAt,
+} from "../protocol/today/server_message.ts";
+import type { EntriesBatch, TxEntry } from "../protocol/today/tx_batch.ts";
+import { isShallowTransit } from "../protocol/json.ts";
+import type { AcceptedIds } from "./accepted.ts";
+import type { BatchDeps } from "./batch.ts";
+import { checksumAfter, wholeChecksum } from "./checksum.ts";
+import type { OpenDb } from "./database.ts";
+import { MAX_VERSIONS, type Plan, storePlanned, type Version } from "./store.ts";
+
+export interface EntriesDeps extends BatchDeps {
+  readonly accepted: AcceptedIds;
+}
+
+/**
+ * Stores a batch of entries and tells the graph's other sockets, or refuses it; `undefined` where
+ * there is no such graph. An entry whose id was accepted before is not applied again: a client that
+ * lost the answer sends the same once more.
+ *
+ * Cost: as txBatch, and a read of the ids that came since the last batch. The first batch of a graph
+ * whose checksum isn't known reads all of it.
+ *
+ * @param sender is not told
+ * @throws {UnsettledError | RowMissingError | CorruptLogError} a fault of ours or the store's
+ */
+export async function txEntries(
+  deps: EntriesDeps,
+  graph: GraphId,
+  batch: EntriesBatch,
+  sender?: object,
+): Promise<EntriesAnswer | undefined> {
+  return await deps.turns.take(graph, () => storeEntries(deps, graph, batch, sender));
+}
+
+/** How far a batch has come. */
+interface Progress {
+  readonly t: T;
+  readonly checksum: Checksum | undefined;
+  /** Ids of the entries that are accepted. */
+  readonly success: readonly TxId[];
+  readonly failed: FailedEntry | undefined;
+}
+
+/** Answered without a look at any entry, or as far as it has come. */
+type Step = { readonly answered: EntriesAnswer } | Progress;
+
+async function storeEntries(
+  deps: EntriesDeps,
+  graph: GraphId,
+  batch: EntriesBatch,
+  sender: object | undefined,
+): Promise<EntriesAnswer | undefined> {
+  let progress: Progress = {
+    t: batch.tBefore,
+    checksum: undefined,
+    success: [],
+    failed: undefined,
+  };
+  let start = 0;
+  do {
+    const entries = batch.entries.slice(start, start + MAX_VERSIONS);
+    const before = progress;
+    const plan = (head: Head): Promise<Plan<Step>> =>
+      head.t === before.t
+        ? planEntries(deps, head, entries, before)
+        : notOnTop(deps, head, batch, before);
+    const step: Step | undefined = await storePlanned(deps, graph, before.t, plan, sender);
+    if (step === undefined) return undefined;
+    if ("answered" in step) return step.answered;
+    progress = step;
+    start += MAX_VERSIONS;
+  } while (start < batch.entries.length && progress.failed === undefined);
+
+  const { t, checksum, success, failed } = progress;
+  const reached = reachedAt(t, checksum);
+  return failed === undefined ? entriesOk(reached) : entriesReject.failed(reached, success, failed);
+}
+
+/**
+ * A batch that is on top of another version is stale; but not one whose entries have made the very
+ * next versions, as then it only has to be told again.
+ */
+async function notOnTop(
+  deps: EntriesDeps,
+  head: Head,
+  { tBefore, entries }: EntriesBatch,
+  { success }: Progress,
+): Promise<Plan<Step>> {
+  const versions = await deps.accepted.at(head);
+  const isNext = entries.every(({ txId }, i) =>
+    txId !== undefined && versions.get(txId) === tBefore + i + 1
+  );
+  const t = parseT(tBefore + entries.length);
+  if (entries.length > 0 && success.length === 0 && isNext && t !== undefined) {
+    const checksum = t === head.t ? head.checksum : undefined;
+    return { answer: { answered: entriesOk(reachedAt(t, checksum)) } };
+  }
+  deps.log.debug("Refused a batch of {graph} as stale", { graph: head.graph });
+  return { answer: { answered: entriesReject.stale(head.t) } };
+}
+
+async function planEntries(
+  deps: EntriesDeps,
+  head: Head,
+  entries: readonly TxEntry[],
+  before: Progress,
+): Promise<Plan<Step>> {
+  if (entries.length === 0) return { answer: { answered: entriesReject.emptyTxData() } };
+  const known = await deps.accepted.at(head);
+  const open = await deps.databases.open(head);
+  const { made, success, failed } = await applied(deps, open, entries, known);
+  const step = (t: T, checksum: Checksum | undefined): Step => ({
+    t,
+    checksum,
+    success: [...before.success, ...success],
+    failed,
+  });
+  const [first, ...more] = made;
+  if (first === undefined) return { answer: step(head.t, checksumOf(head)) };
+
+  let checksum = checksumOf(head) ?? await wholeChecksum(deps.databases, open);
+  for (const { report } of made) {
+    checksum = await checksumAfter(deps.databases, open, checksum, report);
+  }
+  return {
+    store: { open, made: [first, ...more], checksum },
+    answer: (t) => {
+      deps.accepted.add(head, made.map(({ txId }) => txId));
+      return step(t, checksum);
+    },
+  };
+}
+
+/** Entries one on top of the other, up to the first that fails. */
+async function applied(
+  deps: EntriesDeps,
+  open: OpenDb,
+  entries: readonly TxEntry[],
+  known: ReadonlyMap<TxId, T>,
+): Promise<{
+  readonly made: readonly Version[];
+  readonly success: readonly TxId[];
+  readonly failed: FailedEntry | undefined;
+}> {
+  const { graph } = open.head;
+  const made: Version[] = [];
+  const success: TxId[] = [];
+  const seen = new Set(known.keys());
+  let { db } = open;
+  for (const { tx, txId, outlinerOp } of entries) {
+    const id = txId === undefined ? {} : { txId };
+    if (txId === undefined || !seen.has(txId)) {
+      const prepared = await prepare(deps, { ...open, db }, tx, outlinerOp);
+      if (prepared.kind === "failed") {
+        const { why, missing } = prepared;
+        deps.log.debug("Refused an entry of a batch of {graph}: {why}", { graph, why });
+        return { made, success, failed: { ...id, missing } };
+      }
+      if (prepared.kind === "changed") {
+        const { report, entry } = prepared;
+        made.push({ report, entry, ...id, ...outlinerOp !== undefined && { outlinerOp } });
+        db = report.after;
+        if (txId !== undefined) seen.add(txId);
+      }
+    }
+    if (txId !== undefined) success.push(txId);
+  }
+  return { made, success, failed: undefined };
+}
+
+async function prepare(
+  { databases }: EntriesDeps,
+  open: OpenDb,
+  tx: string,
+  op: string | undefined,
+): Promise<PreparedEntry> {
+  const { db } = open;
+  const forms = parse(tx);
+  if (forms === undefined) return { kind: "failed", why: "not transaction data", missing: [] };
+  await databases.prefetch(open, () => missingNodes(db, forms));
+  return await databases.run(open, () => prepareEntry(db, forms, op));
+}
+
+/** The forms of an entry, or `undefined` where its text is not Transit of forms. */
+function parse(tx: string): readonly Form[] | undefined {
+  try {
+    return isShallowTransit(tx) ? parseForms(decode(tx)) : undefined;
+  } catch (thrown) {
+    if (thrown instanceof TransitError || thrown instanceof TransactError) return undefined;
+    throw thrown;
+  }
+}
+
+function checksumOf({ checksum }: Head): Checksum | undefined {
+  return checksum === "unknown" ? undefined : checksum;
+}

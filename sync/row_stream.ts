@@ -1,0 +1,184 @@
+/**
+ * Rows out, all of them at once and as of one version, whatever is written meanwhile: rows 0 and 1
+ * are made as of that version, and the nodes below them are never overwritten. Which rows there will
+ * be is known before the first one.
+ */
+import type { Root } from "../datascript/db.ts";
+import { CorruptRowError } from "../datascript/errors.ts";
+import { decodeRoot } from "../datascript/root.ts";
+import { TransitError } from "../datascript/transit.ts";
+import { listDropped } from "../kv/flushes.ts";
+import { type Head, readHead } from "../kv/head.ts";
+import { listAddrs, listRows, parseRowJson, type Row } from "../kv/rows.ts";
+import { CorruptLogError } from "../kv/txlog.ts";
+import { type GraphId, type T, T_ZERO, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
+import { loggerFor } from "../telemetry/log.ts";
+import { type Base, readBase } from "./base.ts";
+import type { Pin } from "./pins.ts";
+import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
+import { rootAndTail, type SnapshotDeps, versionFor } from "./snapshot.ts";
+
+const log = loggerFor("snapshot");
+
+/** All rows of one version. */
+export interface RowStream {
+  /** How many there are. */
+  readonly count: number;
+  /**
+   * Row 0, row 1, and the others ascending by addr. Read as they are asked for, about 500 at a time.
+   *
+   * Ends with a RowsLostError where there would be fewer, so that a cut answer isn't taken for a
+   * whole one.
+   */
+  readonly rows: AsyncGenerator<Row>;
+}
+
+/**
+ * `gone`: there is no such graph, or not this version of it any more: it was reset, or is so long ago
+ * that its rows were swept. `not ready`: not all rows are there, as of an import that hasn't ended.
+ */
+export type OpenedRows =
+  | { readonly kind: "open"; readonly stream: RowStream }
+  | { readonly kind: "gone" }
+  | { readonly kind: "not ready" };
+
+/** Rows are no longer there that were when a stream began. */
+export class RowsLostError extends Error {
+  override readonly name = "RowsLostError";
+}
+
+/**
+ * The version that a caller's download is to hold: the one that his last pull told, which the client
+ * takes for its own (protocol.md §3), else the current one. `undefined`: there is no such graph.
+ */
+export async function versionToStream(
+  { kv, pins }: SnapshotDeps,
+  graph: GraphId,
+  caller: UserId,
+): Promise<Pin | undefined> {
+  const head = await readHead(kv, graph);
+  return head && { log: head.log, t: versionFor(pins, head, caller) };
+}
+
+/**
+ * Opens the rows of a version, or of the current one.
+ *
+ * Cost: reads all rows once to know their addresses, which stay in memory, and decodes every branch
+ * to know that none is missing; the stream then reads all rows again.
+ *
+ * @throws {CorruptValueError | CorruptLogError}
+ */
+export async function openRowStream(
+  kv: Deno.Kv,
+  graph: GraphId,
+  version?: Pin,
+): Promise<OpenedRows> {
+  for (;;) {
+    const head = await readHead(kv, graph);
+    if (head === undefined) return { kind: "gone" };
+    const opened = await openAt(kv, head, version);
+    // What was swept behind a reset or an import is missing in what was read.
+    const after = await readHead(kv, graph);
+    if (after !== undefined && hasSameRows(after, head)) return opened;
+  }
+}
+
+async function openAt(kv: Deno.Kv, head: Head, version: Pin | undefined): Promise<OpenedRows> {
+  const t = version?.t ?? head.t;
+  if (version !== undefined && version.log !== head.log || t > head.t) return { kind: "gone" };
+  const base = await readBase(kv, head, t);
+  if (base.root === undefined && head.flushed !== T_ZERO) return { kind: "gone" };
+  const first = await firstRows(kv, head, base, t);
+  const addrs = await addressesOf(kv, head, base);
+  if (first === undefined || addrs === undefined) {
+    return { kind: t < head.flushed ? "gone" : "not ready" };
+  }
+  const rows = streamRows(kv, head, first, addrs);
+  return { kind: "open", stream: { count: first.length + addrs.length, rows } };
+}
+
+/** Rows 0 and 1; `undefined`: of a version before the last flush, whose tail has been swept. */
+async function firstRows(
+  kv: Deno.Kv,
+  head: Head,
+  base: Base,
+  t: T,
+): Promise<readonly Row[] | undefined> {
+  try {
+    return await rootAndTail(kv, head, base, t);
+  } catch (cause) {
+    if (cause instanceof CorruptLogError && t < head.flushed) return undefined;
+    throw cause;
+  }
+}
+
+/**
+ * The addresses above 1 that a client of this base is to get, ascending: all but those that flushes
+ * up to it made useless, and those of later ones. `undefined`: some that it needs are not there.
+ */
+async function addressesOf(
+  kv: Deno.Kv,
+  head: Head,
+  base: Base,
+): Promise<readonly number[] | undefined> {
+  const { graph, rows } = head;
+  const root = base.root && decodeRoot(base.root.content);
+  const needed = await neededBy(kv, head, root);
+  if (needed === undefined) return undefined;
+  const useless = new Set<number>();
+  for await (const dropped of listDropped(kv, graph, rows)) {
+    if (dropped.t <= base.t) { for (const addr of dropped.addrs) useless.add(addr); }
+  }
+  const last = base.t === T_ZERO || root === undefined ? Infinity : root.maxAddr;
+  const addrs: number[] = [];
+  for await (const addr of listAddrs(kv, graph, rows)) {
+    needed.delete(addr);
+    if (addr > TAIL_ADDR && addr <= last && !useless.has(addr)) addrs.push(addr);
+  }
+  if (needed.size === 0) return addrs;
+  log.warn("{rows} rows of {graph} are missing", { graph, rows: needed.size });
+  return undefined;
+}
+
+async function neededBy(
+  kv: Deno.Kv,
+  { graph, rows }: Head,
+  root: Root | undefined,
+): Promise<Set<number> | undefined> {
+  if (root === undefined) return new Set();
+  try {
+    return await addressesBelow({ kv, graph, rows }, root);
+  } catch (cause) {
+    const unfit = cause instanceof RowsUnfitError || cause instanceof CorruptRowError ||
+      cause instanceof TransitError;
+    if (!unfit) throw cause;
+    log.warn("The rows of {graph} are no database", { graph, cause });
+    return undefined;
+  }
+}
+
+async function* streamRows(
+  kv: Deno.Kv,
+  head: Head,
+  first: readonly Row[],
+  addrs: readonly number[],
+): AsyncGenerator<Row> {
+  yield* first;
+  let next = 0;
+  for await (const row of listRows(kv, head.graph, head.rows, TAIL_ADDR)) {
+    const wanted = addrs[next];
+    if (wanted === undefined || row.addr > wanted) break;
+    if (row.addr < wanted) continue;
+    yield parseRowJson(head.graph, head.rows, row);
+    next++;
+  }
+  const after = await readHead(kv, head.graph);
+  if (next < addrs.length || after === undefined || !hasSameRows(after, head)) {
+    throw new RowsLostError(`Cannot stream row ${next} of ${head.graph} as it is gone`);
+  }
+}
+
+/** Whether what is at an address in the one is the same in the other. */
+function hasSameRows(after: Head, head: Head): boolean {
+  return after.rows === head.rows && after.rowsVersion === head.rowsVersion;
+}

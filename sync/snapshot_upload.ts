@@ -1,0 +1,206 @@
+/**
+ * Rows in by several calls, of which only the last makes them the graph's (upstream.md §1.10). Until
+ * then nobody sees them, and the graph stays as it is; what never comes to its end is swept.
+ */
+import { type KvSet, writeInCommits } from "../kv/commit.ts";
+import { generationsOf, markGarbage } from "../kv/garbage.ts";
+import { readyChange } from "../kv/graphs.ts";
+import { commitHead, readHead } from "../kv/head.ts";
+import { encodedRowSets } from "../kv/rows.ts";
+import { holdUpload, isHeld, openUpload, readUploadRows, type Upload } from "../kv/uploads.ts";
+import {
+  type Checksum,
+  type GraphId,
+  newGeneration,
+  T_ZERO,
+  type UserId,
+} from "../protocol/ids.ts";
+import { loggerFor } from "../telemetry/log.ts";
+import type { Databases } from "./database.ts";
+import { type ImportDeps, type ImportedRows, trySweep } from "./import.ts";
+import { faultOfRows } from "./rows_check.ts";
+import { type Attempt, untilSettled } from "./settle.ts";
+import { sumUploaded } from "./uploaded_checksum.ts";
+
+const log = loggerFor("upload");
+
+export interface UploadDeps extends ImportDeps {
+  /** Sum what was uploaded. */
+  readonly databases: Databases;
+}
+
+/** One call. */
+export interface UploadCall {
+  readonly by: UserId;
+  /** Begins an upload, in the place of any that is under way; else it goes on with the caller's. */
+  readonly reset: boolean;
+  /** With these rows all are there. */
+  readonly finished: boolean;
+  /** Of all rows, as the caller has it; told with the last call, if at all. */
+  readonly checksum: Checksum | undefined;
+  readonly rows: ImportedRows;
+}
+
+/**
+ * `staged`: they are kept until the last call. `finished`: all rows of the upload are the graph's.
+ * `gone`: there is no such graph. `not begun`: the caller has no upload under way: another's has
+ * taken its place, or it was silent for so long that it was swept. `unfit`: the rows are no database,
+ * and the graph is as it was.
+ */
+export type UploadOutcome = "staged" | "finished" | "gone" | "not begun" | "unfit";
+
+/**
+ * Takes the rows of one call; of rows with one addr the last counts. The last call sets t to 0,
+ * empties the log, and makes the graph ready for use, all in one commit.
+ *
+ * A call may be sent again, and calls of one upload may come side by side. What can't be told is
+ * which of two uploads of one user a call belongs to: a mixture is found unfit at its end.
+ *
+ * Cost: a commit for each 800 KB, and one; the last call reads all rows twice (faultOfRows, sumUploaded).
+ *
+ * @throws {Error} the store took no commit
+ */
+export async function upload(
+  deps: UploadDeps,
+  graph: GraphId,
+  call: UploadCall,
+): Promise<UploadOutcome> {
+  const begun = call.reset ? await begin(deps, graph, call.by) : await goOn(deps, graph, call.by);
+  if (typeof begun === "string") return begun;
+  const held = await stage(deps, begun, call.rows);
+  if (held === undefined) return "not begun";
+  if (!call.finished) return "staged";
+  const outcome = await finish(deps, held);
+  if (outcome === "finished") await sumUploaded(deps, graph, call.checksum);
+  return outcome;
+}
+
+async function begin(
+  { kv, now }: ImportDeps,
+  graph: GraphId,
+  by: UserId,
+): Promise<Upload | "gone"> {
+  const replaced = await readUploadRows(kv, graph);
+  const begun = await untilSettled<Upload | "gone">(`begin to upload ${graph}`, async () => {
+    const head = await readHead(kv, graph);
+    if (head === undefined) return { done: "gone" };
+    const opened = await openUpload(kv, head, by, now());
+    return opened.kind === "held" ? { done: opened.upload } : { again: opened };
+  });
+  if (replaced !== undefined) await trySweep(kv, graph, replaced);
+  return begun;
+}
+
+async function goOn(
+  { kv, now }: ImportDeps,
+  graph: GraphId,
+  by: UserId,
+): Promise<Upload | "not begun"> {
+  return await untilSettled<Upload | "not begun">(`go on to upload ${graph}`, async () => {
+    const found = await holdUpload(kv, graph, now());
+    if (found.kind === "none") return { done: "not begun" };
+    if (found.kind !== "held") return { again: found };
+    return { done: found.upload.by === by ? found.upload : "not begun" };
+  });
+}
+
+/** @returns the upload, held; `undefined`: another has taken its place */
+async function stage(
+  deps: ImportDeps,
+  begun: Upload,
+  rows: ImportedRows,
+): Promise<Upload | undefined> {
+  const { graph } = begun;
+  const sets = function* (): Generator<KvSet> {
+    // Parts of a longer row that was staged before are left over: no reader takes them for its own.
+    for (const row of rows.values()) yield* encodedRowSets(graph, begun.rows, row);
+  };
+  return await whileHeld<Upload>(deps, begun, `stage rows for ${graph}`, async (held) => {
+    const outcome = await writeInCommits(deps.kv, sets(), held.guards);
+    return outcome.kind === "committed" ? { done: held } : { again: outcome };
+  });
+}
+
+async function finish(deps: ImportDeps, begun: Upload): Promise<UploadOutcome> {
+  const { graph, rows } = begun;
+  const settled = { unknown: false };
+  const what = `make the rows of an upload those of ${graph}`;
+  const done = await whileHeld<UploadOutcome>(deps, begun, what, async (held) => {
+    const fault = await faultOfRows({ kv: deps.kv, graph, rows });
+    if (fault !== undefined) {
+      log.info("Rows uploaded into {graph} are no database: {fault}", { graph, fault });
+      return { done: "unfit" };
+    }
+    return await untilSettled(what, () => switchTo(deps, held, settled));
+  });
+  // Of a switch whose outcome was unknown, and after which others have replaced the rows.
+  return done ?? (settled.unknown ? "finished" : "not begun");
+}
+
+/** @param settled remembers whether the outcome of a commit was unknown */
+async function switchTo(
+  { kv, now }: ImportDeps,
+  held: Upload,
+  settled: { unknown: boolean },
+): Promise<Attempt<Attempt<UploadOutcome>>> {
+  const { graph, rows } = held;
+  const head = await readHead(kv, graph);
+  const ready = await readyChange(kv, graph);
+  if (head === undefined || ready === undefined) return { done: { done: "gone" } };
+  // An outcome that was unknown has turned out well.
+  if (head.rows === rows) return { done: { done: "finished" } };
+  const left = generationsOf(head);
+  const outcome = await commitHead(kv, head, {
+    t: T_ZERO,
+    log: newGeneration(),
+    rows,
+    rowsVersion: 0,
+    flushed: T_ZERO,
+    updatedAt: now(),
+    checksum: "unknown",
+  }, {
+    sets: [...markGarbage(graph, left, now()), ...ready.sets],
+    deletes: held.keys,
+    checks: [...held.guards, ...ready.checks],
+  });
+  switch (outcome.kind) {
+    case "committed":
+      for (const generation of left) await trySweep(kv, graph, generation);
+      return { done: { done: "finished" } };
+    case "conflict":
+      // With a batch, or with whoever has taken hold: what was looked at may be other rows by now.
+      return await isHeld(kv, held) ? { again: outcome } : { done: { again: outcome } };
+    case "unknown":
+      settled.unknown = true;
+      return { again: outcome };
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/**
+ * Attempts work on an upload that is held. Where an attempt is to be made again, hold is taken again
+ * first, since somebody else's may be what was in its way.
+ *
+ * @returns `undefined`: another upload has taken its place
+ */
+async function whileHeld<Answer>(
+  { kv, now }: ImportDeps,
+  upload: Upload,
+  what: string,
+  work: (held: Upload) => Promise<Attempt<Answer>>,
+): Promise<Answer | undefined> {
+  let held: Upload | undefined = upload;
+  return await untilSettled<Answer | undefined>(what, async () => {
+    if (held === undefined) {
+      const found = await holdUpload(kv, upload.graph, now());
+      if (found.kind === "none") return { done: undefined };
+      if (found.kind !== "held") return { again: found };
+      if (found.upload.rows !== upload.rows) return { done: undefined };
+      held = found.upload;
+    }
+    const result = await work(held);
+    if ("again" in result) held = undefined;
+    return result;
+  });
+}

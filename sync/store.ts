@@ -1,0 +1,198 @@
+/**
+ * The end of every batch's story, whatever dialect it came in: what it changes becomes versions of
+ * the graph, all of them in one commit that the head guards, or none.
+ */
+import { encodeTailTx } from "../datascript/root.ts";
+import type { TxReport } from "../datascript/report.ts";
+import { encode } from "../datascript/transit.ts";
+import type { List } from "../datascript/value.ts";
+import { acceptedSet, forgotten } from "../kv/accepted.ts";
+import { withBatch } from "../kv/activity.ts";
+import { CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
+import {
+  commitHead,
+  type Head,
+  headGuard,
+  type HeadOutcome,
+  type HeadState,
+  readHead,
+} from "../kv/head.ts";
+import { rowSets } from "../kv/rows.ts";
+import { entryChange, type NewEntry, readTail, spilledEntryChange } from "../kv/txlog.ts";
+import { type GraphId, nextT, type T, type TxId } from "../protocol/ids.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Databases, OpenDb } from "./database.ts";
+import type { Fanout } from "./fanout.ts";
+import type { Flusher } from "./flush.ts";
+
+export interface StoreDeps {
+  readonly kv: Deno.Kv;
+  readonly databases: Databases;
+  readonly fanout: Pick<Fanout, "moved">;
+  readonly flusher: Pick<Flusher, "changed">;
+  readonly log: Logger;
+  /** Ms since the epoch. */
+  readonly now: () => number;
+}
+
+/** One transaction, which makes one version. */
+export interface Version {
+  readonly report: TxReport;
+  /** The log entry. */
+  readonly entry: List;
+  readonly outlinerOp?: string;
+  readonly txId?: TxId;
+}
+
+/** The versions of one commit: each built on the one before, the first on the database at the head. */
+export interface Versions {
+  /** The database at the head, as Databases opened it. */
+  readonly open: OpenDb;
+  readonly made: readonly [Version, ...Version[]];
+  /** As of the last of them; see HeadState. */
+  readonly checksum: HeadState["checksum"];
+}
+
+/** What is to become of a batch at a head: an answer, and what has to be stored before it is given. */
+export type Plan<Answer> =
+  | { readonly store?: undefined; readonly answer: Answer }
+  | { readonly store: Versions; readonly answer: (t: T) => Answer };
+
+/**
+ * So many versions fit into a commit however small they are: each takes four keys, and
+ * MAX_COMMIT_KEY_BYTES holds some 700.
+ */
+export const MAX_VERSIONS = 100;
+
+/** The store took no commit, or its answers were lost: what became of the batch can't be told. */
+export class UnsettledError extends Error {
+  override readonly name: string = "UnsettledError";
+}
+
+/**
+ * How often a commit is tried, as the same writer, that conflicts with a flush or whose outcome is
+ * unknown. So often it is a database that takes no commits.
+ */
+const ATTEMPTS = 10;
+
+/**
+ * Makes a plan for the graph as it is, and does it; the plan is made anew when another came between.
+ * `undefined` where there is no such graph. The caller has the graph's turn.
+ *
+ * @param base the version that the batch is on top of: a plan stores nothing on another
+ * @param sender is not told
+ * @throws {UnsettledError}
+ */
+export async function storePlanned<Answer>(
+  deps: StoreDeps,
+  graph: GraphId,
+  base: T,
+  plan: (head: Head) => Promise<Plan<Answer>>,
+  sender: object | undefined,
+): Promise<Answer | undefined> {
+  const writer = crypto.randomUUID();
+  /** What is to be answered if the commit of the last attempt was made after all. */
+  let told: (() => Answer) | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const head = await readHead(deps.kv, graph);
+    if (head === undefined) return undefined;
+    // Not only after an unknown outcome: a conflict may be with this very batch (commit.ts).
+    if (told !== undefined && await wrote(deps.kv, head, base, writer)) return told();
+    const { store, answer } = await plan(head);
+    if (store === undefined) return answer;
+
+    const t = afterAll(head.t, store.made);
+    const accepted = (): Answer => {
+      deps.fanout.moved(graph, t, sender);
+      return answer(t);
+    };
+    told = accepted;
+    const outcome = await commitVersions(deps, head, store, writer);
+    switch (outcome.kind) {
+      case "committed":
+        keep(deps, outcome.head, store);
+        return accepted();
+      case "conflict":
+        continue; // Another's batch came first: the plan says so next time round. Or a flush did.
+      case "unknown":
+        deps.log.warn("Cannot tell whether {graph} moved to t {t}, so the log is asked", {
+          graph,
+          t,
+          cause: outcome.cause,
+        });
+    }
+  }
+  throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${base}`);
+}
+
+function keep({ databases, flusher }: StoreDeps, head: Head, { open, made }: Versions): void {
+  const db = (made.at(-1) ?? made[0]).report.after;
+  if (open.founding.length === 0) databases.keep({ ...open, head, db });
+  flusher.changed(head.graph, db.overlaySize);
+}
+
+function afterAll(t: T, made: Versions["made"]): T {
+  return made.reduce((last) => nextT(last), t);
+}
+
+/**
+ * Log entries, datoms for the tail, and head, in one commit that the head guards. Of entries that no
+ * commit holds the parts are written before, where nobody looks for them.
+ */
+async function commitVersions(
+  { kv, now }: StoreDeps,
+  head: Head,
+  { open, made, checksum }: Versions,
+  writer: string,
+): Promise<HeadOutcome> {
+  const { graph, log, rows } = head;
+  const entries: NewEntry[] = [];
+  const others: KvSet[] = open.founding.flatMap((row) => rowSets(graph, rows, row));
+  const deletes: Deno.KvKey[] = [];
+  let { t } = head;
+  for (const { report, entry, outlinerOp, txId } of made) {
+    t = nextT(t);
+    const tail = encodeTailTx(report.datoms);
+    const op = outlinerOp === undefined ? {} : { outlinerOp };
+    entries.push({ t, tx: encode(entry), tail, writer, ...op });
+    if (txId !== undefined) others.push(acceptedSet(graph, log, t, txId));
+    // Only graphs of today's clients have ids to forget.
+    if (checksum !== undefined) deletes.push(...forgotten(graph, log, t));
+  }
+  const { checksum: _, ...state } = head;
+  const updatedAt = now();
+  const next = {
+    ...state,
+    t,
+    updatedAt,
+    activity: withBatch(head.activity, updatedAt),
+    ...checksum !== undefined && { checksum },
+  };
+  try {
+    const sets = entries.flatMap((entry) => entryChange(graph, log, entry));
+    return await commitHead(kv, head, next, { sets: [...sets, ...others], deletes });
+  } catch (thrown) {
+    if (!(thrown instanceof CommitTooLargeError)) throw thrown;
+    const spilled = entries.map((entry) => spilledEntryChange(graph, log, entry));
+    const parts = spilled.flatMap((entry) => entry.parts);
+    const written = await writeInCommits(kv, parts, [headGuard(head)]);
+    if (written.kind !== "committed") return written;
+    const sets = spilled.flatMap((entry) => entry.sets);
+    return await commitHead(kv, head, next, { sets: [...sets, ...others], deletes });
+  }
+}
+
+/** Whether the entry that follows the batch's base is this writer's. */
+async function wrote(
+  kv: Deno.Kv,
+  { graph, log, t }: Head,
+  base: T,
+  writer: string,
+): Promise<boolean> {
+  const mine = nextT(base);
+  if (t < mine) return false;
+  for await (const entry of readTail(kv, graph, log, base, mine)) {
+    return entry.writer === writer;
+  }
+  return false;
+}

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import {
+  ACCEPTED_VERSIONS,
+  acceptedSet,
+  forgotten,
+  readAccepted,
+  rememberedSince,
+} from "../../kv/accepted.ts";
+import { CorruptValueError } from "../../kv/chunks.ts";
+import { commitOrThrow } from "../../kv/commit.ts";
+import { acceptedKey } from "../../kv/keys.ts";
+import {
+  type Generation,
+  type GraphId,
+  newGeneration,
+  newGraphId,
+  parseT,
+  parseTxId,
+  type T,
+  type TxId,
+} from "../../protocol/ids.ts";
+
+function version(t: number): T {
+  const parsed = parseT(t);
+  assert.ok(parsed !== undefined);
+  return parsed;
+}
+
+function newId(): TxId {
+  const id = parseTxId(crypto.randomUUID());
+  assert.ok(id !== undefined);
+  return id;
+}
+
+async function ids(
+  kv: Deno.Kv,
+  graph: GraphId,
+  log: Generation,
+  since: number,
+  upTo: number,
+): Promise<readonly { t: T; id: TxId }[]> {
+  return await Array.fromAsync(readAccepted(kv, graph, log, version(since), version(upTo)));
+}
+
+Deno.test("The ids of a range of versions come in the order of these, of no other log", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [graph, log] = [newGraphId(), newGeneration()];
+  const made = [1, 2, 5, 600].map((t) => ({ t: version(t), id: newId() }));
+  await commitOrThrow(kv, {
+    sets: [
+      ...made.map(({ t, id }) => acceptedSet(graph, log, t, id)),
+      acceptedSet(graph, newGeneration(), version(2), newId()),
+      acceptedSet(newGraphId(), log, version(2), newId()),
+    ],
+    deletes: [],
+  });
+  assert.deepEqual(await ids(kv, graph, log, 0, 1000), made);
+  assert.deepEqual(await ids(kv, graph, log, 1, 5), made.slice(1, 3));
+  assert.deepEqual(await ids(kv, graph, log, 5, 5), []);
+});
+
+Deno.test("A version's commit deletes the one id that is too old by then", () => {
+  const [graph, log] = [newGraphId(), newGeneration()];
+  assert.deepEqual(forgotten(graph, log, version(ACCEPTED_VERSIONS - 1)), []);
+  assert.deepEqual(forgotten(graph, log, version(ACCEPTED_VERSIONS + 7)), [
+    acceptedKey(graph, log, version(7)),
+  ]);
+  assert.equal(rememberedSince(version(ACCEPTED_VERSIONS + 7)), 7);
+  assert.equal(rememberedSince(version(7)), 0);
+});
+
+Deno.test("An id that is none is an error", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [graph, log] = [newGraphId(), newGeneration()];
+  await kv.set(acceptedKey(graph, log, version(1)), "x");
+  await assert.rejects(ids(kv, graph, log, 0, 1), CorruptValueError);
+});
