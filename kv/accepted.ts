@@ -1,6 +1,7 @@
 /**
- * Which entry of today's clients made a version, by the id that the client gave it: so that it is
- * known again when it is sent twice. Kept beside the log for its last versions, and gone with it.
+ * Which entries of today's clients were accepted with a version, by the ids that the clients gave
+ * them: so that they are known again when they are sent twice. Kept beside the log for its last
+ * versions, and gone with it.
  */
 import { z } from "zod";
 import { txIdSchema } from "../protocol/id_schema.ts";
@@ -24,11 +25,20 @@ import { parseStored } from "./stored.ts";
  */
 export const ACCEPTED_VERSIONS = 1000;
 
-const valueSchema: z.ZodType<TxId, string> = txIdSchema;
+const idsSchema = z.array(txIdSchema);
 
-/** For the commit that moves the head to t. */
-export function acceptedSet(graph: GraphId, log: Generation, t: T, id: TxId): KvSet {
-  return objectSet(acceptedKey(graph, log, t), id);
+/**
+ * For the commit that moves the head to t.
+ *
+ * @param ids some hundred at most, as they are one value
+ */
+export function acceptedSet(
+  graph: GraphId,
+  log: Generation,
+  t: T,
+  ids: readonly TxId[],
+): KvSet {
+  return objectSet(acceptedKey(graph, log, t), ids);
 }
 
 /** What the commit that moves the head to t deletes, so that no more are kept than are to be. */
@@ -48,14 +58,14 @@ export async function* readAccepted(
   log: Generation,
   since: T,
   upTo: T,
-): AsyncGenerator<{ readonly t: T; readonly id: TxId }> {
+): AsyncGenerator<{ readonly t: T; readonly ids: readonly TxId[] }> {
   const range = acceptedRange(graph, log, since, upTo);
   for await (const { key, value } of kv.list(range, { batchSize: LIST_BATCH })) {
     const place = parseAcceptedKey(key);
     if (place === undefined) {
       throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of an entry's id`);
     }
-    yield { t: place.t, id: parseStored(valueSchema, key, value) };
+    yield { t: place.t, ids: parseStored(idsSchema, key, value) };
   }
 }
 

@@ -7,7 +7,7 @@
 import type { Db } from "../datascript/db.ts";
 import type { EntityRef, Form } from "../datascript/forms.ts";
 import { forEachItem } from "../datascript/source.ts";
-import { equal, Keyword, type Value } from "../datascript/value.ts";
+import { Keyword, type Value } from "../datascript/value.ts";
 import { IDENT, NAME, TITLE } from "./attributes.ts";
 import { descendantsOf } from "./descendants.ts";
 import { LOCAL_ENTITIES, RETIRED } from "./local_only.ts";
@@ -98,23 +98,26 @@ function withoutOthers(db: Db, forms: readonly Form[]): readonly Form[] {
  * is a text which is encrypted as before, and it would be gone.
  */
 function withoutUndone(db: Db, forms: readonly Form[]): readonly Form[] {
-  const said = forms.filter((form) => form.op === "add" && isText(form.a));
-  if (said.length === 0) return forms;
-  return keptOf(forms, (form) =>
-    form.op !== "retract" || !isText(form.a) ||
-    !said.some((other) => other.op === "add" && isUndone(db, form, other)));
+  const asserted = new Map<string, EntityRef[]>();
+  for (const form of forms) {
+    const text = form.op === "add" ? textOf(form) : undefined;
+    if (text === undefined) continue;
+    const refs = asserted.get(text);
+    if (refs === undefined) asserted.set(text, [form.e]);
+    else refs.push(form.e);
+  }
+  return keptOf(forms, (form) => {
+    const text = form.op === "retract" ? textOf(form) : undefined;
+    const refs = text === undefined ? undefined : asserted.get(text);
+    return !refs?.some((ref) => subjectOf(db, ref) === subjectOf(db, form.e));
+  });
 }
 
-type Retraction = Extract<Form, { readonly op: "retract" }>;
-type Assertion = Extract<Form, { readonly op: "add" }>;
-
-function isUndone(db: Db, form: Retraction, other: Assertion): boolean {
-  return form.a === other.a && form.v !== undefined && equal(form.v, other.v) &&
-    subjectOf(db, form.e) === subjectOf(db, other.e);
-}
-
-function isText(a: string): boolean {
-  return a === TITLE || a === NAME;
+/** A title or name with its attribute; `undefined` for any other value. */
+function textOf(
+  { a, v }: { readonly a: string; readonly v: Value | undefined },
+): string | undefined {
+  return (a === TITLE || a === NAME) && typeof v === "string" ? `${a} ${v}` : undefined;
 }
 
 /** The entities that are there and go. */

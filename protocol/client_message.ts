@@ -1,7 +1,8 @@
 /**
  * Everything that a client says on a socket: the first half of the WebSocket protocol
- * (protocol.md §1), and of it what today's clients say otherwise (today/). Text in, a `ClientMessage` or the refusal to answer with out; whoever holds a
- * `ClientMessage` need not check it again. Unknown extra fields are ignored.
+ * (protocol.md §1), and of it what today's clients say otherwise (today/). Text in, a
+ * `ClientMessage` or the refusal to answer with out; whoever holds a `ClientMessage` need not check
+ * it again. Unknown extra fields are ignored.
  */
 import { z } from "zod";
 import { tSchema } from "./id_schema.ts";

@@ -4,27 +4,28 @@ import { readAccepted, rememberedSince } from "../kv/accepted.ts";
 import type { Head } from "../kv/head.ts";
 import { type Generation, type GraphId, nextT, type T, type TxId } from "../protocol/ids.ts";
 
-/** Graphs whose ids are kept in memory: some 200 KB each. */
-const KEPT_GRAPHS = 100;
+/** Ids kept in memory: of some 200 graphs that are written to all the time, in 40 MB. */
+const KEPT_IDS = 200_000;
 
 interface Kept {
   readonly log: Generation;
   t: T;
-  /** Ascending by version; some older ones than are remembered may be among them. */
+  /** Ascending by t; some older ones than are remembered may be among them. */
   readonly versions: Map<TxId, T>;
 }
 
 /** Who asks or adds has the graph's turn. */
 export class AcceptedIds {
   readonly #kv: Deno.Kv;
-  readonly #kept = new LRUCache<GraphId, Kept>({ max: KEPT_GRAPHS });
+  readonly #kept = new LRUCache<GraphId, Kept>({ maxSize: KEPT_IDS });
 
   constructor(kv: Deno.Kv) {
     this.#kv = kv;
   }
 
   /**
-   * The versions that known entries made, as of this head; valid until the end of the turn.
+   * The versions with which known entries were accepted, as of this head; valid until the end of
+   * the turn.
    *
    * Cost: one read of what others added since the last call; nothing where they didn't.
    *
@@ -36,7 +37,7 @@ export class AcceptedIds {
     const since = kept.t > oldest ? kept.t : oldest;
     if (since < t) {
       for await (const accepted of readAccepted(this.#kv, graph, log, since, t)) {
-        kept.versions.set(accepted.id, accepted.t);
+        for (const id of accepted.ids) kept.versions.set(id, accepted.t);
       }
       kept.t = t;
     }
@@ -44,17 +45,17 @@ export class AcceptedIds {
       if (made > oldest) break;
       kept.versions.delete(id);
     }
-    this.#kept.set(graph, kept);
+    this.#kept.set(graph, kept, { size: kept.versions.size + 1 });
     return kept.versions;
   }
 
-  /** The versions that follow this head are made, by entries of these ids. */
-  add(head: Head, ids: readonly (TxId | undefined)[]): void {
+  /** The versions that follow this head are made, each with entries of these ids. */
+  add(head: Head, made: readonly { readonly txIds: readonly TxId[] }[]): void {
     const kept = this.#usable(head);
     if (kept?.t !== head.t) return;
-    for (const id of ids) {
+    for (const { txIds } of made) {
       kept.t = nextT(kept.t);
-      if (id !== undefined) kept.versions.set(id, kept.t);
+      for (const id of txIds) kept.versions.set(id, kept.t);
     }
   }
 

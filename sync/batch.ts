@@ -1,6 +1,6 @@
 /**
- * `tx/batch` in the seed's dialect: the story of a batch, the checks in the order of protocol.md §1. Nothing is stored
- * before the commit, nothing is answered before it returns.
+ * `tx/batch` in the seed's dialect: the story of a batch, the checks in the order of protocol.md §1.
+ * Nothing is stored before the commit, nothing is answered before it returns (store.ts).
  */
 import { TransactError } from "../datascript/errors.ts";
 import { type Form, parseForms } from "../datascript/forms.ts";
@@ -66,7 +66,7 @@ async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<B
     ? head.checksum
     : await checksumAfter(deps.databases, open, head.checksum, prepared.report);
   return {
-    store: { open, made: [prepared], checksum },
+    store: { open, made: [{ ...prepared, txIds: [] }], checksum },
     answer: (t) => ({ type: "tx/batch/ok", t }),
   };
 }

@@ -10,7 +10,7 @@ import { missingNodes } from "../datascript/prefetch.ts";
 import { decode, TransitError } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
 import { type PreparedEntry, prepareEntry } from "../logseq/entries.ts";
-import { type Checksum, type GraphId, parseT, type T, type TxId } from "../protocol/ids.ts";
+import type { Checksum, GraphId, T, TxId } from "../protocol/ids.ts";
 import {
   type EntriesAnswer,
   entriesOk,
@@ -95,26 +95,38 @@ async function storeEntries(
 }
 
 /**
- * A batch that is on top of another version is stale; but not one whose entries have made the very
- * next versions, as then it only has to be told again.
+ * A batch that is on top of another version is stale; but not one whose entries were accepted with
+ * the very next versions, as then it only has to be told again.
  */
 async function notOnTop(
   deps: EntriesDeps,
   head: Head,
-  { tBefore, entries }: EntriesBatch,
-  { success }: Progress,
+  batch: EntriesBatch,
+  before: Progress,
 ): Promise<Plan<Step>> {
-  const versions = await deps.accepted.at(head);
-  const isNext = entries.every(({ txId }, i) =>
-    txId !== undefined && versions.get(txId) === tBefore + i + 1
-  );
-  const t = parseT(tBefore + entries.length);
-  if (entries.length > 0 && success.length === 0 && isNext && t !== undefined) {
+  const isWhole = before.t === batch.tBefore;
+  const t = isWhole ? reachedBefore(await deps.accepted.at(head), batch) : undefined;
+  if (t !== undefined) {
     const checksum = t === head.t ? head.checksum : undefined;
     return { answer: { answered: entriesOk(reachedAt(t, checksum)) } };
   }
   deps.log.debug("Refused a batch of {graph} as stale", { graph: head.graph });
   return { answer: { answered: entriesReject.stale(head.t) } };
+}
+
+/** The version that the batch reached when it was sent before, if it was, and whole. */
+function reachedBefore(
+  known: ReadonlyMap<TxId, T>,
+  { tBefore, entries }: EntriesBatch,
+): T | undefined {
+  let reached = tBefore;
+  for (const { txId } of entries) {
+    const t = txId === undefined ? undefined : known.get(txId);
+    // Those that changed nothing were accepted with the version before or after them.
+    if (t === undefined || t <= tBefore || t > reached + 1) return undefined;
+    if (t > reached) reached = t;
+  }
+  return reached === tBefore ? undefined : reached;
 }
 
 async function planEntries(
@@ -143,7 +155,7 @@ async function planEntries(
   return {
     store: { open, made: [first, ...more], checksum },
     answer: (t) => {
-      deps.accepted.add(head, made.map(({ txId }) => txId));
+      deps.accepted.add(head, made);
       return step(t, checksum);
     },
   };
@@ -161,27 +173,38 @@ async function applied(
   readonly failed: FailedEntry | undefined;
 }> {
   const { graph } = open.head;
-  const made: Version[] = [];
+  const made: (Version & { readonly txIds: TxId[] })[] = [];
   const success: TxId[] = [];
   const seen = new Set(known.keys());
+  /** Of entries that changed nothing, before any that did. */
+  const idle: TxId[] = [];
   let { db } = open;
   for (const { tx, txId, outlinerOp } of entries) {
-    const id = txId === undefined ? {} : { txId };
-    if (txId === undefined || !seen.has(txId)) {
-      const prepared = await prepare(deps, { ...open, db }, tx, outlinerOp);
-      if (prepared.kind === "failed") {
+    const txIds = txId === undefined ? [] : [txId];
+    success.push(...txIds);
+    if (txId !== undefined && seen.has(txId)) continue;
+    const prepared = await prepare(deps, { ...open, db }, tx, outlinerOp);
+    switch (prepared.kind) {
+      case "changed": {
+        const { report, entry } = prepared;
+        const op = outlinerOp === undefined ? {} : { outlinerOp };
+        made.push({ report, entry, txIds: [...txIds, ...idle.splice(0)], ...op });
+        db = report.after;
+        break;
+      }
+      case "same":
+        (made.at(-1)?.txIds ?? idle).push(...txIds);
+        break;
+      case "failed": {
         const { why, missing } = prepared;
         deps.log.debug("Refused an entry of a batch of {graph}: {why}", { graph, why });
-        return { made, success, failed: { ...id, missing } };
+        success.splice(success.length - txIds.length);
+        return { made, success, failed: { ...txId !== undefined && { txId }, missing } };
       }
-      if (prepared.kind === "changed") {
-        const { report, entry } = prepared;
-        made.push({ report, entry, ...id, ...outlinerOp !== undefined && { outlinerOp } });
-        db = report.after;
-        if (txId !== undefined) seen.add(txId);
-      }
+      default:
+        return prepared satisfies never;
     }
-    if (txId !== undefined) success.push(txId);
+    if (txId !== undefined) seen.add(txId);
   }
   return { made, success, failed: undefined };
 }

@@ -41,7 +41,8 @@ export interface Version {
   /** The log entry. */
   readonly entry: List;
   readonly outlinerOp?: string;
-  readonly txId?: TxId;
+  /** Of the entries that are accepted with it: what made it, and others that changed nothing. */
+  readonly txIds: readonly TxId[];
 }
 
 /** The versions of one commit: each built on the one before, the first on the database at the head. */
@@ -150,12 +151,12 @@ async function commitVersions(
   const others: KvSet[] = open.founding.flatMap((row) => rowSets(graph, rows, row));
   const deletes: Deno.KvKey[] = [];
   let { t } = head;
-  for (const { report, entry, outlinerOp, txId } of made) {
+  for (const { report, entry, outlinerOp, txIds } of made) {
     t = nextT(t);
     const tail = encodeTailTx(report.datoms);
     const op = outlinerOp === undefined ? {} : { outlinerOp };
     entries.push({ t, tx: encode(entry), tail, writer, ...op });
-    if (txId !== undefined) others.push(acceptedSet(graph, log, t, txId));
+    if (txIds.length > 0) others.push(acceptedSet(graph, log, t, txIds));
     // Only graphs of today's clients have ids to forget.
     if (checksum !== undefined) deletes.push(...forgotten(graph, log, t));
   }

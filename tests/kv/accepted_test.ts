@@ -38,19 +38,19 @@ async function ids(
   log: Generation,
   since: number,
   upTo: number,
-): Promise<readonly { t: T; id: TxId }[]> {
+): Promise<readonly { t: T; ids: readonly TxId[] }[]> {
   return await Array.fromAsync(readAccepted(kv, graph, log, version(since), version(upTo)));
 }
 
 Deno.test("The ids of a range of versions come in the order of these, of no other log", async () => {
   using kv = await Deno.openKv(":memory:");
   const [graph, log] = [newGraphId(), newGeneration()];
-  const made = [1, 2, 5, 600].map((t) => ({ t: version(t), id: newId() }));
+  const made = [1, 2, 5, 600].map((t) => ({ t: version(t), ids: [newId(), newId()] }));
   await commitOrThrow(kv, {
     sets: [
-      ...made.map(({ t, id }) => acceptedSet(graph, log, t, id)),
-      acceptedSet(graph, newGeneration(), version(2), newId()),
-      acceptedSet(newGraphId(), log, version(2), newId()),
+      ...made.map(({ t, ids }) => acceptedSet(graph, log, t, ids)),
+      acceptedSet(graph, newGeneration(), version(2), [newId()]),
+      acceptedSet(newGraphId(), log, version(2), [newId()]),
     ],
     deletes: [],
   });
@@ -72,6 +72,8 @@ Deno.test("A version's commit deletes the one id that is too old by then", () =>
 Deno.test("An id that is none is an error", async () => {
   using kv = await Deno.openKv(":memory:");
   const [graph, log] = [newGraphId(), newGeneration()];
-  await kv.set(acceptedKey(graph, log, version(1)), "x");
-  await assert.rejects(ids(kv, graph, log, 0, 1), CorruptValueError);
+  for (const value of ["x", ["x"], newId()]) {
+    await kv.set(acceptedKey(graph, log, version(1)), value);
+    await assert.rejects(ids(kv, graph, log, 0, 1), CorruptValueError);
+  }
 });

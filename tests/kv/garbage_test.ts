@@ -44,7 +44,7 @@ async function fill(kv: Deno.Kv, head: Head, generation: Generation): Promise<vo
   assert.ok(id !== undefined);
   await writeInCommits(kv, [
     ...entryChange(head.graph, generation, entry),
-    acceptedSet(head.graph, generation, entry.t, id),
+    acceptedSet(head.graph, generation, entry.t, [id]),
     ...rowSets(head.graph, generation, row),
   ]);
 }

@@ -197,6 +197,35 @@ Deno.test("A batch that is sent again on its own t-before is told again, and not
   assert.deepEqual(await server.sendEntries(graph, 0, ...unnamed), stale);
 });
 
+Deno.test("So is one of which some entries changed nothing; but not one that was accepted in part", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await todaysGraph(kv);
+  await new Process(kv).sendEntries(graph, 0, make(1));
+  const same = (): ReturnType<typeof entry> => retitle(1, "block 1");
+  const batch = [same(), make(2), same(), same(), make(3), same()];
+  const first = await new Process(kv).sendEntries(graph, 1, ...batch);
+  assert.equal(first?.type === "tx/batch/ok" && first.t, 3);
+  const server = new Process(kv);
+  await server.sendEntries(graph, 3, retitle(1, "other"));
+  const before = await dump(kv);
+  assert.deepEqual(await server.sendEntries(graph, 1, ...batch), { type: "tx/batch/ok", t: 3 });
+  const stale = { type: "tx/reject", reason: "stale", t: 4 };
+  assert.deepEqual(await server.sendEntries(graph, 0, ...batch), stale);
+  assert.deepEqual(await server.sendEntries(graph, 2, ...batch), stale);
+  assert.deepEqual(await server.sendEntries(graph, 1, ...batch.slice(4)), stale);
+  assert.deepEqual(await server.sendEntries(graph, 1, ...batch, make(4)), stale);
+  // On the version as it is what changed nothing then changes nothing now.
+  const again = await server.sendEntries(graph, 4, ...batch);
+  assert.equal(again?.type === "tx/batch/ok" && again.t, 4);
+  assert.deepEqual(await dump(kv), before);
+
+  const [made, failing] = [make(5), retitle(9, "x")];
+  const rejected = await server.sendEntries(graph, 4, made, failing);
+  assert.ok(rejected?.type === "tx/reject");
+  assert.deepEqual(await server.sendEntries(graph, 4, made, failing), { ...stale, t: 5 });
+  assert.deepEqual(await server.sendEntries(graph, 5, made, failing), rejected);
+});
+
 Deno.test("An entry that is sent again on a later version is accepted and not applied again", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await todaysGraph(kv);
