@@ -30,6 +30,7 @@ import { Sizes } from "./sync/sizes.ts";
 import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
 import { upload } from "./sync/snapshot_upload.ts";
+import { UploadedChecksums } from "./sync/uploaded_checksum.ts";
 import { loggerFor } from "./telemetry/log.ts";
 import type { Meter } from "./telemetry/metrics.ts";
 
@@ -71,6 +72,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     flushed: (outcome, ms) => meter.flush(outcome, ms / 1000),
   });
   const sizes = new Sizes({ kv, log: loggerFor("sizes"), now });
+  const sums = new UploadedChecksums(kv, databases);
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   const assets = { kv, stores, graceMs: assetsGraceMs, log: loggerFor("assets"), now };
   const entries = { ...batch, accepted: new AcceptedIds(kv) };
@@ -86,7 +88,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     ready: () => canRead(kv),
     trustProxy,
     idle: async () => {
-      await Promise.all([flusher.idle(), sizes.idle()]);
+      await Promise.all([flusher.idle(), sizes.idle(), sums.idle()]);
     },
     graphs: {
       ...graphs,
@@ -134,9 +136,11 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         if (log !== undefined) pins.remember(caller, graph, { log: log.generation, t: log.t });
         return log;
       },
-      upload: async (graph, call) => {
-        const outcome = await upload({ kv, databases, now }, graph, call);
-        if (outcome === "finished") fanout.ended(graph, "reset");
+      upload: async (graph, call, checksum) => {
+        const outcome = await upload({ kv, now }, graph, call);
+        if (outcome !== "finished") return outcome;
+        fanout.ended(graph, "reset");
+        sums.uploaded(graph, checksum);
         return outcome;
       },
       versionToStream: (graph, caller) => versionToStream({ kv, pins }, graph, caller),

@@ -7,7 +7,7 @@ import type { UploadRefusal } from "../assets/intake.ts";
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { RequestLimits } from "../limits/request_limits.ts";
-import type { AssetName, GraphId, T, UserId } from "../protocol/ids.ts";
+import type { AssetName, Checksum, GraphId, T, UserId } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import type { NewGraph } from "../protocol/new_graph.ts";
 import type { OpenAsset, SentAsset } from "../sync/assets.ts";
@@ -52,8 +52,16 @@ export interface SnapshotServices {
     since: T,
     caller: UserId,
   ) => Promise<PulledLog | undefined>;
-  /** One call of an upload; the last one closes the graph's sockets. */
-  readonly upload: (graph: GraphId, call: UploadCall) => Promise<UploadOutcome>;
+  /**
+   * One call of an upload; the last one closes the graph's sockets.
+   *
+   * @param checksum that the client tells, if it does
+   */
+  readonly upload: (
+    graph: GraphId,
+    call: UploadCall,
+    checksum: Checksum | undefined,
+  ) => Promise<UploadOutcome>;
   /** The version that this caller's download is to hold. */
   readonly versionToStream: (graph: GraphId, caller: UserId) => Promise<GraphVersion | undefined>;
   /** All rows as of a version, by default the current one. */

@@ -32,9 +32,8 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
       by: c.get("user"),
       reset: parseReset(c.req.query("reset")),
       finished: parseFinished(c.req.query("finished")),
-      checksum: parseChecksum(c.req.query("checksum")),
       rows: body.rows,
-    });
+    }, parseChecksum(c.req.query("checksum")));
     switch (outcome) {
       case "staged":
       case "finished":

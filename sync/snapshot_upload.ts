@@ -8,26 +8,13 @@ import { readyChange } from "../kv/graphs.ts";
 import { commitHead, readHead } from "../kv/head.ts";
 import { encodedRowSets } from "../kv/rows.ts";
 import { holdUpload, isHeld, openUpload, readUploadRows, type Upload } from "../kv/uploads.ts";
-import {
-  type Checksum,
-  type GraphId,
-  newGeneration,
-  T_ZERO,
-  type UserId,
-} from "../protocol/ids.ts";
+import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
-import type { Databases } from "./database.ts";
 import { type ImportDeps, type ImportedRows, trySweep } from "./import.ts";
 import { faultOfRows } from "./rows_check.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
-import { sumUploaded } from "./uploaded_checksum.ts";
 
 const log = loggerFor("upload");
-
-export interface UploadDeps extends ImportDeps {
-  /** Sum what was uploaded. */
-  readonly databases: Databases;
-}
 
 /** One call. */
 export interface UploadCall {
@@ -36,8 +23,6 @@ export interface UploadCall {
   readonly reset: boolean;
   /** With these rows all are there. */
   readonly finished: boolean;
-  /** Of all rows, as the caller has it; told with the last call, if at all. */
-  readonly checksum: Checksum | undefined;
   readonly rows: ImportedRows;
 }
 
@@ -56,12 +41,12 @@ export type UploadOutcome = "staged" | "finished" | "gone" | "not begun" | "unfi
  * A call may be sent again, and calls of one upload may come side by side. What can't be told is
  * which of two uploads of one user a call belongs to: a mixture is found unfit at its end.
  *
- * Cost: a commit for each 800 KB, and one; the last call reads all rows twice (faultOfRows, sumUploaded).
+ * Cost: a commit for each 800 KB, and one; the last call reads all rows (faultOfRows).
  *
  * @throws {Error} the store took no commit
  */
 export async function upload(
-  deps: UploadDeps,
+  deps: ImportDeps,
   graph: GraphId,
   call: UploadCall,
 ): Promise<UploadOutcome> {
@@ -69,10 +54,7 @@ export async function upload(
   if (typeof begun === "string") return begun;
   const held = await stage(deps, begun, call.rows);
   if (held === undefined) return "not begun";
-  if (!call.finished) return "staged";
-  const outcome = await finish(deps, held);
-  if (outcome === "finished") await sumUploaded(deps, graph, call.checksum);
-  return outcome;
+  return call.finished ? await finish(deps, held) : "staged";
 }
 
 async function begin(

@@ -11,28 +11,39 @@ import type { Databases } from "./database.ts";
 
 const log = loggerFor("upload");
 
-export interface SumDeps {
-  readonly kv: Deno.Kv;
-  readonly databases: Databases;
-}
+/** Sums in the background: it reads the whole graph, which is longer than a client should wait. */
+export class UploadedChecksums {
+  readonly #kv: Deno.Kv;
+  readonly #databases: Databases;
+  readonly #running = new Set<Promise<void>>();
 
-/**
- * Puts the checksum into the graph's head, unless a batch or a reset has come first: a batch has
- * summed the graph itself. The upload is done by now whatever becomes of this, so nothing is thrown.
- *
- * Cost: reads the whole graph.
- *
- * @param told by the client
- */
-export async function sumUploaded(
-  { kv, databases }: SumDeps,
-  graph: GraphId,
-  told: Checksum | undefined,
-): Promise<void> {
-  try {
-    const head = await readHead(kv, graph);
+  constructor(kv: Deno.Kv, databases: Databases) {
+    this.#kv = kv;
+    this.#databases = databases;
+  }
+
+  /**
+   * A graph was uploaded. Its checksum is in its head soon, unless a batch or a reset comes first: a
+   * batch sums the graph itself.
+   *
+   * @param told by the client, if it did
+   */
+  uploaded(graph: GraphId, told: Checksum | undefined): void {
+    const work = this.#sum(graph, told).catch((cause) => {
+      log.warn("Cannot sum {graph}, which was uploaded; the next batch does it", { graph, cause });
+    }).finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  /** Answers when no sum is under way. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  async #sum(graph: GraphId, told: Checksum | undefined): Promise<void> {
+    const head = await readHead(this.#kv, graph);
     if (head === undefined || head.checksum !== "unknown") return;
-    const checksum = await wholeChecksum(databases, await databases.open(head));
+    const checksum = await wholeChecksum(this.#databases, await this.#databases.open(head));
     if (told !== undefined && told !== checksum) {
       log.warn("The client that uploaded {graph} told the checksum {told}: ours is {checksum}", {
         graph,
@@ -40,8 +51,6 @@ export async function sumUploaded(
         checksum,
       });
     }
-    await commitHead(kv, head, { ...head, checksum }, { sets: [], deletes: [] });
-  } catch (cause) {
-    log.warn("Cannot sum {graph}, which was uploaded; the next batch does it", { graph, cause });
+    await commitHead(this.#kv, head, { ...head, checksum }, { sets: [], deletes: [] });
   }
 }

@@ -7,7 +7,6 @@ import { createGraph, readMeta } from "../../kv/graphs.ts";
 import { parseGarbageKey } from "../../kv/keys.ts";
 import { LOGSEQ_SCHEMA } from "../../logseq/schema.ts";
 import { type GraphId, newGraphId, parseAddr, type UserId } from "../../protocol/ids.ts";
-import { Databases } from "../../sync/database.ts";
 import { pull } from "../../sync/pull.ts";
 import { pullFrame } from "../../sync/pull_answer.ts";
 import { openGraphs } from "../../sync/graphs.ts";
@@ -52,8 +51,7 @@ async function send(
     assert.ok(parsed !== undefined);
     imported.add([parsed, content, addresses]);
   }
-  const deps = { kv, databases: new Databases(kv), now: (): number => now };
-  return await upload(deps, graph, { by, reset, finished, checksum: undefined, rows: imported });
+  return await upload({ kv, now: () => now }, graph, { by, reset, finished, rows: imported });
 }
 
 /** Sends rows in calls of this many, the first with `reset`, the last `finished`. */
@@ -94,7 +92,6 @@ async function stateOf(kv: Deno.Kv, graph: GraphId): Promise<unknown> {
   const ready = (await readMeta(kv, graph))?.readyForUse !== false;
   const log = await pull(kv, graph, version(0));
   assert.ok(log !== undefined);
-  // The checksum comes after the upload, and may be cut off by itself.
   const pulled = parseTodaysMessage(await pullFrame(log));
   assert.ok(pulled.type === "pull/ok");
   return { t, ready, txs: pulled.txs, rows: await rowsOf(kv, graph) };
