@@ -5,10 +5,12 @@
 import { Hono } from "hono";
 import { authenticate } from "./routes/authenticate.ts";
 import { cors } from "./routes/cors.ts";
+import { e2eeRoutes } from "./routes/e2ee.ts";
 import { graphRoutes } from "./routes/graphs.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { refuse } from "./routes/refuse.ts";
 import { requestLog } from "./routes/request_log.ts";
+import { seenUser } from "./routes/seen_user.ts";
 import type { Services } from "./routes/services.ts";
 import { syncRoutes } from "./routes/sync.ts";
 import { loggerFor } from "./telemetry/log.ts";
@@ -29,11 +31,13 @@ export function createApp(services: Services): Hono {
   app.route("/health", healthRoutes());
 
   // Also for paths that don't exist: who has no token learns nothing of what does.
-  for (const path of ["/graphs/*", "/sync/*", "/assets/*"]) {
+  for (const path of ["/graphs/*", "/sync/*", "/assets/*", "/e2ee/*"]) {
     app.use(path, authenticate(services.verify));
   }
+  for (const path of ["/graphs/*", "/e2ee/*"]) app.use(path, seenUser(services.users));
   app.delete("/graphs/", (c) => refuse(c, "missing graph id"));
-  app.route("/graphs", graphRoutes(services.graphs));
+  app.route("/graphs", graphRoutes(services));
+  app.route("/e2ee", e2eeRoutes(services));
   app.all("/sync", (c) => refuse(c, "missing graph id"));
   app.all("/sync/", (c) => refuse(c, "missing graph id"));
   app.route("/sync/:id", syncRoutes(services));

@@ -1,12 +1,12 @@
 /** Is this token ours, and whose is it: HS256 with the server's secret, checked by jose. */
 import { errors, jwtVerify } from "jose";
-import { parseUserId, type UserId } from "../protocol/ids.ts";
+import { userOf, type VerifiedUser } from "./user.ts";
 
 /** Clocks of the issuer and of this server may differ by this much (claims exp and nbf). */
 export const CLOCK_TOLERANCE_SECONDS = 60;
 
 /** The user that a token speaks for, or `undefined` for one that is forged, expired or malformed. */
-export type VerifyToken = (token: string) => Promise<UserId | undefined>;
+export type VerifyToken = (token: string) => Promise<VerifiedUser | undefined>;
 
 /**
  * Imports the secret once. The algorithm is pinned: a token's header can't choose `none` or another
@@ -28,7 +28,7 @@ export async function createVerifier(secret: string): Promise<VerifyToken> {
         algorithms: ["HS256"],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
       });
-      return parseUserId(payload.sub);
+      return userOf(payload);
     } catch (cause) {
       // jose throws for each way in which a token can be bad; anything else is a fault of ours.
       if (cause instanceof errors.JOSEError) return undefined;

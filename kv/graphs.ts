@@ -6,7 +6,15 @@ import { CorruptValueError } from "./chunks.ts";
 import { commit, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
-import { graphKey, headKey, ownedKey, ownedPrefix, parseOwnedKey } from "./keys.ts";
+import {
+  graphKey,
+  headKey,
+  orphansKey,
+  ownedKey,
+  ownedPrefix,
+  parseOwnedKey,
+  peopleKey,
+} from "./keys.ts";
 import { GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
 
@@ -75,7 +83,20 @@ export async function readMeta(kv: Deno.Kv, graph: GraphId): Promise<GraphMeta |
  * @throws {CorruptValueError}
  */
 export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly OwnedGraph[]> {
-  const graphs = await listOwnedIds(kv, user);
+  return await readGraphs(kv, await listOwnedIds(kv, user));
+}
+
+/**
+ * These graphs in the same order, without those that are gone.
+ *
+ * Cost: two reads for 10 graphs.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readGraphs(
+  kv: Deno.Kv,
+  graphs: readonly GraphId[],
+): Promise<readonly OwnedGraph[]> {
   const metas = await readMetas(kv, graphs);
   const heads = await readHeads(kv, graphs);
   return graphs.flatMap((graph, i) => {
@@ -86,8 +107,8 @@ export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly Own
 }
 
 /**
- * Removes a graph in one commit: meta, owner's index and head are gone, and its generations are
- * marked as garbage, for the caller to sweep. Refused if the head has moved since it was read, as
+ * Removes a graph in one commit: meta, owner's index and head are gone, its generations are marked
+ * as garbage, and its members as orphans (members.ts), for the caller to sweep. Refused if the head has moved since it was read, as
  * it may refer to others by now.
  *
  * @param since ms since the epoch
@@ -100,8 +121,11 @@ export async function removeGraph(
 ): Promise<Outcome> {
   const { graph } = head;
   return await commit(kv, {
-    sets: markGarbage(graph, generationsOf(head), since),
-    deletes: [graphKey(graph), ownedKey(meta.owner, graph), headKey(graph)],
+    sets: [
+      ...markGarbage(graph, generationsOf(head), since),
+      objectSet(orphansKey(graph), true),
+    ],
+    deletes: [graphKey(graph), ownedKey(meta.owner, graph), headKey(graph), peopleKey(graph)],
     checks: [headGuard(head)],
   });
 }
@@ -128,7 +152,8 @@ async function readMetas(
   return metas;
 }
 
-function parseMeta(entry: Deno.KvEntryMaybe<unknown>): GraphMeta | undefined {
+/** @throws {CorruptValueError} */
+export function parseMeta(entry: Deno.KvEntryMaybe<unknown>): GraphMeta | undefined {
   if (entry.versionstamp === null) return undefined;
   return parseStored(metaSchema, entry.key, entry.value);
 }

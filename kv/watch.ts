@@ -1,17 +1,24 @@
-/** The heads of some graphs as others move them. */
+/** The heads of some graphs, and what their people come by, as others move them. */
 import { loggerFor } from "../telemetry/log.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { type Head, parseHead } from "./head.ts";
-import { headKey } from "./keys.ts";
+import { headKey, peopleKey } from "./keys.ts";
 import { WATCH_KEYS } from "./limits.ts";
 
 const log = loggerFor("kv");
+
+const KEYS_A_GRAPH = 2;
 
 /** A graph's head at some moment; `undefined` where there is no such graph. */
 export interface SeenHead {
   readonly graph: GraphId;
   readonly head: Head | undefined;
+  /** Another one with each time that someone was put out, came or went; `null`: nobody yet. */
+  readonly people: string | null;
 }
+
+/** Graphs that one watch takes: two keys each. */
+export const WATCH_GRAPHS = Math.floor(WATCH_KEYS / KEYS_A_GRAPH);
 
 /**
  * All heads as they are, and again all of them whenever one has moved. Of several moves in a row
@@ -20,7 +27,7 @@ export interface SeenHead {
  *
  * Ends when the signal aborts, and when the store ends it.
  *
- * @param graphs at most WATCH_KEYS
+ * @param graphs at most WATCH_GRAPHS
  * @throws what the store throws when the connection breaks
  */
 export async function* watchHeads(
@@ -28,11 +35,12 @@ export async function* watchHeads(
   graphs: readonly GraphId[],
   signal: AbortSignal,
 ): AsyncGenerator<readonly SeenHead[]> {
-  if (graphs.length > WATCH_KEYS) {
-    throw new RangeError(`Cannot watch ${graphs.length} heads: ${WATCH_KEYS} at most`);
+  if (graphs.length > WATCH_GRAPHS) {
+    throw new RangeError(`Cannot watch ${graphs.length} heads: ${WATCH_GRAPHS} at most`);
   }
   if (signal.aborted) return;
-  const reader = kv.watch<unknown[]>(graphs.map(headKey)).getReader();
+  const keys = [...graphs.map(headKey), ...graphs.map(peopleKey)];
+  const reader = kv.watch<unknown[]>(keys).getReader();
   // A reader's cancel also ends a read that is under way.
   const cancel = (): void => void reader.cancel().catch(() => {});
   signal.addEventListener("abort", cancel, { once: true });
@@ -40,7 +48,7 @@ export async function* watchHeads(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      yield value.flatMap((entry, i) => seen(graphs[i], entry));
+      yield graphs.flatMap((graph, i) => seen(graph, value[i], value[graphs.length + i]));
     }
   } finally {
     signal.removeEventListener("abort", cancel);
@@ -48,10 +56,14 @@ export async function* watchHeads(
   }
 }
 
-function seen(graph: GraphId | undefined, entry: Deno.KvEntryMaybe<unknown>): readonly SeenHead[] {
-  if (graph === undefined) return [];
+function seen(
+  graph: GraphId,
+  head: Deno.KvEntryMaybe<unknown> | undefined,
+  people: Deno.KvEntryMaybe<unknown> | undefined,
+): readonly SeenHead[] {
+  if (head === undefined) return [];
   try {
-    return [{ graph, head: parseHead(graph, entry) }];
+    return [{ graph, head: parseHead(graph, head), people: people?.versionstamp ?? null }];
   } catch (cause) {
     log.error("Cannot read the head of {graph} that is watched", { graph, cause });
     return [];

@@ -8,6 +8,7 @@ import { tSchema } from "./id_schema.ts";
 import { T_ZERO } from "./ids.ts";
 import { reject, type TxReject } from "./reject.ts";
 import type { SocketError, SocketErrorWord } from "./server_message.ts";
+import { presenceSchema } from "./today/presence.ts";
 import { parseTxBatch } from "./tx_batch.ts";
 
 /** First frame of a client; `client` is its own name for its repository and means nothing here. */
@@ -31,6 +32,7 @@ export const clientMessageSchema = z.discriminatedUnion("type", [
   pingSchema,
   pullSchema,
   txBatchSchema,
+  presenceSchema,
 ]);
 export type ClientMessage = z.output<typeof clientMessageSchema>;
 
@@ -55,6 +57,10 @@ export function parseClientMessage(text: string): ParsedClientMessage {
     }
     case "tx/batch":
       return txBatchMessage(frame.data);
+    case "presence": {
+      const presence = presenceSchema.safeParse(frame.data);
+      return presence.success ? { ok: true, message: presence.data } : refuse("invalid request");
+    }
     default:
       return refuse("unknown type");
   }

@@ -2,9 +2,11 @@
 import { z } from "zod";
 import {
   type Addr,
+  type Email,
   type Generation,
   type GraphId,
   parseAddr,
+  parseEmail,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -31,6 +33,11 @@ export const graphIdSchema = z.string().transform((value, context): GraphId => {
 /** A user, as in the claim `sub`. */
 export const userIdSchema = z.string().transform((value, context): UserId => {
   return parseUserId(value) ?? refuse(context, "a user");
+});
+
+/** An e-mail address; upper case is folded. */
+export const emailSchema = z.string().transform((value, context): Email => {
+  return parseEmail(value) ?? refuse(context, "an e-mail address");
 });
 
 /** What a log or rows are kept under. */

@@ -2,14 +2,21 @@
 import { Hono } from "hono";
 import { createGraphBodySchema } from "../protocol/http.ts";
 import type { Authenticated } from "./authenticate.ts";
-import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
+import { memberRoutes } from "./members.ts";
 import { refuse } from "./refuse.ts";
-import type { GraphServices } from "./services.ts";
+import type { Services } from "./services.ts";
 
-export function graphRoutes(graphs: GraphServices): Hono<Authenticated> {
+export function graphRoutes(
+  { graphs, keys, members }: Pick<Services, "graphs" | "keys" | "members">,
+): Hono<Authenticated> {
   const routes = new Hono<Authenticated>();
-  routes.get("/", async (c) => c.json({ graphs: await graphs.list(c.get("user")) }));
+  routes.get("/", async (c) => {
+    const user = c.get("user");
+    const hasKeys = await keys.pairOf(user) !== undefined;
+    return c.json({ "graphs": await graphs.list(user), "user-rsa-keys-exists?": hasKeys });
+  });
 
   routes.post("/", jsonBody(), async (c) => {
     const body = c.get("body");
@@ -20,19 +27,20 @@ export function graphRoutes(graphs: GraphServices): Hono<Authenticated> {
     return c.json({ graph_id: await graphs.create(c.get("user"), wanted.data) });
   });
 
-  routes.route("/:id", graphRoute(graphs));
+  routes.route("/:id", graphRoute({ graphs, members }));
   return routes;
 }
 
-/** `/graphs/:graph-id`: one graph, of which the caller has to be the owner. */
-function graphRoute(graphs: GraphServices): Hono<WithGraph> {
+/** `/graphs/:graph-id`: one graph, of which the caller has to be a member. */
+function graphRoute({ graphs, members }: Pick<Services, "graphs" | "members">): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
   routes.get("/access", (c) => c.json({ ok: true }));
-  routes.delete("/", async (c) => {
+  routes.delete("/", managersOnly(), async (c) => {
     const graph = c.get("graph");
     await graphs.remove(graph);
     return c.json({ graph_id: graph, deleted: true });
   });
+  routes.route("/members", memberRoutes(members));
   return routes;
 }

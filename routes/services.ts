@@ -7,18 +7,25 @@ import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import type { RoleInGraph } from "../protocol/today/members.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
+import type { Keys } from "../sync/e2ee.ts";
+import type { Members } from "../sync/members.ts";
+import type { Presence } from "../sync/presence.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
+import type { Users } from "../sync/users.ts";
 
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
   readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
-  /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
+  /** The user's own and those that he was invited to, newest `updated_at` first. */
+  readonly list: (
+    user: UserId,
+  ) => Promise<readonly (GraphsAnswer["graphs"][number] & RoleInGraph)[]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, sets t to 0, and closes the graph's sockets. */
@@ -42,10 +49,19 @@ export interface SnapshotServices {
   ) => Promise<PulledLog | undefined>;
 }
 
+export type MemberServices = Members;
+export type KeyServices = Keys;
+export type UserServices = Pick<Users, "seen">;
+export type PresenceServices = Pick<Presence, "enter">;
+
 export interface Services {
   readonly verify: VerifyToken;
   readonly graphs: GraphServices;
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
   readonly hub: Hub;
+  readonly members: MemberServices;
+  readonly keys: KeyServices;
+  readonly users: UserServices;
+  readonly presence: PresenceServices;
 }

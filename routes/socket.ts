@@ -2,6 +2,7 @@
 import type { GraphId } from "../protocol/ids.ts";
 import { Connection, type SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
+import type { Guest } from "../sync/room.ts";
 import { loggerFor } from "../telemetry/log.ts";
 
 /** A socket silent for half of this gets a ping frame, and is closed if nothing comes at all. */
@@ -19,12 +20,16 @@ export function isUpgrade(request: Request): boolean {
     request.headers.has("sec-websocket-key");
 }
 
-/** Upgrades; the caller has checked who asks and for which graph. From its opening on the socket is in the hub. */
+/** Upgrades; the caller has checked who asks and for which graph. From its opening on the socket is in the hub.
+ *
+ * @param enter called at its opening; what it returns, when it has closed
+ */
 export function openSocket(
   request: Request,
   graph: GraphId,
   hub: Hub,
   operations: SyncOperations,
+  enter: (guest: Guest) => () => void,
 ): Response {
   const { socket, response } = Deno.upgradeWebSocket(request, {
     idleTimeout: IDLE_TIMEOUT_SECONDS,
@@ -33,9 +38,16 @@ export function openSocket(
     socket,
     graph,
     operations,
-    () => hub.delete(graph, connection),
+    () => {
+      hub.delete(graph, connection);
+      leave();
+    },
   );
-  socket.onopen = (): void => hub.add(graph, connection);
+  let leave = (): void => {};
+  socket.onopen = (): void => {
+    hub.add(graph, connection);
+    leave = enter(connection);
+  };
   socket.onmessage = (event): void => connection.receive(event.data);
   socket.onclose = (): void => connection.gone();
   socket.onerror = (event): void => {

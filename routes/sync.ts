@@ -5,7 +5,7 @@ import { reject, type TxReject } from "../protocol/reject.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { jsonChunks } from "../sync/json_chunks.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
-import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
 import { refuse } from "./refuse.ts";
@@ -13,13 +13,22 @@ import type { Services } from "./services.ts";
 import { isUpgrade, openSocket } from "./socket.ts";
 import { streamJson } from "./stream.ts";
 
-export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Hono<WithGraph> {
+export function syncRoutes(
+  { graphs, hub, operations, presence, snapshots }: Services,
+): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
 
   routes.get("/", (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
-    return openSocket(c.req.raw, c.get("graph"), hub, operations);
+    const [graph, user] = [c.get("graph"), c.get("signedIn")];
+    return openSocket(
+      c.req.raw,
+      graph,
+      hub,
+      operations,
+      (guest) => presence.enter(graph, user, guest),
+    );
   });
 
   routes.get("/health", (c) => c.json({ ok: true }));
@@ -57,14 +66,14 @@ export function syncRoutes({ graphs, hub, operations, snapshots }: Services): Ho
     return await streamJson(c, jsonChunks('{"rows":[', page.rows.map((row) => row.json), end));
   });
 
-  routes.post("/snapshot/import", async (c) => {
+  routes.post("/snapshot/import", managersOnly(), async (c) => {
     const body = await readImportBody(c.req.raw);
     if (!body.ok) return refuse(c, body.refusal);
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });
   });
 
-  routes.delete("/admin/reset", async (c) => {
+  routes.delete("/admin/reset", managersOnly(), async (c) => {
     const done = await graphs.reset(c.get("graph"));
     return done === undefined ? refuse(c, "not found") : c.json({ ok: true });
   });

@@ -9,11 +9,13 @@ import { parseClientMessage, socketError } from "../protocol/client_message.ts";
 import type { GraphId, T } from "../protocol/ids.ts";
 import type { TxReject } from "../protocol/reject.ts";
 import type { ServerMessage, TxBatchOk } from "../protocol/server_message.ts";
+import type { Editing, OnlineUsers } from "../protocol/today/presence.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type CloseReason, closeReason } from "./close_codes.ts";
 import type { Listener } from "./hub.ts";
 import { type PulledLog, pullFrame } from "./pull_answer.ts";
+import type { Guest } from "./room.ts";
 
 /** What a connection asks of the graphs; each answers `undefined` where there is no such graph. */
 export interface SyncOperations {
@@ -27,6 +29,8 @@ export interface SyncOperations {
     batch: TxBatch,
     sender?: object,
   ) => Promise<TxBatchOk | TxReject | undefined>;
+  /** The user of this socket edits a block, or none. No answer, and no throw. */
+  readonly edit: (guest: Guest, block: string | undefined) => void;
 }
 
 /** What a connection needs of a WebSocket. */
@@ -65,7 +69,7 @@ const DRAIN_POLL_MS = 20;
 const log = loggerFor("connection");
 
 /** See the module's comment. Life: constructed at the upgrade, `gone` called when the socket closed. */
-export class Connection implements Listener {
+export class Connection implements Listener, Guest {
   readonly #socket: Socket;
   readonly #graph: GraphId;
   readonly #operations: SyncOperations;
@@ -83,6 +87,8 @@ export class Connection implements Listener {
   /** The greatest version that the client was told, and the greatest that there is news of. */
   #toldT = -1;
   #newsT: T | undefined;
+  /** Tells who is here, for a client that couldn't take the news when it came. */
+  #latePeople: (() => OnlineUsers) | undefined;
 
   /** @param onGone called once, when the socket has closed and the last frame is dealt with */
   constructor(
@@ -135,6 +141,13 @@ export class Connection implements Listener {
    */
   compare(t: T): void {
     if (this.#toldT >= 0) this.changed(t);
+  }
+
+  people(news: OnlineUsers | Editing, all: () => OnlineUsers): void {
+    if (this.#closed) return;
+    if (!this.#hasUnread()) return this.#send(news);
+    this.#latePeople = all;
+    if (!this.#busy) void this.#work();
   }
 
   close(code: number, reason: string): void {
@@ -199,6 +212,8 @@ export class Connection implements Listener {
           const answer = await this.#operations.txBatch(this.#graph, message, this);
           return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
         }
+        case "presence":
+          return this.#operations.edit(this, message["editing-block-uuid"]);
         default:
           return message satisfies never;
       }
@@ -216,6 +231,9 @@ export class Connection implements Listener {
   }
 
   #sendNews(): void {
+    const people = this.#latePeople;
+    this.#latePeople = undefined;
+    if (people !== undefined) this.#send(people());
     const t = this.#newsT;
     if (t === undefined) return;
     this.#newsT = undefined;
@@ -272,5 +290,6 @@ export class Connection implements Listener {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#newsT = undefined;
+    this.#latePeople = undefined;
   }
 }

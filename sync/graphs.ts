@@ -1,9 +1,12 @@
 /** Graphs as things that are made, listed, emptied and removed. */
 import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
+import { type JoinedGraph, listJoined, readCircle, sweepOrphans } from "../kv/members.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
+import type { Role } from "../protocol/role.ts";
+import type { RoleInGraph } from "../protocol/today/members.ts";
 import { untilSettled } from "./settle.ts";
 
 export interface GraphsDeps {
@@ -14,12 +17,14 @@ export interface GraphsDeps {
 
 /** What can be done with graphs; whether the caller may is the routes' to ask, by `access`. */
 export interface Graphs {
-  /** `missing`: there is no such graph; `forbidden`: it is another's. */
-  readonly access: (user: UserId, graph: GraphId) => Promise<"ok" | "forbidden" | "missing">;
+  /** `missing`: there is no such graph; `forbidden`: it is another's, who hasn't invited the user. */
+  readonly access: (user: UserId, graph: GraphId) => Promise<Role | "forbidden" | "missing">;
   /** Makes a graph at version 0. */
   readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
-  /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<GraphsAnswer["graphs"]>;
+  /** The user's own and those that he was invited to, newest `updated_at` first. */
+  readonly list: (
+    user: UserId,
+  ) => Promise<readonly (GraphsAnswer["graphs"][number] & RoleInGraph)[]>;
   /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, and sets t to 0; `undefined`: there is no such graph. */
@@ -31,15 +36,14 @@ export function openGraphs(deps: GraphsDeps): Graphs {
   const { kv } = deps;
   return {
     access: async (user, graph) => {
-      const meta = await readMeta(kv, graph);
-      if (meta === undefined) return "missing";
-      return meta.owner === user ? "ok" : "forbidden";
+      const circle = await readCircle(kv, graph, [user]);
+      return circle === undefined ? "missing" : circle.standings[0]?.role ?? "forbidden";
     },
     create: (user, body) => create(deps, user, body),
     list: async (user) =>
-      (await listOwned(kv, user))
+      [...await listOwned(kv, user), ...await listJoined(kv, user)]
         .toSorted((a, b) => b.head.updatedAt - a.head.updatedAt)
-        .map(listed),
+        .map((graph) => ({ ...listed(graph), ...roleIn(graph) })),
     remove: (graph) => remove(deps, graph),
     reset: (graph) => reset(deps, graph),
   };
@@ -77,6 +81,7 @@ async function remove({ kv, now }: GraphsDeps, graph: GraphId): Promise<void> {
   for await (const { generation } of listGarbage(kv, graph)) {
     await sweepGeneration(kv, graph, generation);
   }
+  await sweepOrphans(kv, graph);
 }
 
 async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | undefined> {
@@ -112,4 +117,10 @@ function listed({ graph, meta, head }: OwnedGraph): GraphsAnswer["graphs"][numbe
     created_at: meta.createdAt,
     updated_at: head.updatedAt,
   };
+}
+
+/** What the user is to a graph of his list, as today's clients read it. */
+function roleIn(graph: OwnedGraph | JoinedGraph): RoleInGraph {
+  if (!("member" in graph)) return { role: "manager" };
+  return { "role": graph.member.role, "invited-by": graph.member.invitedBy };
 }

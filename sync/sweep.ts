@@ -2,6 +2,8 @@
 import { listDropped, sweepClaims, sweepDropped } from "../kv/flushes.ts";
 import { listGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { readHead } from "../kv/head.ts";
+import { listOrphans, sweepOrphans } from "../kv/members.ts";
+import { sweepPresent } from "../kv/present.ts";
 
 /** Longer than any import takes: what is marked for longer was left by one that was cut off. */
 export const GRACE_MS = 60 * 60 * 1000;
@@ -60,6 +62,17 @@ export async function sweepFlushes(
 }
 
 /**
+ * Deletes what is left of the people of graphs that were removed, and of instances that ended without
+ * a word. May run beside anything.
+ *
+ * @throws {Error} a commit isn't known to have succeeded; the next sweep goes on from there
+ */
+export async function sweepPeople(kv: Deno.Kv, now: () => number): Promise<void> {
+  for await (const graph of listOrphans(kv)) await sweepOrphans(kv, graph);
+  await sweepPresent(kv, now());
+}
+
+/**
  * All that there is to sweep.
  *
  * @param rowsGraceMs for what flushes made useless
@@ -71,4 +84,5 @@ export async function sweep(
 ): Promise<void> {
   await sweepGarbage(kv, { now });
   await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
+  await sweepPeople(kv, now);
 }

@@ -19,11 +19,11 @@ function base64url(value: unknown): string {
 }
 
 Deno.test("A token that we signed speaks for its sub", async () => {
-  assert.equal(await verify(await signToken(SECRET, "alice", Date.now(), 60)), "alice");
+  assert.equal((await verify(await signToken(SECRET, "alice", Date.now(), 60)))?.id, "alice");
 });
 
 Deno.test("A token without an expiry is good", async () => {
-  assert.equal(await verify(await sign({ sub: "alice" })), "alice");
+  assert.equal((await verify(await sign({ sub: "alice" })))?.id, "alice");
 });
 
 Deno.test("A token signed with another secret is refused", async () => {
@@ -32,9 +32,9 @@ Deno.test("A token signed with another secret is refused", async () => {
 
 Deno.test("Clocks may differ by 60 seconds, not by more", async () => {
   const now = Math.floor(Date.now() / 1000);
-  assert.equal(await verify(await sign({ sub: "alice", exp: now - 30 })), "alice");
+  assert.equal((await verify(await sign({ sub: "alice", exp: now - 30 })))?.id, "alice");
   assert.equal(await verify(await sign({ sub: "alice", exp: now - 90 })), undefined);
-  assert.equal(await verify(await sign({ sub: "alice", nbf: now + 30 })), "alice");
+  assert.equal((await verify(await sign({ sub: "alice", nbf: now + 30 })))?.id, "alice");
   assert.equal(await verify(await sign({ sub: "alice", nbf: now + 90 })), undefined);
 });
 

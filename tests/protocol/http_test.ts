@@ -110,6 +110,8 @@ Deno.test("Every error word has its status, and is an error body", () => {
       "invalid tx",
       "invalid since",
       "invalid asset path",
+      "user not found",
+      "too many members",
     ],
     401: ["unauthorized"],
     403: ["forbidden"],

@@ -1,27 +1,39 @@
 import assert from "node:assert/strict";
 import { createApp } from "../../app.ts";
+import { userOf } from "../../auth/user.ts";
 import { parseT } from "../../protocol/ids.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
-import { parseUserId } from "../../protocol/ids.ts";
 
-const GRAPH = "/sync/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+const ID = "7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+const GRAPH = `/sync/${ID}`;
 
 /** Services over a store that is away: everything behind access fails with a telling message. */
 function brokenServices(): Services {
   const away = (): Promise<never> => Promise.reject(new Error("secret detail of the store"));
   return {
-    verify: () => Promise.resolve(parseUserId("alice")),
+    verify: () => Promise.resolve(userOf({ sub: "alice" })),
     graphs: {
-      access: () => Promise.resolve("ok"),
+      access: () => Promise.resolve("manager"),
       create: away,
       list: away,
       remove: away,
       reset: away,
     },
-    operations: { version: away, pull: away, txBatch: away },
+    operations: { version: away, pull: away, txBatch: away, edit: () => {} },
     snapshots: { page: away, importRows: away, pullForDownload: away },
     hub: new Hub(),
+    members: { list: away, add: away, setRole: away, remove: away },
+    keys: {
+      pairOf: away,
+      setPair: away,
+      publicKeyOf: away,
+      graphKeyOf: away,
+      setGraphKey: away,
+      grant: away,
+    },
+    users: { seen: () => Promise.resolve() },
+    presence: { enter: () => () => {} },
   };
 }
 
@@ -41,6 +53,13 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
     request(`${GRAPH}/snapshot/rows`),
     request(`${GRAPH}/snapshot/import`, { method: "POST", body: '{"rows":[]}' }),
     request(`${GRAPH}/admin/reset`, { method: "DELETE" }),
+    request(`/graphs/${ID}/members`),
+    request(`/graphs/${ID}/members`, { method: "POST", body: '{"email":"b@c"}' }),
+    request(`/graphs/${ID}/members/bob`, { method: "PUT", body: '{"role":"member"}' }),
+    request(`/graphs/${ID}/members/bob`, { method: "DELETE" }),
+    request("/e2ee/user-keys"),
+    request("/e2ee/user-public-key?email=b@c"),
+    request(`/e2ee/graphs/${ID}/aes-key`),
   ];
   for (const [url, init] of requests) {
     const response = await app.request(url, init);

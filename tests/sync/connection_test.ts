@@ -88,6 +88,7 @@ function bench(
       pull: (_graph, since) => Promise.resolve(logOf(since + 2)),
       txBatch: (_graph, batch) =>
         Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.t_before) }),
+      edit: () => {},
       ...operations,
     },
     () => gone.count++,

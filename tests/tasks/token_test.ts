@@ -11,7 +11,8 @@ Deno.test("deno task token prints a token alone on stdout, signed with AUTH_SECR
   assert.equal(stderr, "");
   assert.equal(code, 0);
   assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
-  assert.equal(await (await createVerifier(AUTH_SECRET))(stdout.trim()), "alice");
+  const verify = await createVerifier(AUTH_SECRET);
+  assert.equal((await verify(stdout.trim()))?.id, "alice");
 });
 
 Deno.test("Without AUTH_SECRET the secret kept beside the data signs, the same one each time", async () => {
@@ -27,7 +28,7 @@ Deno.test("Without AUTH_SECRET the secret kept beside the data signs, the same o
     assert.equal((mode ?? 0) & 0o777, 0o600);
     const secret = (await Deno.readTextFile(`${folder}/data/dev-secret`)).trim();
     const verify = await createVerifier(secret);
-    assert.deepEqual(await Promise.all(tokens.map(verify)), ["alice", "alice", "alice", "alice"]);
+    for (const token of tokens) assert.equal((await verify(token))?.id, "alice");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -39,7 +40,7 @@ Deno.test("--days says how long a token is good", async () => {
   const token = (days: string): Promise<string> =>
     makeToken(["--sub", "alice", "--days", days], { AUTH_SECRET }, twoDaysAgo);
   assert.equal(await verify(await token("1")), undefined);
-  assert.equal(await verify(await token("3")), "alice");
+  assert.equal((await verify(await token("3")))?.id, "alice");
 });
 
 Deno.test("Arguments that make no token end with a line that says so, and nothing on stdout", async () => {
