@@ -117,7 +117,7 @@ export class Presence {
     this.#deps.fanout.people(graph, version);
   }
 
-  /** Says of all graphs that nobody is here any more, if so, and ends the lease. */
+  /** Says of all graphs that nobody is here any more, and ends the lease. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#ticks);
@@ -165,7 +165,7 @@ export class Presence {
 
   async #write(post: Post): Promise<void> {
     const { room } = post;
-    const users = room.here();
+    const users = this.#closed ? [] : room.here();
     const text = JSON.stringify(users);
     if (text !== post.written) {
       const lease = { instance: this.#instance, until: this.#deps.now() + this.#times.leaseMs };
@@ -181,7 +181,9 @@ export class Presence {
         this.#deps.fanout.people(room.graph, version);
       }
     }
-    if (post.written === NOBODY && room.here().length === 0) this.#posts.delete(room.graph);
+    if (post.written === NOBODY && (this.#closed || room.here().length === 0)) {
+      this.#posts.delete(room.graph);
+    }
   }
 
   #look(post: Post): void {
@@ -189,6 +191,7 @@ export class Presence {
     post.looking = true;
     void this.#do(post, async () => {
       post.looking = false;
+      if (this.#posts.get(post.room.graph) !== post) return;
       await this.#putOut(post);
       const { kv, now } = this.#deps;
       post.room.setOthers(await readPresent(kv, post.room.graph, this.#instance, now()));

@@ -8,18 +8,31 @@ import {
   garbageKey,
   garbagePrefix,
   graphKey,
+  graphKeyKey,
   headKey,
+  instanceKey,
+  keyPairKey,
+  memberKey,
+  membershipKey,
+  orphansKey,
   ownedKey,
   ownedPrefix,
   parseEntryKey,
   parseGarbageKey,
+  parseMemberKey,
+  parseMembershipKey,
+  parseOrphansKey,
   parseOwnedKey,
+  parsePresentKey,
   parseRowKey,
+  peopleKey,
+  presentKey,
   rowKey,
   rowPartsRange,
   type RowPlace,
   rowsAfter,
   rowsPrefix,
+  userKey,
 } from "../../kv/keys.ts";
 import {
   type Addr,
@@ -73,6 +86,11 @@ Deno.test("A key that is listed says what it was built from", () => {
     const { graph, generation } = entry;
     assert.deepEqual(parseOwnedKey(ownedKey(user, graph)), { user, graph });
     assert.deepEqual(parseGarbageKey(garbageKey(graph, generation)), { graph, generation });
+    assert.deepEqual(parseMemberKey(memberKey(graph, user)), { graph, user });
+    assert.deepEqual(parseMembershipKey(membershipKey(user, graph)), { graph, user });
+    assert.deepEqual(parseOrphansKey(orphansKey(graph)), graph);
+    const instance = generation;
+    assert.deepEqual(parsePresentKey(presentKey(graph, instance)), { graph, instance });
   }));
 });
 
@@ -87,6 +105,15 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       garbage: garbageKey(graph, generation),
       graph: graphKey(graph),
       head: headKey(graph),
+      member: memberKey(graph, user),
+      membership: membershipKey(user, graph),
+      orphans: orphansKey(graph),
+      present: presentKey(graph, generation),
+      people: peopleKey(graph),
+      user: userKey(user),
+      keyPair: keyPairKey(user),
+      graphKey: graphKeyKey(graph, user),
+      instance: instanceKey(generation),
     };
     const parsers = {
       log: (key: Deno.KvKey) => parseEntryKey("log", key),
@@ -94,6 +121,10 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       row: parseRowKey,
       owned: parseOwnedKey,
       garbage: parseGarbageKey,
+      member: parseMemberKey,
+      membership: parseMembershipKey,
+      orphans: parseOrphansKey,
+      present: parsePresentKey,
     };
     for (const [name, parse] of Object.entries(parsers)) {
       for (const [kind, key] of Object.entries(keys)) {
