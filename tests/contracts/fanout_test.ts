@@ -176,17 +176,22 @@ for (const [name, open] of Object.entries(implementations)) {
   Deno.test(`${name}: a member who is put out has his sockets closed, and nobody else`, async () => {
     await using servers = await open();
     const { here, there } = servers;
-    await here.call("/graphs", { as: "bob" });
+    for (const as of ["bob", "eve"]) await here.call("/graphs", { as });
     const graph = await here.createGraph("alice");
-    await here.call(`/graphs/${graph}/members`, { json: { "user-id": "bob" } });
+    for (const user of ["bob", "eve"]) {
+      await here.call(`/graphs/${graph}/members`, { json: { "user-id": user } });
+    }
     await using owner = await there.connect(graph, "alice");
     await using near = await here.connect(graph, "bob");
     await using far = await there.connect(graph, "bob");
-    for (const socket of [owner, near, far]) await socket.ask(HELLO);
-    const removed = await here.call(`/graphs/${graph}/members/bob`, { method: "DELETE" });
-    assert.equal(removed.status, 200);
-    for (const socket of [near, far]) {
-      assert.deepEqual(await socket.closed, { code: 4403, reason: "no longer a member" });
+    await using onlyFar = await there.connect(graph, "eve");
+    for (const socket of [owner, near, far, onlyFar]) await socket.ask(HELLO);
+    for (const [user, sockets] of [["eve", [onlyFar]], ["bob", [near, far]]] as const) {
+      const path = `/graphs/${graph}/members/${user}`;
+      assert.equal((await here.call(path, { method: "DELETE" })).status, 200);
+      for (const socket of sockets) {
+        assert.deepEqual(await socket.closed, { code: 4403, reason: "no longer a member" });
+      }
     }
     assert.deepEqual(await owner.untilPong(), []);
     await assert.rejects(there.connect(graph, "bob"), UpgradeRefused);

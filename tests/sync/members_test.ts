@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { objectSet, writeInCommits } from "../../kv/commit.ts";
 import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
 import { readHead } from "../../kv/head.ts";
 import {
   graphKeysPrefix,
+  memberKey,
   membershipKey,
   membersPrefix,
   parseMemberKey,
@@ -15,7 +17,7 @@ import { type GraphId, newGraphId, parseUserId, type UserId } from "../../protoc
 import { type Role, roles } from "../../protocol/role.ts";
 import { openKeys } from "../../sync/e2ee.ts";
 import { openGraphs } from "../../sync/graphs.ts";
-import { type MemberAnswer, type Members, openMembers } from "../../sync/members.ts";
+import { MAX_MEMBERS, type MemberAnswer, type Members, openMembers } from "../../sync/members.ts";
 import { sweepPeople } from "../../sync/sweep.ts";
 import { keysOf, withCommit } from "../support/kv.ts";
 
@@ -221,6 +223,21 @@ Deno.test("What a removal that was cut off left of a graph's people is swept, wh
     // Log and rows are for sweepGarbage, by their own markers.
     assert.deepEqual(left, [], `cut at ${cut}`);
   }
+});
+
+Deno.test("A graph takes only so many members, also if they come at once", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const others = Array.from({ length: MAX_MEMBERS - 1 }, (_, i) => userOf(`u${i}`));
+  const member = { role: "member", invitedBy: carol, createdAt: 5 };
+  await writeInCommits(kv, others.map((user) => objectSet(memberKey(graph, user), member)));
+  const members = open(kv);
+  const answers = await Promise.all(
+    [max, mia, sam].map((user) => members.add(graph, carol, { id: user }, "member")),
+  );
+  assert.deepEqual(answers.toSorted(), ["done", "too many members", "too many members"]);
+  // Who is one already can still be changed.
+  assert.equal(await members.setRole(graph, carol, userOf("u0"), "manager"), "done");
 });
 
 Deno.test("A graph that lists its members lists those of no other graph", async () => {
