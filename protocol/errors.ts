@@ -24,7 +24,7 @@ export const errorWords = [
   "server error",
 ] as const;
 export type ErrorWord = (typeof errorWords)[number];
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 413 | 500;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500;
 
 /** Total: a new word without a status does not compile. */
 export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.freeze({
@@ -38,7 +38,7 @@ export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.free
   "invalid since": 400,
   "invalid asset path": 400,
   "user not found": 400,
-  "too many members": 400,
+  "too many members": 409,
   "method not allowed": 405,
   "asset too large": 413,
   "body too large": 413,

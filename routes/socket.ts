@@ -20,7 +20,9 @@ export function isUpgrade(request: Request): boolean {
     request.headers.has("sec-websocket-key");
 }
 
-/** Upgrades; the caller has checked who asks and for which graph. From its opening on the socket is in the hub.
+/**
+ * Upgrades; the caller has checked who asks and for which graph. From its opening on the socket is in
+ * the hub.
  *
  * @param enter called at its opening; what it returns, when it has closed
  */

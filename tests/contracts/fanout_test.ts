@@ -225,6 +225,24 @@ for (const [name, open] of Object.entries(implementations)) {
     await until(bob, { alice: null, bob: null });
   });
 
+  // One server that stops has nobody left to tell.
+  if (open !== oneServer) {
+    Deno.test(`${name}: who was at a server that stops is gone at once`, async () => {
+      await using servers = await open();
+      const { here, there } = servers;
+      await here.call("/graphs", { as: "bob" });
+      const graph = await here.createGraph("alice");
+      await here.call(`/graphs/${graph}/members`, { json: { "user-id": "bob" } });
+      await using alice = await here.connect(graph, "alice");
+      await using bob = await there.connect(graph, "bob");
+      await alice.ask(HELLO);
+      bob.send(NOTHING_EDITED);
+      await until(bob, { alice: null, bob: null });
+      await here.stop();
+      await until(bob, { bob: null });
+    });
+  }
+
   Deno.test(`${name}: a client that says nothing in today's dialect hears of nobody, and is heard of`, async () => {
     await using servers = await open();
     const { here, there } = servers;

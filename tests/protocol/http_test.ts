@@ -111,12 +111,12 @@ Deno.test("Every error word has its status, and is an error body", () => {
       "invalid since",
       "invalid asset path",
       "user not found",
-      "too many members",
     ],
     401: ["unauthorized"],
     403: ["forbidden"],
     404: ["not found"],
     405: ["method not allowed"],
+    409: ["too many members"],
     413: ["asset too large", "body too large"],
     500: ["missing assets bucket", "server error"],
   });
