@@ -139,20 +139,24 @@ async function remove(
   by: UserId,
   user: UserId,
 ): Promise<MemberAnswer> {
-  return await untilSettled<MemberAnswer>(`remove a member of ${graph}`, async () => {
+  /** Of an attempt, which may have been committed whatever its outcome (commit.ts). */
+  let version: string | undefined;
+  const answer = await untilSettled<MemberAnswer>(`remove a member of ${graph}`, async () => {
     const circle = await readCircle(kv, graph, [by, user]);
     if (circle === undefined) return { done: "not found" };
     const [caller, target] = circle.standings;
+    // Who goes by himself is nobody when his attempt is found done.
+    if (target?.role === undefined && version !== undefined) return { done: "done" };
     const bySelf = by === user && caller?.role === "member";
     if (!bySelf && caller?.role !== "manager") return { done: "forbidden" };
     if (target?.role === "manager") return { done: "forbidden" };
     if (target?.role === undefined) return { done: "done" };
     const outcome = await removeMember(kv, circle, user);
-    // Also of an unknown outcome: who looks at the store for nothing does no harm.
-    if (outcome.kind === "unknown") await removed(graph, crypto.randomUUID());
-    if (outcome.kind === "committed") await removed(graph, outcome.versionstamp);
+    version = outcome.kind === "committed" ? outcome.versionstamp : crypto.randomUUID();
     return attempted(outcome);
   });
+  if (version !== undefined) await removed(graph, version);
+  return answer;
 }
 
 function attempted(outcome: Outcome): Attempt<MemberAnswer> {
