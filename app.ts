@@ -7,6 +7,7 @@ import { assetRoutes } from "./routes/assets.ts";
 import { authenticate } from "./routes/authenticate.ts";
 import { cors } from "./routes/cors.ts";
 import { docsRoutes } from "./routes/docs.tsx";
+import { e2eeRoutes } from "./routes/e2ee.ts";
 import { graphRoutes } from "./routes/graphs.ts";
 import { healthRoutes, readyRoutes } from "./routes/health.ts";
 import { limitRequests } from "./routes/limit_requests.ts";
@@ -14,6 +15,7 @@ import { metricsRoutes, requestMetrics } from "./routes/metrics.ts";
 import { plainBody } from "./routes/plain_body.ts";
 import { refuse } from "./routes/refuse.ts";
 import { requestLog } from "./routes/request_log.ts";
+import { seenUser } from "./routes/seen_user.ts";
 import type { Services } from "./routes/services.ts";
 import { statusRoutes } from "./routes/status.tsx";
 import { syncRoutes } from "./routes/sync.ts";
@@ -42,7 +44,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
   app.route("/", statusRoutes(services, () => Date.now()));
 
   // Also for paths that don't exist: who has no token learns nothing of what does.
-  for (const path of ["/graphs/*", "/sync/*", "/assets/*"]) {
+  for (const path of ["/graphs/*", "/sync/*", "/assets/*", "/e2ee/*"]) {
     app.use(
       path,
       authenticate(services.verify),
@@ -50,8 +52,10 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
       plainBody(),
     );
   }
+  for (const path of ["/graphs/*", "/e2ee/*"]) app.use(path, seenUser(services.users));
   app.delete("/graphs/", (c) => refuse(c, "missing graph id"));
   app.route("/graphs", graphRoutes(services));
+  app.route("/e2ee", e2eeRoutes(services));
   app.all("/sync", (c) => refuse(c, "missing graph id"));
   app.all("/sync/", (c) => refuse(c, "missing graph id"));
   app.route("/sync/:id", syncRoutes(services));

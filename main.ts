@@ -68,7 +68,8 @@ export async function start(
       await settledWithin(1500, hub.leave(code, reason));
       hub.closeEverything(code, reason);
       await settledWithin(1500, server.shutdown());
-      await settledWithin(1000, services.idle());
+      await settledWithin(300, services.leave());
+      await settledWithin(700, services.idle());
       await settledWithin(200, fanout.close());
     },
   };

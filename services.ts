@@ -16,13 +16,16 @@ import { Databases } from "./sync/database.ts";
 import { diagnostics } from "./sync/diagnostics.ts";
 import { txEntries } from "./sync/entries.ts";
 import type { Fanout } from "./sync/fanout.ts";
+import { openKeys } from "./sync/e2ee.ts";
 import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
+import { openMembers } from "./sync/members.ts";
 import { NodeCache } from "./sync/node_cache.ts";
 import { overviewOf } from "./sync/overview.ts";
 import { Pins } from "./sync/pins.ts";
 import { observedFanout, observedOperations } from "./sync/observed.ts";
+import { Presence } from "./sync/presence.ts";
 import { pull } from "./sync/pull.ts";
 import { importEncoded } from "./sync/import.ts";
 import { openRowStream, versionToStream } from "./sync/row_stream.ts";
@@ -31,6 +34,7 @@ import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
 import { upload } from "./sync/snapshot_upload.ts";
 import { UploadedChecksums } from "./sync/uploaded_checksum.ts";
+import { Users } from "./sync/users.ts";
 import { loggerFor } from "./telemetry/log.ts";
 import type { Meter } from "./telemetry/metrics.ts";
 
@@ -51,9 +55,11 @@ export interface ServiceParts extends LimitSettings {
 export interface Background {
   /** Answers when no flush is under way, and nothing is being counted. */
   readonly idle: () => Promise<void>;
+  /** Says to other instances that nobody is here any more; to be called when the sockets are gone. */
+  readonly leave: () => Promise<void>;
 }
 
-/** The services of one server. Reads nothing and starts nothing yet. */
+/** The services of one server. Reads nothing and starts nothing yet. `leave` must be called. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
   const { kv, hub, nodeCacheBytes, meter, stores, assetsGraceMs, trustProxy } = parts;
   const fanout = observedFanout(parts.fanout, meter);
@@ -74,6 +80,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const sizes = new Sizes({ kv, log: loggerFor("sizes"), now });
   const sums = new UploadedChecksums(kv, databases);
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
+  const presence = new Presence({ kv, fanout, now });
   const assets = { kv, stores, graceMs: assetsGraceMs, log: loggerFor("assets"), now };
   const entries = { ...batch, accepted: new AcceptedIds(kv) };
   return {
@@ -85,6 +92,15 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       backup: (graph) => backupOf(kv, graph),
     },
     hub,
+    leave: () => presence.close(),
+    presence,
+    members: openMembers({
+      kv,
+      now,
+      removed: (graph, version) => presence.removed(graph, version),
+    }),
+    keys: openKeys(kv),
+    users: new Users(kv, now),
     ready: () => canRead(kv),
     trustProxy,
     idle: async () => {
@@ -111,6 +127,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       pull: (graph, since) => pull(kv, graph, since),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
       txEntries: (graph, txs, sender) => txEntries(entries, graph, txs, sender),
+      speaksToday: (guest) => presence.speaksToday(guest),
+      edit: (guest, block) => presence.edit(guest, block),
     }, { meter, log: batch.log, clock: () => performance.now() }),
     assets: {
       put: (graph, name, sent) => putAsset(assets, graph, name, sent),

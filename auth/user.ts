@@ -3,12 +3,18 @@ import type { JWTPayload } from "jose";
 import { parseUserId, type UserId } from "../protocol/ids.ts";
 import { CLOCK_TOLERANCE_SECONDS } from "./key_source.ts";
 
+/** A claim that is longer is left out: it goes into the store and to other members. */
+const MAX_CLAIM = 320;
+
 /** What a good token says of its user. */
 export interface VerifiedUser {
   /** The claim `sub`. */
   readonly id: UserId;
   /** Left out where the provider says that nobody has verified it. */
   readonly email?: string;
+  /** `preferred_username`, else `cognito:username`, else `username` (upstream.md §1.12). */
+  readonly username?: string;
+  readonly name?: string;
   /** When the token ends, in ms since the epoch; one of the secret's may have no end. */
   readonly expiresAt?: number;
 }
@@ -17,12 +23,18 @@ export interface VerifiedUser {
 export function userOf(claims: JWTPayload): VerifiedUser | undefined {
   const id = parseUserId(claims.sub);
   if (id === undefined) return undefined;
-  const { email, email_verified: verified, exp } = claims;
+  const { email_verified: verified, exp } = claims;
   // Some providers write it as a string.
   const unverified = verified === false || verified === "false";
+  const email = unverified ? undefined : textOf(claims.email);
+  const username = textOf(claims.preferred_username) ?? textOf(claims["cognito:username"]) ??
+    textOf(claims.username);
+  const name = textOf(claims.name);
   return {
     id,
-    ...typeof email === "string" && !unverified && { email },
+    ...email !== undefined && { email },
+    ...username !== undefined && { username },
+    ...name !== undefined && { name },
     ...exp !== undefined && { expiresAt: exp * 1000 },
   };
 }
@@ -36,4 +48,10 @@ export function userOf(claims: JWTPayload): VerifiedUser | undefined {
  */
 export function socketEnd(expiresAt: number, now: number): number {
   return expiresAt > now ? expiresAt : expiresAt + CLOCK_TOLERANCE_SECONDS * 1000;
+}
+
+function textOf(claim: unknown): string | undefined {
+  if (typeof claim !== "string") return undefined;
+  const text = claim.trim();
+  return text.length > 0 && text.length <= MAX_CLAIM ? text : undefined;
 }

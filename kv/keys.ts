@@ -17,6 +17,16 @@
  * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
  * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
+ * | `["member", graph, user]`                 | Member       | members.ts; of the creator none      |
+ * | `["membership", user, graph]`             | `true`       | members.ts: with the above           |
+ * | `["orphans", graph]`                      | `true`       | graphs.ts: the graph is gone, members may be left |
+ * | `["people", graph]`                       | `true`       | members.ts, present.ts: moves whenever someone is put out, comes or goes |
+ * | `["user", user]`                          | Profile      | users.ts: as his last token said     |
+ * | `["email", email]`                        | user         | users.ts: with the above             |
+ * | `["key-pair", user]`                      | KeyPair      | e2ee_keys.ts                         |
+ * | `["graph-key", graph, user]`              | text         | e2ee_keys.ts: of a member            |
+ * | `["present", graph, instance]`            | bytes        | present.ts: who has a socket there   |
+ * | `["instance", instance]`                  | `{ until }`  | present.ts: that one's lease         |
  * | `["asset", graph, name]`                  | Asset        | assets.ts: a file's name             |
  * | `["blob", graph, blob, part]`             | bytes        | blobs.ts: a file's bytes             |
  * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
@@ -32,6 +42,7 @@ import type { BlobPlace } from "../protocol/asset.ts";
 import {
   type Addr,
   type AssetName,
+  type Email,
   type Generation,
   type GraphId,
   parseAddr,
@@ -341,6 +352,112 @@ export function parseGarbageKey(
   const generation = parseGeneration(generationText);
   if (graph === undefined || generation === undefined) return undefined;
   return { graph, generation };
+}
+
+export function memberKey(graph: GraphId, user: UserId): Deno.KvKey {
+  return ["member", graph, user];
+}
+
+/** All members of a graph. */
+export function membersPrefix(graph: GraphId): Deno.KvKey {
+  return ["member", graph];
+}
+
+export function parseMemberKey(key: Deno.KvKey): GraphUser | undefined {
+  const [name, graph, user, ...more] = key;
+  return name === "member" && more.length === 0 ? graphUser(graph, user) : undefined;
+}
+
+export function membershipKey(user: UserId, graph: GraphId): Deno.KvKey {
+  return ["membership", user, graph];
+}
+
+/** All graphs that a user is a member of. */
+export function membershipsPrefix(user: UserId): Deno.KvKey {
+  return ["membership", user];
+}
+
+export function parseMembershipKey(key: Deno.KvKey): GraphUser | undefined {
+  const [name, user, graph, ...more] = key;
+  return name === "membership" && more.length === 0 ? graphUser(graph, user) : undefined;
+}
+
+export function orphansKey(graph: GraphId): Deno.KvKey {
+  return ["orphans", graph];
+}
+
+/** All graphs of which members may be left. */
+export function orphansPrefix(): Deno.KvKey {
+  return ["orphans"];
+}
+
+export function parseOrphansKey(key: Deno.KvKey): GraphId | undefined {
+  const [name, graph, ...more] = key;
+  return name === "orphans" && more.length === 0 ? parseGraphId(graph) : undefined;
+}
+
+export function peopleKey(graph: GraphId): Deno.KvKey {
+  return ["people", graph];
+}
+
+export function userKey(user: UserId): Deno.KvKey {
+  return ["user", user];
+}
+
+export function emailKey(email: Email): Deno.KvKey {
+  return ["email", email];
+}
+
+export function keyPairKey(user: UserId): Deno.KvKey {
+  return ["key-pair", user];
+}
+
+export function graphKeyKey(graph: GraphId, user: UserId): Deno.KvKey {
+  return ["graph-key", graph, user];
+}
+
+/** The keys that a graph's users have for it. */
+export function graphKeysPrefix(graph: GraphId): Deno.KvKey {
+  return ["graph-key", graph];
+}
+
+export function presentKey(graph: GraphId, instance: string): Deno.KvKey {
+  return ["present", graph, instance];
+}
+
+/** All instances that have sockets of a graph, or of any. */
+export function presentPrefix(graph?: GraphId): Deno.KvKey {
+  return graph === undefined ? ["present"] : ["present", graph];
+}
+
+export function parsePresentKey(
+  key: Deno.KvKey,
+): { readonly graph: GraphId; readonly instance: string } | undefined {
+  const [name, graphText, instance, ...more] = key;
+  if (name !== "present" || more.length > 0 || typeof instance !== "string") return undefined;
+  const graph = parseGraphId(graphText);
+  return graph === undefined ? undefined : { graph, instance };
+}
+
+export function instanceKey(instance: string): Deno.KvKey {
+  return ["instance", instance];
+}
+
+/** The leases of all instances. */
+export function instancesPrefix(): Deno.KvKey {
+  return ["instance"];
+}
+
+/** A user of a graph. */
+export interface GraphUser {
+  readonly graph: GraphId;
+  readonly user: UserId;
+}
+
+function graphUser(graphPart: unknown, userPart: unknown): GraphUser | undefined {
+  const graph = parseGraphId(graphPart);
+  const user = parseUserId(userPart);
+  return graph === undefined || user === undefined ? undefined : { graph, user };
 }
 
 export function assetKey(graph: GraphId, name: AssetName): Deno.KvKey {

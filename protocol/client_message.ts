@@ -12,6 +12,7 @@ import { reject, type TxReject } from "./reject.ts";
 import type { SocketError, SocketErrorWord } from "./server_message.ts";
 import { entriesRefusal, type EntriesReject } from "./today/server_message.ts";
 import { type EntriesBatch, isEntriesBatch, parseEntriesBatch } from "./today/tx_batch.ts";
+import { presenceSchema } from "./today/presence.ts";
 import { parseTxBatch } from "./tx_batch.ts";
 
 /** First frame of a client; `client` is its own name for its repository and means nothing here. */
@@ -35,6 +36,7 @@ export const clientMessageSchema = z.discriminatedUnion("type", [
   pingSchema,
   pullSchema,
   txBatchSchema,
+  presenceSchema,
 ]);
 export type ClientMessage = z.output<typeof clientMessageSchema> | TodaysTxBatch;
 
@@ -65,6 +67,10 @@ export function parseClientMessage(text: string): ParsedClientMessage {
     }
     case "tx/batch":
       return isEntriesBatch(frame.data) ? entriesMessage(frame.data) : txBatchMessage(frame.data);
+    case "presence": {
+      const presence = presenceSchema.safeParse(frame.data);
+      return presence.success ? { ok: true, message: presence.data } : refuse("invalid request");
+    }
     default:
       return refuse("unknown type");
   }

@@ -26,10 +26,11 @@ export const createGraphBodySchema = z.object({
 export const createGraphAnswerSchema = z.strictObject({ graph_id: graphIdSchema });
 
 /**
- * `GET /graphs`: the caller's own graphs, newest `updated_at` first; times in ms since the epoch. It
- * has no dialect, so each graph is told in today's spelling too (today/http.ts), which this drops.
+ * `GET /graphs`: the caller's own graphs and those that he was invited to, newest `updated_at` first;
+ * times in ms since the epoch. It has no dialect, so each graph is told in today's spelling too
+ * (today/members.ts), which this drops.
  */
-export const graphsAnswerSchema = z.strictObject({
+export const graphsAnswerSchema = z.object({
   graphs: z.array(z.object({
     graph_id: graphIdSchema,
     graph_name: z.string(),

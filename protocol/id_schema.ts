@@ -4,11 +4,13 @@ import {
   type Addr,
   type BlobId,
   type Checksum,
+  type Email,
   type Generation,
   type GraphId,
   parseAddr,
   parseBlobId,
   parseChecksum,
+  parseEmail,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -39,6 +41,11 @@ export const graphIdSchema = z.string().meta({ format: "uuid" }).transform(
 /** A user, as in the claim `sub`. */
 export const userIdSchema = z.string().transform((value, context): UserId => {
   return parseUserId(value) ?? refuse(context, "a user");
+});
+
+/** An e-mail address; upper case is folded. */
+export const emailSchema = z.string().transform((value, context): Email => {
+  return parseEmail(value) ?? refuse(context, "an e-mail address");
 });
 
 /** What a log or rows are kept under. */

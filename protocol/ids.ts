@@ -10,6 +10,8 @@ type Brand<Base, Name extends string> = Base & { readonly [brand]: Name };
 export type GraphId = Brand<string, "GraphId">;
 /** A user: the claim `sub` of a verified token. Not empty. */
 export type UserId = Brand<string, "UserId">;
+/** An e-mail address by which a user can be found: lower case. Not known to reach anyone. */
+export type Email = Brand<string, "Email">;
 /** A graph's version: a non-negative safe integer; 0 for a new graph, +1 for each accepted batch. */
 export type T = Brand<number, "T">;
 /** The address of a row: a non-negative safe integer; 0 is the root, 1 the tail. */
@@ -48,6 +50,17 @@ export function parseUserId(value: unknown): UserId | undefined {
   return typeof value === "string" && value.length > 0 && value.length <= 512
     ? value as UserId
     : undefined;
+}
+
+const EMAIL = /^[^\s@]+@[^\s@]+$/;
+/** RFC 5321 §4.5.3.1: 64 octets, an @, 255 octets. */
+const MAX_EMAIL = 320;
+
+/** Upper case is folded, so that one address has one key. */
+export function parseEmail(value: unknown): Email | undefined {
+  if (typeof value !== "string" || value.length > MAX_EMAIL) return undefined;
+  const text = value.trim().toLowerCase();
+  return EMAIL.test(text) ? text as Email : undefined;
 }
 
 /** -0 is folded to 0, as of one number there is one key. */

@@ -10,7 +10,6 @@ import {
   createGraphAnswerSchema,
   createGraphBodySchema,
   deleteGraphAnswerSchema,
-  graphsAnswerSchema,
   importAnswerSchema,
   importBodySchema,
   okAnswerSchema,
@@ -18,7 +17,22 @@ import {
 } from "./http.ts";
 import { txRejectSchema } from "./reject.ts";
 import { pullOkSchema, serverMessageSchema, txBatchOkSchema } from "./server_message.ts";
+import {
+  grantAccessAnswerSchema,
+  grantAccessBodySchema,
+  graphKeyAnswerSchema,
+  graphKeySchema,
+  keyPairAnswerSchema,
+  keyPairSchema,
+  publicKeyAnswerSchema,
+} from "./today/e2ee.ts";
 import { diagnosticsAnswerSchema } from "./today/http.ts";
+import {
+  addMemberBodySchema,
+  graphsTodayAnswerSchema,
+  membersAnswerSchema,
+  setRoleBodySchema,
+} from "./today/members.ts";
 import { downloadAnswerSchema, FRAMES_TYPE, uploadAnswerSchema } from "./today/snapshot.ts";
 import { txBatchBodySchema } from "./tx_batch.ts";
 
@@ -30,8 +44,18 @@ const named = {
   Ok: okAnswerSchema,
   CreateGraph: createGraphBodySchema,
   CreatedGraph: createGraphAnswerSchema,
-  Graphs: graphsAnswerSchema,
+  Graphs: graphsTodayAnswerSchema,
   DeletedGraph: deleteGraphAnswerSchema,
+  Members: membersAnswerSchema,
+  AddMember: addMemberBodySchema,
+  SetRole: setRoleBodySchema,
+  KeyPair: keyPairSchema,
+  KeyPairIfAny: keyPairAnswerSchema,
+  PublicKeyIfAny: publicKeyAnswerSchema,
+  GraphKey: graphKeySchema,
+  GraphKeyIfAny: graphKeyAnswerSchema,
+  GrantAccess: grantAccessBodySchema,
+  GrantedAccess: grantAccessAnswerSchema,
   Log: pullOkSchema,
   Batch: txBatchBodySchema,
   BatchOk: txBatchOkSchema,
@@ -51,9 +75,9 @@ const ANY_TYPE = "*/*";
 
 interface Operation {
   readonly method: "get" | "post" | "put" | "delete";
-  /** With `{graph_id}` where the route has `:id`, and `{asset}` for `:name`. */
+  /** With `{graph_id}` where the route has `:id`, `{user_id}` for `:user`, `{asset}` for `:name`. */
   readonly path: string;
-  readonly tag: "graphs" | "sync" | "assets" | "server";
+  readonly tag: "graphs" | "members" | "keys" | "sync" | "assets" | "server";
   readonly summary: string;
   readonly description?: string;
   readonly query?: readonly Json[];
@@ -86,6 +110,8 @@ const NEEDS_ASSET: readonly ErrorWord[] = [
   "missing assets bucket",
 ];
 
+const NEEDS_BODY: readonly ErrorWord[] = ["missing body", "invalid body", "body too large"];
+
 const SOCKET = `Upgrades to a WebSocket. Frames are text, one JSON object each, dealt with in order;
 a browser sends its token as \`?token=\`. Access is checked before the upgrade.
 
@@ -95,6 +121,7 @@ a browser sends its token as \`?token=\`. Access is checked before the upgrade.
 | \`{"type":"ping"}\` | \`{"type":"pong"}\` |
 | \`{"type":"pull","since":3}\` | \`{"type":"pull/ok","t":7,"txs":[…]}\`: every entry after \`since\` |
 | \`{"type":"tx/batch","t_before":7,"txs":["…"]}\` | \`tx/batch/ok\` with the new \`t\`, or \`tx/reject\` |
+| \`{"type":"presence","editing-block-uuid":"…"}\` | nothing; from then on it is told who is here |
 
 Once a batch was accepted every other socket of the graph gets \`{"type":"changed","t":8}\`. What is
 no message is answered with \`{"type":"error","message":…}\`, and the socket stays open. All frames are
@@ -105,7 +132,7 @@ const OPERATIONS: readonly Operation[] = [
     method: "get",
     path: "/graphs",
     tag: "graphs",
-    summary: "The caller's own graphs, the one that changed last first",
+    summary: "The caller's own graphs and those he was invited to, the one that changed last first",
     answer: { schemas: ["Graphs"], text: "Times are in ms since the epoch" },
     refusals: NEEDS_TOKEN,
   },
@@ -130,9 +157,95 @@ const OPERATIONS: readonly Operation[] = [
     method: "delete",
     path: "/graphs/{graph_id}",
     tag: "graphs",
-    summary: "Removes a graph with all that it owns, and closes its sockets",
+    summary: "Removes a graph with all that it owns, and closes its sockets; for managers",
     answer: { schemas: ["DeletedGraph"], text: "All of it is gone" },
     refusals: NEEDS_GRAPH,
+  },
+  {
+    method: "get",
+    path: "/graphs/{graph_id}/members",
+    tag: "members",
+    summary: "Who may use a graph: its creator, then the others",
+    answer: { schemas: ["Members"], text: "Times are in ms since the epoch" },
+    refusals: NEEDS_GRAPH,
+  },
+  {
+    method: "post",
+    path: "/graphs/{graph_id}/members",
+    tag: "members",
+    summary: "Invites a user of this server by his id or his e-mail; for managers",
+    body: "AddMember",
+    answer: { schemas: ["Ok"], text: "He is a member, or a manager if the role says so" },
+    refusals: [...NEEDS_GRAPH, ...NEEDS_BODY, "user not found", "too many members"],
+  },
+  {
+    method: "put",
+    path: "/graphs/{graph_id}/members/{user_id}",
+    tag: "members",
+    summary: "Says what a member is from now on; for managers",
+    body: "SetRole",
+    answer: { schemas: ["Ok"], text: "So he is" },
+    refusals: [...NEEDS_GRAPH, ...NEEDS_BODY, "user not found"],
+  },
+  {
+    method: "delete",
+    path: "/graphs/{graph_id}/members/{user_id}",
+    tag: "members",
+    summary: "A manager puts a member out, or a member goes; managers stay",
+    answer: { schemas: ["Ok"], text: "He is no member, and his sockets are closed" },
+    refusals: [...NEEDS_GRAPH, "user not found"],
+  },
+  {
+    method: "get",
+    path: "/e2ee/user-keys",
+    tag: "keys",
+    summary: "The caller's pair of keys, the private one encrypted",
+    answer: { schemas: ["KeyPairIfAny"], text: "No fields: there are none" },
+    refusals: NEEDS_TOKEN,
+  },
+  {
+    method: "post",
+    path: "/e2ee/user-keys",
+    tag: "keys",
+    summary: "Keeps the caller's pair of keys, in the place of the one before",
+    body: "KeyPair",
+    answer: { schemas: ["KeyPair"], text: "As it was sent" },
+    refusals: [...NEEDS_TOKEN, ...NEEDS_BODY],
+  },
+  {
+    method: "get",
+    path: "/e2ee/user-public-key",
+    tag: "keys",
+    summary: "The public key of a user of this server",
+    query: [{ name: "email", in: "query", schema: { type: "string" } }],
+    answer: { schemas: ["PublicKeyIfAny"], text: "No field: no such user, or no key" },
+    refusals: NEEDS_TOKEN,
+  },
+  {
+    method: "get",
+    path: "/e2ee/graphs/{graph_id}/aes-key",
+    tag: "keys",
+    summary: "The key of a graph, encrypted for the caller",
+    answer: { schemas: ["GraphKeyIfAny"], text: "null: he has none" },
+    refusals: NEEDS_GRAPH,
+  },
+  {
+    method: "post",
+    path: "/e2ee/graphs/{graph_id}/aes-key",
+    tag: "keys",
+    summary: "Keeps the caller's copy of the key of a graph",
+    body: "GraphKey",
+    answer: { schemas: ["GraphKey"], text: "As it was sent" },
+    refusals: [...NEEDS_GRAPH, ...NEEDS_BODY],
+  },
+  {
+    method: "post",
+    path: "/e2ee/graphs/{graph_id}/grant-access",
+    tag: "keys",
+    summary: "Gives other members their copies of the key of a graph; for managers",
+    body: "GrantAccess",
+    answer: { schemas: ["GrantedAccess"], text: "missing-users: e-mails that no member has" },
+    refusals: [...NEEDS_GRAPH, ...NEEDS_BODY],
   },
   {
     method: "get",
@@ -188,7 +301,7 @@ const OPERATIONS: readonly Operation[] = [
     method: "post",
     path: "/sync/{graph_id}/snapshot/import",
     tag: "sync",
-    summary: "Upserts rows by addr; with reset it empties the graph first",
+    summary: "Upserts rows by addr; with reset it empties the graph first; for managers",
     body: "Import",
     answer: { schemas: ["Imported"], text: "count: the rows in this call" },
     refusals: [...NEEDS_GRAPH, "missing body", "invalid body", "body too large"],
@@ -249,7 +362,7 @@ const OPERATIONS: readonly Operation[] = [
     method: "delete",
     path: "/sync/{graph_id}/admin/reset",
     tag: "sync",
-    summary: "Empties log and rows, and sets t to 0; the graph itself stays",
+    summary: "Empties log and rows, and sets t to 0; the graph itself stays; for managers",
     answer: { schemas: ["Ok"], text: "Empty" },
     refusals: NEEDS_GRAPH,
   },
@@ -318,6 +431,13 @@ const OPERATIONS: readonly Operation[] = [
 const PATH_PARAMETERS: readonly Json[] = [
   { name: "graph_id", in: "path", required: true, schema: { type: "string", format: "uuid" } },
   {
+    name: "user_id",
+    in: "path",
+    required: true,
+    description: "The claim `sub` of the user's token",
+    schema: { type: "string" },
+  },
+  {
     name: "asset",
     in: "path",
     required: true,
@@ -361,7 +481,7 @@ function operationObject(operation: Operation): Json {
     ...query,
   ];
   return {
-    operationId: `${method} ${path}`.replaceAll(/[^a-z]+/g, "_").replace(/_$/, ""),
+    operationId: `${method} ${path}`.replaceAll(/[^a-z0-9]+/g, "_").replace(/_$/, ""),
     tags: [tag],
     summary,
     ...description !== undefined && { description },

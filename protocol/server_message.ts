@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { tSchema } from "./id_schema.ts";
 import { txRejectSchema } from "./reject.ts";
+import { editingSchema, onlineUsersSchema } from "./today/presence.ts";
 
 /** The words of `{"type":"error"}`; the connection stays open after each. */
 export const socketErrorWords = [
@@ -40,7 +41,7 @@ export const socketErrorSchema = z.strictObject({
   message: z.enum(socketErrorWords),
 });
 
-/** Schema of every frame from the server; strict, as the seed client is. */
+/** Schema of every frame from the server; strict, as the seed client is. The last two never go to it. */
 export const serverMessageSchema = z.union([
   helloAnswerSchema,
   pullOkSchema,
@@ -49,6 +50,8 @@ export const serverMessageSchema = z.union([
   changedSchema,
   pongSchema,
   socketErrorSchema,
+  onlineUsersSchema,
+  editingSchema,
 ]);
 
 export type HelloAnswer = z.output<typeof helloAnswerSchema>;

@@ -2,20 +2,30 @@
 import type { MiddlewareHandler } from "hono";
 import { accessTo, type LookUpAccess } from "../auth/access.ts";
 import type { GraphId } from "../protocol/ids.ts";
+import type { Role } from "../protocol/role.ts";
 import type { Authenticated } from "./authenticate.ts";
 import { refuse } from "./refuse.ts";
 
 /** What a route behind `graphAccess` can read. */
 export interface WithGraph {
-  Variables: Authenticated["Variables"] & { graph: GraphId };
+  Variables: Authenticated["Variables"] & { graph: GraphId; role: Role };
 }
 
-/** For paths with `:id`, behind `authenticate`: 404 and 403 as accessTo says; else sets `graph`. */
+/** For paths with `:id`, behind `authenticate`: 404 and 403 as accessTo says; else sets `graph` and `role`. */
 export function graphAccess(lookUp: LookUpAccess): MiddlewareHandler<WithGraph> {
   return async function checkGraphAccess(c, next): Promise<Response | void> {
     const access = await accessTo(lookUp, c.get("user"), c.req.param("id") ?? "");
     if (!access.ok) return refuse(c, access.refusal);
     c.set("graph", access.graph);
+    c.set("role", access.role);
+    await next();
+  };
+}
+
+/** Behind `graphAccess`: 403 for a member that is no manager. Whatever takes something from others. */
+export function managersOnly(): MiddlewareHandler<WithGraph> {
+  return async function checkRole(c, next): Promise<Response | void> {
+    if (c.get("role") !== "manager") return refuse(c, "forbidden");
     await next();
   };
 }

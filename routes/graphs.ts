@@ -3,16 +3,21 @@ import { Hono } from "hono";
 import { parseNewGraph } from "../protocol/new_graph.ts";
 import type { CreateGraphAnswer } from "../protocol/today/http.ts";
 import type { Authenticated } from "./authenticate.ts";
-import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
+import { memberRoutes } from "./members.ts";
 import { refuse } from "./refuse.ts";
-import type { GraphServices, Services } from "./services.ts";
+import type { Services } from "./services.ts";
 
 export function graphRoutes(
-  { graphs, limits }: Pick<Services, "graphs" | "limits">,
+  { graphs, keys, limits, members }: Pick<Services, "graphs" | "keys" | "limits" | "members">,
 ): Hono<Authenticated> {
   const routes = new Hono<Authenticated>();
-  routes.get("/", async (c) => c.json({ graphs: await graphs.list(c.get("user")) }));
+  routes.get("/", async (c) => {
+    const user = c.get("user");
+    const hasKeys = await keys.pairOf(user) !== undefined;
+    return c.json({ "graphs": await graphs.list(user), "user-rsa-keys-exists?": hasKeys });
+  });
 
   routes.post("/", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = c.get("body");
@@ -32,19 +37,22 @@ export function graphRoutes(
     );
   });
 
-  routes.route("/:id", graphRoute(graphs));
+  routes.route("/:id", graphRoute({ graphs, limits, members }));
   return routes;
 }
 
-/** `/graphs/:graph-id`: one graph, of which the caller has to be the owner. */
-function graphRoute(graphs: GraphServices): Hono<WithGraph> {
+/** `/graphs/:graph-id`: one graph, of which the caller has to be a member. */
+function graphRoute(
+  { graphs, limits, members }: Pick<Services, "graphs" | "limits" | "members">,
+): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
   routes.get("/access", (c) => c.json({ ok: true }));
-  routes.delete("/", async (c) => {
+  routes.delete("/", managersOnly(), async (c) => {
     const graph = c.get("graph");
     await graphs.remove(graph);
     return c.json({ "graph_id": graph, "graph-id": graph, "deleted": true });
   });
+  routes.route("/members", memberRoutes({ limits, members }));
   return routes;
 }

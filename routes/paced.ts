@@ -8,7 +8,7 @@ import type { SyncOperations } from "../sync/connection.ts";
 /** The same operations, each after its turn has come. */
 export function paced(operations: SyncOperations, turn: () => Promise<void>): SyncOperations {
   const after = <Args extends unknown[], Answer>(
-    operation: (...args: Args) => Promise<Answer>,
+    operation: (...args: Args) => Answer | Promise<Answer>,
   ): (...args: Args) => Promise<Answer> =>
   async (...args) => {
     await turn();
@@ -19,5 +19,7 @@ export function paced(operations: SyncOperations, turn: () => Promise<void>): Sy
     pull: after(operations.pull),
     txBatch: after(operations.txBatch),
     txEntries: after(operations.txEntries),
+    speaksToday: operations.speaksToday,
+    edit: after(operations.edit),
   };
 }

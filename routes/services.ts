@@ -13,14 +13,18 @@ import type { NewGraph } from "../protocol/new_graph.ts";
 import type { OpenAsset, SentAsset } from "../sync/assets.ts";
 import type { BackupAnswer } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
-import type { BothSpellings } from "../sync/graphs.ts";
+import type { Keys } from "../sync/e2ee.ts";
+import type { ListedFor } from "../sync/graphs.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
+import type { Members } from "../sync/members.ts";
 import type { GraphOverview } from "../sync/overview.ts";
+import type { Presence } from "../sync/presence.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
 import type { OpenedRows } from "../sync/row_stream.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
 import type { UploadCall, UploadOutcome } from "../sync/snapshot_upload.ts";
+import type { Users } from "../sync/users.ts";
 
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
@@ -29,8 +33,8 @@ export interface GraphServices {
   readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
   /** `undefined`: the user has as many graphs as he may have. */
   readonly create: (user: UserId, body: NewGraph) => Promise<GraphId | undefined>;
-  /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<readonly BothSpellings[]>;
+  /** The user's own and those that he was invited to, newest `updated_at` first. */
+  readonly list: (user: UserId) => Promise<readonly ListedFor[]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, sets t to 0, and closes the graph's sockets. */
@@ -82,6 +86,11 @@ export interface AssetServices {
   readonly remove: (graph: GraphId, name: AssetName) => Promise<void>;
 }
 
+export type MemberServices = Members;
+export type KeyServices = Keys;
+export type UserServices = Pick<Users, "seen">;
+export type PresenceServices = Pick<Presence, "enter">;
+
 /** What a user sees of the own graphs. */
 export interface PageServices {
   /** The one that changed last first. */
@@ -103,6 +112,10 @@ export interface Services {
     graph: GraphId,
   ) => Promise<AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined>;
   readonly hub: Hub;
+  readonly members: MemberServices;
+  readonly keys: KeyServices;
+  readonly users: UserServices;
+  readonly presence: PresenceServices;
   /** Whether the store answers; may throw, or take as long as it likes. */
   readonly ready: () => Promise<void>;
   readonly limits: RequestLimits;

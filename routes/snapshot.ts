@@ -13,7 +13,7 @@ import {
   type UploadAnswer,
 } from "../protocol/today/snapshot.ts";
 import type { RowStream } from "../sync/row_stream.ts";
-import type { WithGraph } from "./graph_access.ts";
+import { managersOnly, type WithGraph } from "./graph_access.ts";
 import { publicAddress } from "./origin.ts";
 import { readyForUse } from "./ready_for_use.ts";
 import { refuse } from "./refuse.ts";
@@ -25,7 +25,7 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
   const routes = new Hono<WithGraph>();
   const ready = readyForUse(graphs.ready);
 
-  routes.post("/upload", async (c) => {
+  routes.post("/upload", managersOnly(), async (c) => {
     const body = await readUploadBody(c.req.raw);
     if (!body.ok) return refuse(c, body.refusal);
     const outcome = await snapshots.upload(c.get("graph"), {

@@ -4,6 +4,7 @@ import type { GraphId } from "../protocol/ids.ts";
 import { closeReason } from "../sync/close_codes.ts";
 import { Connection, type SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
+import type { Guest } from "../sync/room.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { paced } from "./paced.ts";
 
@@ -36,6 +37,10 @@ export interface SocketGuest {
   readonly turn: () => Promise<void>;
   /** Ms since the epoch; without it the socket may stay. */
   readonly until?: number;
+  /**
+   * Called at its opening; what it returns, when it has closed and its last frame is dealt with.
+   */
+  readonly enter: (connection: Guest) => () => void;
   /** Called once the socket has closed, or will never open; it may be called twice. */
   readonly leave: () => void;
 }
@@ -57,11 +62,16 @@ export function openSocket(
     socket,
     graph,
     paced(operations, guest.turn),
-    () => hub.delete(graph, connection),
+    () => {
+      hub.delete(graph, connection);
+      exit();
+    },
   );
+  let exit = (): void => {};
   const { code, reason } = closeReason.expired;
   socket.onopen = (): void => {
     hub.add(graph, connection);
+    exit = guest.enter(connection);
     callOff();
     if (guest.until !== undefined) {
       callOff = setAlarm(guest.until, () => connection.close(code, reason));

@@ -10,6 +10,7 @@ import { HTTPException } from "hono/http-exception";
 import type { JSX } from "hono/jsx/jsx-runtime";
 import { accessTo } from "../auth/access.ts";
 import type { GraphId, UserId } from "../protocol/ids.ts";
+import type { Role } from "../protocol/role.ts";
 import { DeletePage } from "../pages/delete.tsx";
 import { GraphsPage } from "../pages/graphs.tsx";
 import { NoticePage } from "../pages/notice.tsx";
@@ -27,13 +28,18 @@ const MAX_FORM_BYTES = 16 * 1024;
 type StatusServices = Pick<Services, "verify" | "graphs" | "pages">;
 
 /** What a page of one graph knows. */
-interface OwnGraph {
-  Variables: { user: UserId; graph: GraphId };
+interface OneGraph {
+  Variables: { user: UserId; graph: GraphId; role: Role };
 }
 
 const NOTHING_YET = {
   title: "Nothing to download",
   text: "No client has put anything into this graph yet.",
+};
+
+const MANAGERS_ONLY = {
+  title: "Refused",
+  text: "Only a manager of this graph can delete it.",
 };
 
 const PROBLEMS = {
@@ -76,8 +82,8 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
   return routes;
 }
 
-function graphPages({ verify, pages, graphs }: StatusServices): Hono<OwnGraph> {
-  const routes = new Hono<OwnGraph>();
+function graphPages({ verify, pages, graphs }: StatusServices): Hono<OneGraph> {
+  const routes = new Hono<OneGraph>();
   routes.use("/*", async (c, next): Promise<Response | void> => {
     const user = await signedInUser(c, verify);
     if (user === undefined) return c.redirect("/", 303);
@@ -86,6 +92,12 @@ function graphPages({ verify, pages, graphs }: StatusServices): Hono<OwnGraph> {
     if (!access.ok) return noSuchGraph(c);
     c.set("user", user);
     c.set("graph", access.graph);
+    c.set("role", access.role);
+    await next();
+  });
+
+  routes.use("/delete", async (c, next): Promise<Response | void> => {
+    if (c.get("role") !== "manager") return page(c, <NoticePage {...MANAGERS_ONLY} />, 403);
     await next();
   });
 

@@ -8,7 +8,7 @@ import { isEntriesBatch, parseEntriesBatch } from "../protocol/today/tx_batch.ts
 import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { jsonChunks } from "../sync/json_chunks.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
-import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
 import { readyForUse } from "./ready_for_use.ts";
@@ -19,19 +19,20 @@ import { DEAD_SOCKET_MS, isUpgrade, openSocket } from "./socket.ts";
 import { streamJson } from "./stream.ts";
 
 export function syncRoutes(services: Services): Hono<WithGraph> {
-  const { diagnostics, graphs, hub, limits, operations, snapshots } = services;
+  const { diagnostics, graphs, hub, limits, operations, presence, snapshots } = services;
   const routes = new Hono<WithGraph>();
   const ready = readyForUse(graphs.ready);
   routes.use("/*", graphAccess(graphs.access));
 
   routes.get("/", ready, (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
-    const user = c.get("signedIn");
+    const [graph, user] = [c.get("graph"), c.get("signedIn")];
     const leave = limits.sockets.take(user.id);
     if (leave === undefined) return refuseFor(c, "too many sockets", DEAD_SOCKET_MS);
-    return openSocket(c.req.raw, c.get("graph"), hub, operations, {
+    return openSocket(c.req.raw, graph, hub, operations, {
       turn: () => limits.frames.wait(user.id),
       ...user.expiresAt !== undefined && { until: socketEnd(user.expiresAt, Date.now()) },
+      enter: (connection) => presence.enter(graph, user, connection),
       leave,
     });
   });
@@ -83,7 +84,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return await streamJson(c, jsonChunks('{"rows":[', page.rows.map((row) => row.json), end));
   });
 
-  routes.post("/snapshot/import", async (c) => {
+  routes.post("/snapshot/import", managersOnly(), async (c) => {
     const body = await readImportBody(c.req.raw, limits.maxBodyBytes);
     if (!body.ok) return refuse(c, body.refusal);
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
@@ -92,7 +93,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
 
   routes.route("/snapshot", snapshotRoutes(services));
 
-  routes.delete("/admin/reset", async (c) => {
+  routes.delete("/admin/reset", managersOnly(), async (c) => {
     const done = await graphs.reset(c.get("graph"));
     return done === undefined ? refuse(c, "not found") : c.json({ ok: true });
   });

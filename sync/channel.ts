@@ -13,6 +13,7 @@ const log = loggerFor("channel");
 const newsSchema: z.ZodType<News> = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("moved"), graph: graphIdSchema, t: tSchema }),
   z.object({ kind: z.literal("ended"), graph: graphIdSchema, end: z.enum(["deleted", "reset"]) }),
+  z.object({ kind: z.literal("people"), graph: graphIdSchema, version: z.string() }),
 ]);
 
 /** What others put on the channel that is no news of ours is ignored. */

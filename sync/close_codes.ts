@@ -21,6 +21,8 @@ export const closeReason = {
   slow: { code: 1013, reason: "too slow a reader" },
   /** The token that opened the socket has ended; a client with a new one reconnects. */
   expired: { code: 4401, reason: "token expired" },
+  /** The user was put out of the graph's members. */
+  removed: { code: 4403, reason: "no longer a member" },
   /** There is no such graph any more. */
   deleted: { code: 4404, reason: "graph deleted" },
 } as const satisfies Readonly<Record<string, CloseReason>>;

@@ -17,11 +17,13 @@ import {
   reachedBy,
 } from "../protocol/today/server_message.ts";
 import type { EntriesBatch } from "../protocol/today/tx_batch.ts";
+import type { Editing, OnlineUsers } from "../protocol/today/presence.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type CloseReason, closeReason } from "./close_codes.ts";
 import type { Listener } from "./hub.ts";
 import { type PulledLog, pullFrame } from "./pull_answer.ts";
+import type { Guest } from "./room.ts";
 
 /** What a connection asks of the graphs; each answers `undefined` where there is no such graph. */
 export interface SyncOperations {
@@ -41,6 +43,10 @@ export interface SyncOperations {
     batch: EntriesBatch,
     sender?: object,
   ) => Promise<EntriesAnswer | undefined>;
+  /** This socket has sent what only today's clients send. */
+  readonly speaksToday: (guest: Guest) => void;
+  /** The user of this socket edits a block, or none. No answer. */
+  readonly edit: (guest: Guest, block: string | undefined) => void | Promise<void>;
 }
 
 /** What a connection says: in the seed's dialect, or in today's where that is another. */
@@ -82,7 +88,7 @@ const DRAIN_POLL_MS = 20;
 const log = loggerFor("connection");
 
 /** See the module's comment. Life: constructed at the upgrade, `gone` called when the socket closed. */
-export class Connection implements Listener {
+export class Connection implements Listener, Guest {
   readonly #socket: Socket;
   readonly #graph: GraphId;
   readonly #operations: SyncOperations;
@@ -100,6 +106,8 @@ export class Connection implements Listener {
   /** The greatest version that the client was told, and the greatest that there is news of. */
   #toldT: T | -1 = -1;
   #newsT: T | undefined;
+  /** Tells who is here, for a client that couldn't take the news when it came. */
+  #latePeople: (() => OnlineUsers) | undefined;
 
   /** @param onGone called once, when the socket has closed and the last frame is dealt with */
   constructor(
@@ -152,6 +160,13 @@ export class Connection implements Listener {
    */
   compare(t: T): void {
     if (this.#toldT >= 0) this.changed(t);
+  }
+
+  people(news: OnlineUsers | Editing, all: () => OnlineUsers): void {
+    if (this.#closed) return;
+    if (!this.#hasUnread()) return this.#send(news);
+    this.#latePeople = all;
+    if (!this.#busy) void this.#work();
   }
 
   close(code: number, reason: string): void {
@@ -217,7 +232,10 @@ export class Connection implements Listener {
           return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
         }
         case "tx/batch of entries":
+          this.#operations.speaksToday(this);
           return await this.#store(message.batch);
+        case "presence":
+          return await this.#operations.edit(this, message["editing-block-uuid"]);
         default:
           return message satisfies never;
       }
@@ -259,6 +277,9 @@ export class Connection implements Listener {
   }
 
   #sendNews(): void {
+    const people = this.#latePeople;
+    this.#latePeople = undefined;
+    if (people !== undefined) this.#send(people());
     const t = this.#newsT;
     if (t === undefined) return;
     this.#newsT = undefined;
@@ -315,5 +336,6 @@ export class Connection implements Listener {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#newsT = undefined;
+    this.#latePeople = undefined;
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { GraphId, T } from "../protocol/ids.ts";
 import type { Hub } from "./hub.ts";
-import { type GraphEnd, type News, tell } from "./news.ts";
+import { type GraphEnd, type News, type PeopleNews, tell } from "./news.ts";
 
 /** What batch, import, reset and delete tell the world. No method throws. */
 export interface Fanout {
@@ -18,6 +18,10 @@ export interface Fanout {
   moved(graph: GraphId, t: T, sender?: object): void;
   /** The graph was deleted, or starts again at 0: its sockets are closed. */
   ended(graph: GraphId, end: GraphEnd): void;
+  /** Others should look who is there, and who may be; whoever says it has done so. */
+  people(graph: GraphId, version: string): void;
+  /** From now on; of what others told. */
+  onPeople(listener: (news: PeopleNews) => void): void;
   /** Hears nothing more from elsewhere. What is told from now on reaches this isolate alone. */
   close(): Promise<void>;
 }
@@ -40,16 +44,28 @@ export type OpenCarrier = (hub: Hub, deliver: (news: News) => void) => Carrier;
 
 /** `close` must be called, or what the carriers hold open is left behind. */
 export function openFanout(hub: Hub, ways: readonly OpenCarrier[]): Fanout {
-  const carriers = ways.map((open) => open(hub, (news) => tell(hub, news)));
+  const listeners: ((news: PeopleNews) => void)[] = [];
+  const carriers = ways.map((open) => open(hub, deliver));
 
-  function publish(news: News, sender?: object): void {
-    tell(hub, news, sender);
+  function deliver(news: News): void {
+    if (news.kind === "people") { for (const listener of listeners) listener(news); }
+    else tell(hub, news);
+  }
+
+  function carry(news: News): void {
     for (const carrier of carriers) carrier.carry(news);
+  }
+
+  function publish(news: Exclude<News, PeopleNews>, sender?: object): void {
+    tell(hub, news, sender);
+    carry(news);
   }
 
   return {
     moved: (graph, t, sender) => publish({ kind: "moved", graph, t }, sender),
     ended: (graph, end) => publish({ kind: "ended", graph, end }),
+    people: (graph, version) => carry({ kind: "people", graph, version }),
+    onPeople: (listener) => void listeners.push(listener),
     close: async () => {
       await Promise.all(carriers.map((carrier) => carrier.close()));
     },

@@ -12,6 +12,7 @@ import {
   removeGraph,
 } from "../kv/graphs.ts";
 import { checksumLost, commitHead, type Head, readHead } from "../kv/head.ts";
+import { type JoinedGraph, listJoined, readCircle, sweepOrphans } from "../kv/members.ts";
 import { forgetUpload } from "../kv/uploads.ts";
 import type { GraphsAnswer } from "../protocol/http.ts";
 import {
@@ -23,7 +24,9 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import type { NewGraph } from "../protocol/new_graph.ts";
+import type { Role } from "../protocol/role.ts";
 import type { ListedGraph } from "../protocol/today/http.ts";
+import type { RoleInGraph } from "../protocol/today/members.ts";
 import { removeAssets } from "./asset_sweep.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
 
@@ -37,8 +40,8 @@ export interface GraphsDeps {
 
 /** What can be done with graphs; whether the caller may is the routes' to ask, by `access`. */
 export interface Graphs {
-  /** `missing`: there is no such graph; `forbidden`: it is another's. */
-  readonly access: (user: UserId, graph: GraphId) => Promise<"ok" | "forbidden" | "missing">;
+  /** `missing`: there is no such graph; `forbidden`: it is another's, who hasn't invited the user. */
+  readonly access: (user: UserId, graph: GraphId) => Promise<Role | "forbidden" | "missing">;
   /** Whether the upload that makes the graph has ended; `undefined`: there is no such graph. */
   readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
   /** Makes a graph at version 0. */
@@ -49,25 +52,24 @@ export interface Graphs {
     user: UserId,
     body: NewGraph,
   ) => Promise<GraphId | undefined>;
-  /** The user's own, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<readonly BothSpellings[]>;
+  /** The user's own and those that he was invited to, newest `updated_at` first. */
+  readonly list: (user: UserId) => Promise<readonly ListedFor[]>;
   /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, and sets t to 0; `undefined`: there is no such graph. */
   readonly reset: (graph: GraphId) => Promise<true | undefined>;
 }
 
-/** A graph as both dialects list it. */
-export type BothSpellings = GraphsAnswer["graphs"][number] & ListedGraph;
+/** A graph as both dialects list it, and what the user is in it. */
+export type ListedFor = GraphsAnswer["graphs"][number] & ListedGraph & RoleInGraph;
 
 /** Reads nothing yet. */
 export function openGraphs(deps: GraphsDeps): Graphs {
   const { kv } = deps;
   return {
     access: async (user, graph) => {
-      const meta = await readMeta(kv, graph);
-      if (meta === undefined) return "missing";
-      return meta.owner === user ? "ok" : "forbidden";
+      const circle = await readCircle(kv, graph, [user]);
+      return circle === undefined ? "missing" : circle.standings[0]?.role ?? "forbidden";
     },
     ready: async (graph) => {
       const meta = await readMeta(kv, graph);
@@ -76,9 +78,9 @@ export function openGraphs(deps: GraphsDeps): Graphs {
     create: (user, body) => create(deps, user, body),
     createWithin: (most, user, body) => createWithin(deps, most, user, body),
     list: async (user) =>
-      (await listOwned(kv, user))
+      [...await listOwned(kv, user), ...await listJoined(kv, user)]
         .toSorted((a, b) => b.head.updatedAt - a.head.updatedAt)
-        .map(listed),
+        .map((graph) => ({ ...listed(graph), ...roleIn(graph) })),
     remove: (graph) => remove(deps, graph),
     reset: (graph) => reset(deps, graph),
   };
@@ -148,6 +150,7 @@ async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {
     await forgetUpload(kv, graph, generation);
     await sweepGeneration(kv, graph, generation);
   }
+  await sweepOrphans(kv, graph);
   await removeAssets(deps, graph);
 }
 
@@ -177,7 +180,7 @@ async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | un
   return done;
 }
 
-function listed({ graph, meta, head }: OwnedGraph): BothSpellings {
+function listed({ graph, meta, head }: OwnedGraph): Omit<ListedFor, keyof RoleInGraph> {
   const { name, schemaVersion } = meta;
   return {
     "graph_id": graph,
@@ -193,4 +196,10 @@ function listed({ graph, meta, head }: OwnedGraph): BothSpellings {
     "created-at": meta.createdAt,
     "updated-at": head.updatedAt,
   };
+}
+
+/** What the user is to a graph of his list, as today's clients read it. */
+function roleIn(graph: OwnedGraph | JoinedGraph): RoleInGraph {
+  if (!("member" in graph)) return { role: "manager" };
+  return { "role": graph.member.role, "invited-by": graph.member.invitedBy };
 }

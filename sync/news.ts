@@ -12,14 +12,25 @@ export type News =
   /** The graph's version is `t`, since when can't be told: news to who was told an older one. */
   | { readonly kind: "at"; readonly graph: GraphId; readonly t: T }
   /** The graph was deleted, or starts again at 0. */
-  | { readonly kind: "ended"; readonly graph: GraphId; readonly end: GraphEnd };
+  | { readonly kind: "ended"; readonly graph: GraphId; readonly end: GraphEnd }
+  | PeopleNews;
+
+/**
+ * Someone was put out of the graph, came or went: who hears it looks at the store. `version` is
+ * another one each time.
+ */
+export interface PeopleNews {
+  readonly kind: "people";
+  readonly graph: GraphId;
+  readonly version: string;
+}
 
 /**
  * Tells the listeners of this isolate.
  *
  * @param sender is left out
  */
-export function tell(hub: Hub, news: News, sender?: object): void {
+export function tell(hub: Hub, news: Exclude<News, PeopleNews>, sender?: object): void {
   switch (news.kind) {
     case "moved":
       for (const listener of hub.each(news.graph)) {

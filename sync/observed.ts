@@ -42,6 +42,8 @@ export function observedOperations(operations: SyncOperations, watch: Watch): Sy
         { graph, base: batch.tBefore, txs: batch.entries.length },
         () => operations.txEntries(graph, batch, sender),
       ),
+    speaksToday: operations.speaksToday,
+    edit: operations.edit,
   };
 }
 
@@ -92,6 +94,11 @@ export function observedFanout(fanout: Fanout, meter: Meter): Fanout {
       meter.notice(end);
       fanout.ended(graph, end);
     },
+    people: (graph, version) => {
+      meter.notice("people");
+      fanout.people(graph, version);
+    },
+    onPeople: (listener) => fanout.onPeople(listener),
     close: () => fanout.close(),
   };
 }

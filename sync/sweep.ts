@@ -2,6 +2,8 @@
 import { listDropped, sweepClaims, sweepDropped } from "../kv/flushes.ts";
 import { listGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { readHead } from "../kv/head.ts";
+import { listOrphans, sweepOrphans } from "../kv/members.ts";
+import { sweepPresent } from "../kv/present.ts";
 import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
 import { forgetUpload } from "../kv/uploads.ts";
 
@@ -62,6 +64,17 @@ export async function sweepFlushes(
   return swept + await sweepClaims(kv, before);
 }
 
+/**
+ * Deletes what is left of the people of graphs that were removed, and of instances that ended without
+ * a word. May run beside anything.
+ *
+ * @throws {Error} a commit isn't known to have succeeded; the next sweep goes on from there
+ */
+export async function sweepPeople(kv: Deno.Kv, now: () => number): Promise<void> {
+  for await (const graph of listOrphans(kv)) await sweepOrphans(kv, graph);
+  await sweepPresent(kv, now());
+}
+
 export interface SweepParts extends AssetSweepDeps {
   /** For what flushes made useless. */
   readonly rowsGraceMs: number;
@@ -74,6 +87,7 @@ export async function sweep(parts: SweepParts): Promise<void> {
   const { kv, now, rowsGraceMs, assetsGraceMs } = parts;
   await sweepGarbage(kv, { now });
   await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
+  await sweepPeople(kv, now);
   // Last: it may need a store that can't be reached.
   await sweepAssets(parts, assetsGraceMs);
 }

@@ -6,8 +6,7 @@
  * was none, or while one was broken, is found by comparing versions.
  */
 import { setTimeout as setTimeoutPromise } from "node:timers/promises";
-import { WATCH_KEYS } from "../kv/limits.ts";
-import { type SeenHead, watchHeads } from "../kv/watch.ts";
+import { type SeenHead, WATCH_GRAPHS, watchHeads } from "../kv/watch.ts";
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import type { OpenCarrier } from "./fanout.ts";
@@ -29,7 +28,7 @@ export const WATCH_TIMES: WatchTimes = Object.freeze({
 
 const log = loggerFor("watch");
 
-/** Watches as many graphs as have sockets here, in groups of WATCH_KEYS. */
+/** Watches as many graphs as have sockets here, in groups of WATCH_GRAPHS. */
 export function byWatch(kv: Deno.Kv, times: WatchTimes = WATCH_TIMES): OpenCarrier {
   return (hub, deliver) => {
     const groups = new Set<Group>();
@@ -67,9 +66,10 @@ interface Known {
   readonly t: T;
   /** A log of another generation is another history: the graph was reset. */
   readonly log: Generation;
+  readonly people: string | null;
 }
 
-/** One to WATCH_KEYS graphs and their one watch. One that has lost its last graph has ended. */
+/** One to WATCH_GRAPHS graphs and their one watch. One that has lost its last graph has ended. */
 class Group {
   /** Settles when nothing is watched any more. */
   readonly ended: Promise<void>;
@@ -92,7 +92,7 @@ class Group {
   /** Whether there was room for it. */
   add(graph: GraphId): boolean {
     const { size } = this.#graphs;
-    if (size === 0 || size >= WATCH_KEYS) return false;
+    if (size === 0 || size >= WATCH_GRAPHS) return false;
     this.#graphs.set(graph, undefined);
     this.#again.abort();
     return true;
@@ -106,7 +106,8 @@ class Group {
   /** This isolate's own news, so that it isn't told again; after a reset the next head is a first. */
   know(news: News): void {
     const known = this.#graphs.get(news.graph);
-    if (known === undefined) return;
+    // Of people each one looks by himself whether he has heard of that version.
+    if (known === undefined || news.kind === "people") return;
     if (news.kind === "ended") this.#graphs.set(news.graph, undefined);
     else if (known.t < news.t) this.#graphs.set(news.graph, { ...known, t: news.t });
   }
@@ -158,14 +159,18 @@ class Group {
     return began;
   }
 
-  #see({ graph, head }: SeenHead): void {
+  #see({ graph, head, people }: SeenHead): void {
     if (!this.#graphs.has(graph)) return;
     const known = this.#graphs.get(graph);
     if (head === undefined) {
       this.#graphs.set(graph, undefined);
       return this.#deliver({ kind: "ended", graph, end: "deleted" });
     }
-    this.#graphs.set(graph, { t: head.t, log: head.log });
+    this.#graphs.set(graph, { t: head.t, log: head.log, people: people ?? known?.people ?? null });
+    // Also what is seen first: a socket may have come between the news and the watch.
+    if (people !== null && people !== known?.people) {
+      this.#deliver({ kind: "people", graph, version: people });
+    }
     if (known === undefined) return this.#deliver({ kind: "at", graph, t: head.t });
     if (known.log !== head.log) return this.#deliver({ kind: "ended", graph, end: "reset" });
     if (known.t < head.t) this.#deliver({ kind: "moved", graph, t: head.t });

@@ -120,7 +120,7 @@ export function createMetrics(gauges: Gauges): Metrics {
   });
   const notices = new Counter({
     name: "sync_notices_total",
-    help: "News given to a graph's listeners, by kind: moved, deleted, reset",
+    help: "News given to a graph's listeners, by kind: moved, deleted, reset, people",
     labelNames: ["kind"],
     registers,
   });

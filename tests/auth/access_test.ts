@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { accessTo, type GraphAccess } from "../../auth/access.ts";
 import { newGraphId, parseUserId } from "../../protocol/ids.ts";
+import { roles } from "../../protocol/role.ts";
 
 const alice = parseUserId("alice");
 assert.ok(alice !== undefined);
@@ -10,10 +11,13 @@ function lookUp(access: GraphAccess): () => Promise<GraphAccess> {
   return () => Promise.resolve(access);
 }
 
-Deno.test("The owner of a graph may touch it", async () => {
+Deno.test("Who has a role in a graph may touch it", async () => {
   const graph = newGraphId();
-  assert.deepEqual(await accessTo(lookUp("ok"), user, graph), { ok: true, graph });
-  assert.deepEqual(await accessTo(lookUp("ok"), user, graph.toUpperCase()), { ok: true, graph });
+  for (const role of roles) {
+    const access = { ok: true, graph, role };
+    assert.deepEqual(await accessTo(lookUp(role), user, graph), access);
+    assert.deepEqual(await accessTo(lookUp(role), user, graph.toUpperCase()), access);
+  }
 });
 
 Deno.test("Another's graph is forbidden, one that is not there is not found", async () => {

@@ -1,13 +1,17 @@
 /** What holds for every way by which news reaches other sockets, whatever is between the servers. */
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { byChannel } from "../../sync/channel.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
 import { byWatch } from "../../sync/watch.ts";
 import { blockTx } from "../support/forms.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import type { TestSocket } from "../support/socket.ts";
+import { type TestSocket, UpgradeRefused } from "../support/socket.ts";
 
 const HELLO = { type: "hello", client: "repo" };
+const NOTHING_EDITED = { "type": "presence", "editing-block-uuid": null };
+const BLOCK = "7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+const OTHER_BLOCK = "0e0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
 
 /** Two servers over one store, or one that is both. */
 interface Servers extends AsyncDisposable {
@@ -47,6 +51,36 @@ const implementations: Readonly<Record<string, OpenServers>> = {
 
 function batch(t_before: number): { type: string; t_before: number; txs: string[] } {
   return { type: "tx/batch", t_before, txs: [blockTx(crypto.randomUUID(), `block ${t_before}`)] };
+}
+
+/** Whom a socket was told of so far, and what each edits. */
+const known = new WeakMap<TestSocket, Record<string, string | null>>();
+
+/** Reads what a client of today is told, until it knows of just these users. */
+async function until(
+  socket: TestSocket,
+  users: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  const wanted = Object.entries(users).toSorted();
+  for (;;) {
+    const now = known.get(socket) ?? {};
+    if (isDeepStrictEqual(Object.entries(now).toSorted(), wanted)) return;
+    const message = await socket.next();
+    if (message.type === "online-users") {
+      known.set(
+        socket,
+        Object.fromEntries(
+          message["online-users"].map((user) => {
+            assert.equal(user.email, `${user["user-id"]}@example.org`);
+            return [user["user-id"], user["editing-block-uuid"] ?? null];
+          }),
+        ),
+      );
+    } else {
+      assert.ok(message.type === "presence", JSON.stringify(message));
+      known.set(socket, { ...now, [message["user-id"]]: message["editing-block-uuid"] });
+    }
+  }
 }
 
 /** The versions that a socket is told of, up to this one. */
@@ -137,5 +171,89 @@ for (const [name, open] of Object.entries(implementations)) {
     for (const socket of [near, far]) {
       assert.deepEqual(await socket.closed, { code: 4404, reason: "graph deleted" });
     }
+  });
+
+  Deno.test(`${name}: a member who is put out has his sockets closed, and nobody else`, async () => {
+    await using servers = await open();
+    const { here, there } = servers;
+    for (const as of ["bob", "eve"]) await here.call("/graphs", { as });
+    const graph = await here.createGraph("alice");
+    for (const user of ["bob", "eve"]) {
+      await here.call(`/graphs/${graph}/members`, { json: { "user-id": user } });
+    }
+    await using owner = await there.connect(graph, "alice");
+    await using near = await here.connect(graph, "bob");
+    await using far = await there.connect(graph, "bob");
+    await using onlyFar = await there.connect(graph, "eve");
+    for (const socket of [owner, near, far, onlyFar]) await socket.ask(HELLO);
+    for (const [user, sockets] of [["eve", [onlyFar]], ["bob", [near, far]]] as const) {
+      const path = `/graphs/${graph}/members/${user}`;
+      assert.equal((await here.call(path, { method: "DELETE" })).status, 200);
+      for (const socket of sockets) {
+        assert.deepEqual(await socket.closed, { code: 4403, reason: "no longer a member" });
+      }
+    }
+    assert.deepEqual(await owner.untilPong(), []);
+    await assert.rejects(there.connect(graph, "bob"), UpgradeRefused);
+  });
+
+  Deno.test(`${name}: three clients hear of each other as they come, edit, are cut off and go`, async () => {
+    await using servers = await open();
+    const { here, there } = servers;
+    for (const as of ["bob", "eve"]) await here.call("/graphs", { as });
+    const graph = await here.createGraph("alice");
+    for (const user of ["bob", "eve"]) {
+      await here.call(`/graphs/${graph}/members`, { json: { "user-id": user } });
+    }
+    await using alice = await here.connect(graph, "alice");
+    await using bob = await there.connect(graph, "bob");
+    for (const socket of [alice, bob]) socket.send(NOTHING_EDITED);
+    await until(alice, { alice: null, bob: null });
+    await until(bob, { alice: null, bob: null });
+    await using eve = await there.connect(graph, "eve");
+    eve.send({ ...NOTHING_EDITED, "editing-block-uuid": BLOCK });
+    for (const socket of [alice, bob, eve]) {
+      await until(socket, { alice: null, bob: null, eve: BLOCK });
+    }
+    alice.send({ ...NOTHING_EDITED, "editing-block-uuid": OTHER_BLOCK });
+    await until(bob, { alice: OTHER_BLOCK, bob: null, eve: BLOCK });
+    eve.cut();
+    for (const socket of [alice, bob]) {
+      await until(socket, { alice: OTHER_BLOCK, bob: null });
+    }
+    alice.send(NOTHING_EDITED);
+    await until(bob, { alice: null, bob: null });
+  });
+
+  // One server that stops has nobody left to tell.
+  if (open !== oneServer) {
+    Deno.test(`${name}: who was at a server that stops is gone at once`, async () => {
+      await using servers = await open();
+      const { here, there } = servers;
+      await here.call("/graphs", { as: "bob" });
+      const graph = await here.createGraph("alice");
+      await here.call(`/graphs/${graph}/members`, { json: { "user-id": "bob" } });
+      await using alice = await here.connect(graph, "alice");
+      await using bob = await there.connect(graph, "bob");
+      await alice.ask(HELLO);
+      bob.send(NOTHING_EDITED);
+      await until(bob, { alice: null, bob: null });
+      await here.stop();
+      await until(bob, { bob: null });
+    });
+  }
+
+  Deno.test(`${name}: a client that says nothing in today's dialect hears of nobody, and is heard of`, async () => {
+    await using servers = await open();
+    const { here, there } = servers;
+    const graph = await here.createGraph("alice");
+    await here.call("/graphs", { as: "bob" });
+    await here.call(`/graphs/${graph}/members`, { json: { "user-id": "bob" } });
+    await using seed = await here.connect(graph, "alice");
+    await seed.ask(HELLO);
+    await using today = await there.connect(graph, "bob");
+    today.send(NOTHING_EDITED);
+    await until(today, { alice: null, bob: null });
+    assert.deepEqual(await seed.untilPong(), []);
   });
 }

@@ -102,7 +102,7 @@ async function readTheDocs(browser: Visitor): Promise<void> {
   const shown = await page.locator(".opblock-summary-path").allTextContents();
   const plain = shown.map((path) => path.replaceAll("\u200b", ""));
   assert.ok(plain.includes("/sync/{graph_id}/tx/batch"), plain.join(" "));
-  assert.equal(plain.length, 22);
+  assert.equal(plain.length, 32);
 
   await page.locator("#operations-server-get_health .opblock-summary-control").click();
   await page.getByRole("button", { name: "Try it out" }).click();

@@ -10,7 +10,7 @@ import {
 } from "../../kv/garbage.ts";
 import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../../kv/head.ts";
-import { garbageKey, goneKey } from "../../kv/keys.ts";
+import { garbageKey, goneKey, orphansKey } from "../../kv/keys.ts";
 import { rowSets } from "../../kv/rows.ts";
 import { entryChange } from "../../kv/txlog.ts";
 import {
@@ -129,6 +129,7 @@ Deno.test("No generation is opened for a head that has moved or is gone", async 
   const markers = [
     ...generationsOf(head).map((generation) => garbageKey(head.graph, generation)),
     goneKey(head.graph),
+    orphansKey(head.graph),
   ];
   assert.deepEqual(new Set(await keysOf(kv)), new Set(markers));
 });

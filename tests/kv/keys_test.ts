@@ -13,8 +13,14 @@ import {
   garbagePrefix,
   goneKey,
   graphKey,
+  graphKeyKey,
   headKey,
+  instanceKey,
+  keyPairKey,
   looseKey,
+  memberKey,
+  membershipKey,
+  orphansKey,
   ownedKey,
   ownedPrefix,
   parseAcceptedKey,
@@ -24,13 +30,20 @@ import {
   parseGarbageKey,
   parseGoneKey,
   parseLooseKey,
+  parseMemberKey,
+  parseMembershipKey,
+  parseOrphansKey,
   parseOwnedKey,
+  parsePresentKey,
   parseRowKey,
+  peopleKey,
+  presentKey,
   rowKey,
   rowPartsRange,
   type RowPlace,
   rowsAfter,
   rowsPrefix,
+  userKey,
 } from "../../kv/keys.ts";
 import {
   type Addr,
@@ -88,6 +101,11 @@ Deno.test("A key that is listed says what it was built from", () => {
     assert.deepEqual(parseGarbageKey(garbageKey(graph, generation)), { graph, generation });
     const accepted = acceptedKey(graph, generation, entry.t);
     assert.deepEqual(parseAcceptedKey(accepted), { graph, log: generation, t: entry.t });
+    assert.deepEqual(parseMemberKey(memberKey(graph, user)), { graph, user });
+    assert.deepEqual(parseMembershipKey(membershipKey(user, graph)), { graph, user });
+    assert.deepEqual(parseOrphansKey(orphansKey(graph)), graph);
+    const instance = generation;
+    assert.deepEqual(parsePresentKey(presentKey(graph, instance)), { graph, instance });
   }));
 });
 
@@ -135,6 +153,15 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       graph: graphKey(graph),
       creation: creationKey(user),
       head: headKey(graph),
+      member: memberKey(graph, user),
+      membership: membershipKey(user, graph),
+      orphans: orphansKey(graph),
+      present: presentKey(graph, generation),
+      people: peopleKey(graph),
+      user: userKey(user),
+      keyPair: keyPairKey(user),
+      graphKey: graphKeyKey(graph, user),
+      instance: instanceKey(generation),
     };
     const parsers = {
       log: (key: Deno.KvKey) => parseEntryKey("log", key),
@@ -143,6 +170,10 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       owned: parseOwnedKey,
       garbage: parseGarbageKey,
       accepted: parseAcceptedKey,
+      member: parseMemberKey,
+      membership: parseMembershipKey,
+      orphans: parseOrphansKey,
+      present: parsePresentKey,
     };
     for (const [name, parse] of Object.entries(parsers)) {
       for (const [kind, key] of Object.entries(keys)) {

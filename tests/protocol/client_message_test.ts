@@ -166,3 +166,20 @@ Deno.test("A t_before that is missing or no non-negative integer is rejected as 
     reason: "invalid t_before",
   });
 });
+
+Deno.test("Presence names the block that is edited; null, blank or nothing says that none is", () => {
+  const block = "7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+  const edited = (fields: Record<string, unknown>): unknown => {
+    const result = parseClientMessage(JSON.stringify({ type: "presence", ...fields }));
+    assert.ok(result.ok && result.message.type === "presence");
+    return result.message["editing-block-uuid"];
+  };
+  assert.equal(edited({ "editing-block-uuid": block }), block);
+  for (const none of [{}, { "editing-block-uuid": null }, { "editing-block-uuid": " " }]) {
+    assert.equal(edited(none), undefined);
+  }
+  for (const editing of [1, {}, "x".repeat(65)]) {
+    const text = JSON.stringify({ "type": "presence", "editing-block-uuid": editing });
+    assert.deepEqual(refused(text), { type: "error", message: "invalid request" });
+  }
+});

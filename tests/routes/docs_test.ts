@@ -66,7 +66,14 @@ function idleServices(): Services {
       remove: never,
       reset: never,
     },
-    operations: { version: never, pull: never, txBatch: never, txEntries: never },
+    operations: {
+      version: never,
+      pull: never,
+      txBatch: never,
+      txEntries: never,
+      speaksToday: () => {},
+      edit: never,
+    },
     snapshots: {
       page: never,
       importRows: never,
@@ -80,6 +87,17 @@ function idleServices(): Services {
     assets: { put: never, open: never, remove: never },
     pages: { overview: never, name: never, backup: never },
     hub: new Hub(),
+    members: { list: never, add: never, setRole: never, remove: never },
+    keys: {
+      pairOf: never,
+      setPair: never,
+      publicKeyOf: never,
+      graphKeyOf: never,
+      setGraphKey: never,
+      grant: never,
+    },
+    users: { seen: never },
+    presence: { enter: () => () => {} },
     ready: never,
   };
 }
@@ -94,7 +112,9 @@ Deno.test("Every route is described, and all that is described is a route", () =
     .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${path}`)
     .filter((route) => !NOT_API.test(route))
-    .map((route) => route.replace(":id", "{graph_id}").replace(":name", "{asset}"));
+    .map((route) =>
+      route.replace(":id", "{graph_id}").replace(":user", "{user_id}").replace(":name", "{asset}")
+    );
   assert.deepEqual([...new Set(routes)].sort(), describedOperations().sort());
 });
 
@@ -111,7 +131,8 @@ class Checked {
   async call(operation: string, id: string, options: RequestOptions = {}): Promise<unknown> {
     const [method = "", path = ""] = operation.split(" ");
     const [pattern = ""] = path.split("?");
-    const address = path.replace("{graph_id}", id).replace("{asset}", `${ASSET_ID}.png`);
+    const address = path.replace("{graph_id}", id)
+      .replace("{user_id}", "bob").replace("{asset}", `${ASSET_ID}.png`);
     const response = await this.server.fetch(address, { ...options, method });
     const where = ["paths", pattern, method.toLowerCase(), "responses", String(response.status)];
     const types = described.paths[pattern]?.[method.toLowerCase()]
@@ -133,6 +154,42 @@ class Checked {
     );
     return this.#ajv.compile({ $ref: `doc#/${pointer.join("/")}` });
   }
+}
+
+async function callMembers(api: Checked, graph: string): Promise<void> {
+  const members = "/graphs/{graph_id}/members";
+  const json = { email: "bob@example.org" };
+  await api.call(`POST ${members}`, graph, { json: { email: "nobody@example.org" } });
+  await api.call("GET /graphs", graph, { as: "bob" });
+  await api.call(`POST ${members}`, graph, { json });
+  await api.call(`POST ${members}`, graph, { json, as: "bob" });
+  await api.call("GET /graphs", graph, { as: "bob" });
+  await api.call(`GET ${members}`, graph);
+  await api.call(`PUT ${members}/{user_id}`, graph, { json: { role: "member" } });
+  await api.call(`PUT ${members}/{user_id}`, graph, { json: { role: "owner" } });
+}
+
+/** And then puts bob out. */
+async function callKeys(api: Checked, graph: string): Promise<void> {
+  const user = { "public-key": "p", "encrypted-private-key": "s" };
+  const publicKey = "GET /e2ee/user-public-key?email=alice@example.org";
+  const key = "/e2ee/graphs/{graph_id}/aes-key";
+  const grant = "POST /e2ee/graphs/{graph_id}/grant-access";
+  for (const stored of [false, true]) {
+    if (stored) await api.call("POST /e2ee/user-keys", graph, { json: user });
+    if (stored) await api.call(`POST ${key}`, graph, { json: { "encrypted-aes-key": "k" } });
+    await api.call("GET /e2ee/user-keys", graph);
+    await api.call(publicKey, graph);
+    await api.call(`GET ${key}`, graph);
+  }
+  const grants = ["bob@example.org", "nobody@example.org"]
+    .map((email) => ({ email, "encrypted-aes-key": "k" }));
+  const json = { "target-user-email+encrypted-aes-key-coll": grants };
+  await api.call(grant, graph, { json });
+  await api.call(grant, graph, { json, as: "bob" });
+  await api.call(grant, graph, { json: {} });
+  await api.call("DELETE /graphs/{graph_id}/members/{user_id}", graph);
+  await api.call("PUT /graphs/{graph_id}/members/{user_id}", graph, { json: { role: "member" } });
 }
 
 Deno.test("Real answers, good ones and refusals, are as they are described", async () => {
@@ -175,6 +232,8 @@ Deno.test("Real answers, good ones and refusals, are as they are described", asy
   await api.call(`GET ${asset}`, graph, { headers: { range: "bytes=99-" } });
   await api.call(`DELETE ${asset}`, graph);
   await api.call(`GET ${asset}`, graph);
+  await callMembers(api, graph);
+  await callKeys(api, graph);
   await api.call("GET /sync/{graph_id}", graph);
   await api.call("DELETE /graphs/{graph_id}", graph);
   for (const path of ["/health", "/ready", "/metrics", "/openapi.json"]) {

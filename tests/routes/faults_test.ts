@@ -10,9 +10,9 @@ import { parseUserId } from "../../protocol/ids.ts";
 import { SECRET } from "../support/server.ts";
 import { frameOf } from "../support/snapshots.ts";
 
-const ASSET =
-  "/assets/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4f.png";
-const GRAPH = "/sync/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+const ID = "7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+const ASSET = `/assets/${ID}/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4f.png`;
+const GRAPH = `/sync/${ID}`;
 
 /** Services over a store that is away: everything behind access fails with a telling message. */
 function brokenServices(): Services {
@@ -23,14 +23,21 @@ function brokenServices(): Services {
     verify: () => Promise.resolve({ ok: true, user: { id } }),
     limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
     graphs: {
-      access: () => Promise.resolve("ok"),
+      access: () => Promise.resolve("manager"),
       ready: () => Promise.resolve(true),
       create: away,
       list: away,
       remove: away,
       reset: away,
     },
-    operations: { version: away, pull: away, txBatch: away, txEntries: away },
+    operations: {
+      version: away,
+      pull: away,
+      txBatch: away,
+      txEntries: away,
+      speaksToday: () => {},
+      edit: () => {},
+    },
     snapshots: {
       page: away,
       importRows: away,
@@ -44,6 +51,17 @@ function brokenServices(): Services {
     diagnostics: away,
     trustProxy: false,
     hub: new Hub(),
+    members: { list: away, add: away, setRole: away, remove: away },
+    keys: {
+      pairOf: away,
+      setPair: away,
+      publicKeyOf: away,
+      graphKeyOf: away,
+      setGraphKey: away,
+      grant: away,
+    },
+    users: { seen: () => Promise.resolve() },
+    presence: { enter: () => () => {} },
     ready: away,
   };
 }
@@ -72,6 +90,13 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
     request(`${GRAPH}/snapshot/download`),
     request(`${GRAPH}/snapshot/stream`),
     request(`${GRAPH}/admin/reset`, { method: "DELETE" }),
+    request(`/graphs/${ID}/members`),
+    request(`/graphs/${ID}/members`, { method: "POST", body: '{"email":"b@c"}' }),
+    request(`/graphs/${ID}/members/bob`, { method: "PUT", body: '{"role":"member"}' }),
+    request(`/graphs/${ID}/members/bob`, { method: "DELETE" }),
+    request("/e2ee/user-keys"),
+    request("/e2ee/user-public-key?email=b@c"),
+    request(`/e2ee/graphs/${ID}/aes-key`),
     request(ASSET),
     request(ASSET, { method: "PUT", body: "x" }),
     request(ASSET, { method: "DELETE" }),

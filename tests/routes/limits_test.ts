@@ -103,7 +103,15 @@ Deno.test("A body of more than MAX_BODY_MIB is 413 on every route that reads one
   await using server = await startServer({ variables: { MAX_BODY_MIB: "1" } });
   const graph = await server.createGraph();
   const body = JSON.stringify({ graph_name: "x".repeat(1024 * 1024) });
-  for (const path of ["/graphs", `/sync/${graph}/tx/batch`, `/sync/${graph}/snapshot/import`]) {
+  for (
+    const path of [
+      "/graphs",
+      `/graphs/${graph}/members`,
+      "/e2ee/user-keys",
+      `/sync/${graph}/tx/batch`,
+      `/sync/${graph}/snapshot/import`,
+    ]
+  ) {
     assert.deepEqual(await server.call(path, { body }), {
       status: 413,
       body: { error: "body too large" },
@@ -114,7 +122,15 @@ Deno.test("A body of more than MAX_BODY_MIB is 413 on every route that reads one
 Deno.test("A compressed body is 415, whatever it holds; identity is none", async () => {
   await using server = await startServer();
   const graph = await server.createGraph();
-  for (const path of ["/graphs", `/sync/${graph}/tx/batch`, `/sync/${graph}/snapshot/import`]) {
+  for (
+    const path of [
+      "/graphs",
+      `/graphs/${graph}/members`,
+      "/e2ee/user-keys",
+      `/sync/${graph}/tx/batch`,
+      `/sync/${graph}/snapshot/import`,
+    ]
+  ) {
     for (const encoding of ["gzip", "deflate", "br", "zstd", "identity, gzip"]) {
       const headers = { "content-encoding": encoding };
       const response = await server.fetch(path, { body: "x", headers });

@@ -30,8 +30,15 @@ Deno.test("A client that goes before its socket is open leaves all the same", as
         request,
         newGraphId(),
         hub,
-        { version: never, pull: never, txBatch: never, txEntries: never },
-        { turn: never, leave: left.resolve },
+        {
+          version: never,
+          pull: never,
+          txBatch: never,
+          txEntries: never,
+          speaksToday: () => {},
+          edit: never,
+        },
+        { turn: never, enter: () => () => {}, leave: left.resolve },
         50,
       );
     },

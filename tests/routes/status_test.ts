@@ -130,7 +130,28 @@ Deno.test("The page shows the own graphs with t, rows, size, clients, last chang
   assert.ok(!/ style=/.test(text));
 });
 
-Deno.test("A graph is deleted after a page has asked, and only by its owner", async () => {
+Deno.test("A member may download a graph, but only a manager deletes it at its page", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const bob = await cookieOf(server, "bob");
+  await server.call("/graphs", { as: "bob" });
+  const path = `/status/${graph}/delete`;
+  const members = `/graphs/${graph}/members`;
+  await server.call(members, { json: { "user-id": "bob" } });
+  for (const form of [undefined, {}]) {
+    const refused = await ask(server, path, { cookie: bob, ...form !== undefined && { form } });
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /Only a manager of this graph can delete it/);
+  }
+  assert.match((await ask(server, `/status/${graph}/backup`, { cookie: bob })).text, /Nothing to/);
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 200);
+
+  await server.call(`${members}/bob`, { method: "PUT", json: { role: "manager" } });
+  assert.equal((await ask(server, path, { cookie: bob, form: {} })).status, 303);
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 404);
+});
+
+Deno.test("A graph is deleted after a page has asked, and by nobody who has no access", async () => {
   await using server = await startServer();
   const graph = await server.createGraph(ALICE, "Notes");
   const path = `/status/${graph}/delete`;
@@ -196,7 +217,7 @@ Deno.test("Of a graph that nothing was put into there is no backup", async () =>
   assert.match(text, /Nothing to download/);
 });
 
-Deno.test("A backup is an SQLite file with the graph's rows, for its owner alone", async () => {
+Deno.test("A backup is an SQLite file with the graph's rows, for nobody who has no access", async () => {
   await using server = await startServer();
   const graph = await server.createGraph();
   const rows = readRows("small-a");

@@ -71,9 +71,10 @@ export class TestServer implements AsyncDisposable {
     return this.#running.url;
   }
 
-  /** A good token for this user, for an hour. */
+  /** A good token for this user, for an hour. Of `alice` it says that `alice@example.org` is hers. */
   token(sub: string = ALICE): Promise<string> {
-    return signToken(SECRET, sub, Date.now(), HOUR_SECONDS);
+    const claims = { email: `${sub}@example.org` };
+    return signToken(SECRET, sub, Date.now(), HOUR_SECONDS, claims);
   }
 
   /** A request as it goes over the wire; the body has to be read or cancelled by the caller. */

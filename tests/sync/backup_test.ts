@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
+import { readCircle } from "../../kv/members.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { KvsFileError } from "../../sqlite/kvs_file.ts";
 import { backupGraph, EmptyGraphError } from "../../sync/backup.ts";
@@ -80,6 +81,8 @@ for (const set of ["small-a", "variety-small", "variety-medium"]) {
     assert.deepEqual(verified?.problems, []);
     assert.equal(verified.strayRows, 0);
     assert.equal((await headOf(kv, restored.graph)).t, 0);
+    const circle = await readCircle(kv, restored.graph, [META.owner]);
+    assert.equal(circle?.standings[0]?.role, "manager");
   });
 }
 

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { newGraphId, nextT, parseT, type T, T_ZERO } from "../../protocol/ids.ts";
+import { newGraphId, nextT, parseT, parseUserId, type T, T_ZERO } from "../../protocol/ids.ts";
 import { reject } from "../../protocol/reject.ts";
 import { parseServerMessage, type ServerMessage } from "../../protocol/server_message.ts";
 import type { Reached } from "../../protocol/today/server_message.ts";
+import type { OnlineUsers } from "../../protocol/today/presence.ts";
 import {
   Connection,
   CONNECTION_LIMITS,
@@ -95,6 +96,8 @@ function bench(
         Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.t_before) }),
       txEntries: (_graph, batch) =>
         Promise.resolve({ type: "tx/batch/ok", t: nextT(batch.tBefore) }),
+      speaksToday: () => {},
+      edit: () => {},
       ...operations,
     },
     () => gone.count++,
@@ -467,4 +470,22 @@ Deno.test("A socket that throws on send does no harm", async () => {
   socket.throwOnSend = false;
   say({ type: "ping" });
   assert.deepEqual(await socket.take(1), [{ type: "pong" }]);
+});
+
+Deno.test("News of people goes out at once; who has much unread gets the whole of it later, once", async () => {
+  const alice = parseUserId("alice");
+  assert.ok(alice !== undefined);
+  const { connection, socket } = bench();
+  const online = (count: number): OnlineUsers => ({
+    "type": "online-users",
+    "online-users": Array.from({ length: count }, () => ({ "user-id": alice })),
+  });
+  connection.people(online(1), () => online(9));
+  assert.deepEqual(socket.sent, [online(1)]);
+  socket.unread = CONNECTION_LIMITS.maxUnreadBytes + 1;
+  connection.people(online(2), () => online(8));
+  connection.people(online(3), () => online(7));
+  assert.deepEqual(socket.sent, [online(1)]);
+  socket.unread = 0;
+  assert.deepEqual(await socket.take(2), [online(1), online(7)]);
 });

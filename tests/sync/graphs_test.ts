@@ -76,6 +76,7 @@ Deno.test("A graph that was made is listed to its owner in both spellings, at ve
     "graph-ready-for-use?": true,
     "created-at": 1000,
     "updated-at": 1000,
+    "role": "manager",
   }]);
   assert.equal((await headOf(kv, graph)).t, 0);
   assert.deepEqual(await graphs.list(bob), []);
@@ -121,7 +122,7 @@ Deno.test("A graph is its owner's, forbidden to others, and missing where there 
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
   const graph = await graphs.create(alice, { graph_name: "notes" });
-  assert.equal(await graphs.access(alice, graph), "ok");
+  assert.equal(await graphs.access(alice, graph), "manager");
   assert.equal(await graphs.access(bob, graph), "forbidden");
   assert.equal(await graphs.access(alice, newGraphId()), "missing");
   await graphs.remove(graph);
@@ -188,7 +189,7 @@ Deno.test("A reset empties log and rows, leaves none of the old keys, and t is 0
   const head = await headOf(kv, graph);
   assert.deepEqual([head.t, head.rowsVersion], [0, 0]);
   assert.ok(head.log !== old.log && head.rows !== old.rows);
-  assert.equal(await graphs.access(alice, graph), "ok");
+  assert.equal(await graphs.access(alice, graph), "manager");
 });
 
 Deno.test("A reset of no graph says so and writes nothing", async () => {

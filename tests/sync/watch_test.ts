@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
 import { commitHead, readHead } from "../../kv/head.ts";
+import { readCircle, removeMember } from "../../kv/members.ts";
 import { type GraphId, nextT, parseUserId, type T, T_ZERO } from "../../protocol/ids.ts";
 import { openFanout } from "../../sync/fanout.ts";
 import { openGraphs } from "../../sync/graphs.ts";
@@ -13,6 +14,9 @@ import { Recorder } from "../support/recorder.ts";
 const owner = parseUserId("alice");
 assert.ok(owner !== undefined);
 const OWNER = owner;
+const bob = parseUserId("bob");
+assert.ok(bob !== undefined);
+const BOB = bob;
 
 /** A store with graphs, which another process writes, and a hub here that watches it. */
 class Watched implements AsyncDisposable {
@@ -264,4 +268,26 @@ Deno.test("A head that can't be read ends no watch of the others", async () => {
   await watched.move(graph);
   assert.equal(await b.next(), "changed 1");
   assert.deepEqual(a.heard, []);
+});
+
+Deno.test("A watch tells of a member who was put out, once, and of nothing where nobody was", async () => {
+  const kv = await Deno.openKv(":memory:");
+  await using watched = new Watched(kv);
+  const graph = await watched.createGraph();
+  const news: string[] = [];
+  const heard = Promise.withResolvers<void>();
+  watched.fanout.onPeople(({ graph }) => {
+    news.push(graph);
+    heard.resolve();
+  });
+  const listener = watched.listen(graph);
+  assert.equal(await listener.next(), "at 0");
+  assert.deepEqual(news, []);
+  const circle = await readCircle(kv, graph, [BOB]);
+  assert.ok(circle !== undefined);
+  await removeMember(kv, circle, BOB);
+  await within(heard.promise, "news of people");
+  await watched.move(graph);
+  assert.equal(await listener.next(), "changed 1");
+  assert.deepEqual(news, [graph]);
 });

@@ -39,6 +39,6 @@ Deno.test("deno task dev works with a database in memory", async () => {
   await using program = runProgram("tasks/dev.ts", [], { KV_PATH: ":memory:", PORT: "0" });
   const [, url, token] = await program.printed(/at (http:\S+),[^]*\n(\S+\.\S+\.\S+)\n/);
   const response = await fetch(`${url}/graphs`, { headers: { authorization: `Bearer ${token}` } });
-  assert.deepEqual(await response.json(), { graphs: [] });
+  assert.deepEqual(await response.json(), { "graphs": [], "user-rsa-keys-exists?": false });
   assert.equal((await program.end("SIGINT")).code, 0);
 });

@@ -1,0 +1,53 @@
+/** Keys of users and of graphs: texts that only clients can read. */
+import { z } from "zod";
+import type { GraphId, UserId } from "../protocol/ids.ts";
+import { type KeyPair, keyPairSchema } from "../protocol/today/e2ee.ts";
+import { commit, commitOrThrow, type KvSet, type Outcome } from "./commit.ts";
+import { graphKeyKey, keyPairKey } from "./keys.ts";
+import type { Circle } from "./members.ts";
+import { parseStored } from "./stored.ts";
+
+/** A user's pair of keys, the private one encrypted. @throws {CorruptValueError} */
+export async function readKeyPair(kv: Deno.Kv, user: UserId): Promise<KeyPair | undefined> {
+  const { key, value, versionstamp } = await kv.get<unknown>(keyPairKey(user));
+  return versionstamp === null ? undefined : parseStored(keyPairSchema, key, value);
+}
+
+/** In the place of the pair that the user had. @throws {Error} it isn't known to be written */
+export async function writeKeyPair(kv: Deno.Kv, user: UserId, pair: KeyPair): Promise<void> {
+  const set = textsSet(keyPairKey(user), pair, Object.values(pair));
+  await commitOrThrow(kv, { sets: [set], deletes: [] });
+}
+
+/** The graph's key, encrypted for this user. @throws {CorruptValueError} */
+export async function readGraphKey(
+  kv: Deno.Kv,
+  graph: GraphId,
+  user: UserId,
+): Promise<string | undefined> {
+  const { key, value, versionstamp } = await kv.get<unknown>(graphKeyKey(graph, user));
+  return versionstamp === null ? undefined : parseStored(z.string(), key, value);
+}
+
+/**
+ * Gives a user of the circle the graph's key, in the place of the one that he had. A conflict if
+ * anyone of the circle isn't any more what he was: who is put out meanwhile gets none.
+ */
+export async function writeGraphKey(
+  kv: Deno.Kv,
+  circle: Circle,
+  user: UserId,
+  key: string,
+): Promise<Outcome> {
+  return await commit(kv, {
+    sets: [textsSet(graphKeyKey(circle.graph, user), key, [key])],
+    deletes: [],
+    checks: circle.guard,
+  });
+}
+
+/** Counted as the store serialises texts: 2 bytes a unit at worst. */
+function textsSet(key: Deno.KvKey, value: unknown, texts: readonly string[]): KvSet {
+  const units = texts.reduce((sum, text) => sum + text.length, 0);
+  return { key, value, size: 2 * units + 256 };
+}

@@ -1,0 +1,178 @@
+/**
+ * Who has a socket of a graph, instance by instance, for the other instances to read. What an instance
+ * says counts while its lease runs, so that one that was killed is forgotten. The store's own expiry
+ * comes up to a minute late (platform.md §3), so leases are compared here and swept.
+ */
+import { z } from "zod";
+import { userIdSchema } from "../protocol/id_schema.ts";
+import type { GraphId } from "../protocol/ids.ts";
+import { CorruptValueError } from "./chunks.ts";
+import { bytesSet, commit, commitOrThrow, type KvSet, objectSet, type Outcome } from "./commit.ts";
+import {
+  graphKey,
+  instanceKey,
+  instancesPrefix,
+  parsePresentKey,
+  presentKey,
+  presentPrefix,
+} from "./keys.ts";
+import { GET_MANY_KEYS, LIST_BATCH, PART_BYTES } from "./limits.ts";
+import { peopleSet } from "./members.ts";
+import { parseStored } from "./stored.ts";
+
+const presentSchema = z.object({
+  id: userIdSchema,
+  email: z.string().exactOptional(),
+  username: z.string().exactOptional(),
+  name: z.string().exactOptional(),
+  /** The block that the user edits. */
+  editing: z.string().exactOptional(),
+  /** When that began or ended, in ms since the epoch: of several sockets the latest counts. */
+  at: z.int().nonnegative(),
+});
+
+/** A user who is there. */
+export type Present = Readonly<z.output<typeof presentSchema>>;
+
+const leaseSchema = z.object({ until: z.int().nonnegative() });
+
+/** An instance of the server: a random id, and until when it lives unless it says so again. */
+export interface Lease {
+  readonly instance: string;
+  /** Ms since the epoch. */
+  readonly until: number;
+}
+
+/**
+ * Says who is at an instance's sockets of the graph, and renews its lease; nobody: there are none
+ * any more. All instances hear of it. Of more users than one value holds (some 300) the last are
+ * left out. `gone`: there is no such graph, and nothing was written.
+ */
+export async function writePresent(
+  kv: Deno.Kv,
+  graph: GraphId,
+  lease: Lease,
+  users: readonly Present[],
+): Promise<Outcome | { readonly kind: "gone" }> {
+  const { key, versionstamp } = await kv.get(graphKey(graph));
+  if (versionstamp === null) return { kind: "gone" };
+  const place = presentKey(graph, lease.instance);
+  return await commit(kv, {
+    sets: [
+      ...users.length === 0 ? [] : [bytesSet(place, encode(users))],
+      leaseSet(lease),
+      peopleSet(graph),
+    ],
+    deletes: users.length === 0 ? [place] : [],
+    checks: [{ key, versionstamp }],
+  });
+}
+
+/** @throws {Error} it isn't known to be renewed */
+export async function renewLease(kv: Deno.Kv, lease: Lease): Promise<void> {
+  await commitOrThrow(kv, { sets: [leaseSet(lease)], deletes: [] });
+}
+
+/** What the instance has said counts no more. @throws {Error} it isn't known to be ended */
+export async function endLease(kv: Deno.Kv, instance: string): Promise<void> {
+  await commitOrThrow(kv, { sets: [], deletes: [instanceKey(instance)] });
+}
+
+/**
+ * Who is at the sockets of all other instances.
+ *
+ * Cost: a list, and a read for 10 instances.
+ *
+ * @param now ms since the epoch
+ * @throws {CorruptValueError}
+ */
+export async function readPresent(
+  kv: Deno.Kv,
+  graph: GraphId,
+  own: string,
+  now: number,
+): Promise<readonly Present[]> {
+  const entries = await Array.fromAsync(
+    kv.list<unknown>({ prefix: presentPrefix(graph) }, { batchSize: LIST_BATCH }),
+  );
+  const others = entries.flatMap(({ key, value }) => {
+    const { instance } = placeOf(key);
+    return instance === own ? [] : [{ instance, users: decode(key, value) }];
+  });
+  const alive = await liveOf(kv, others.map(({ instance }) => instance), now);
+  return others.flatMap(({ instance, users }) => alive.has(instance) ? users : []);
+}
+
+/**
+ * Deletes what instances said whose lease is over, and their leases. Answers how many entries.
+ *
+ * @param now ms since the epoch
+ * @throws {Error} a commit isn't known to have succeeded
+ */
+export async function sweepPresent(kv: Deno.Kv, now: number): Promise<number> {
+  // Leases are read after what they are for: one that comes to life meanwhile is seen alive.
+  const entries = await Array.fromAsync(
+    kv.list<unknown>({ prefix: presentPrefix() }, { batchSize: LIST_BATCH }),
+  );
+  const leases = kv.list<unknown>({ prefix: instancesPrefix() }, { batchSize: LIST_BATCH });
+  const alive = new Set<unknown>();
+  const over: Deno.KvEntry<unknown>[] = [];
+  for await (const lease of leases) {
+    const { until } = parseStored(leaseSchema, lease.key, lease.value);
+    if (until > now) alive.add(lease.key[1]);
+    else over.push(lease);
+  }
+  const left = entries.filter(({ key }) => !alive.has(placeOf(key).instance));
+  for (const { key, versionstamp } of [...left, ...over]) {
+    // A conflict: it was written just now, by an instance that was slow and not dead.
+    await commit(kv, { sets: [], deletes: [key], checks: [{ key, versionstamp }] });
+  }
+  return left.length;
+}
+
+async function liveOf(
+  kv: Deno.Kv,
+  instances: readonly string[],
+  now: number,
+): Promise<ReadonlySet<string>> {
+  const alive = new Set<string>();
+  for (let start = 0; start < instances.length; start += GET_MANY_KEYS) {
+    const some = instances.slice(start, start + GET_MANY_KEYS);
+    const leases = await kv.getMany<unknown[]>(some.map(instanceKey));
+    for (const [i, instance] of some.entries()) {
+      const lease = leases[i];
+      if (lease === undefined || lease.versionstamp === null) continue;
+      if (parseStored(leaseSchema, lease.key, lease.value).until > now) alive.add(instance);
+    }
+  }
+  return alive;
+}
+
+function leaseSet({ instance, until }: Lease): KvSet {
+  return objectSet(instanceKey(instance), { until });
+}
+
+/** A JSON array; as many of the users as fit. */
+function encode(users: readonly Present[]): Uint8Array {
+  const encoder = new TextEncoder();
+  const texts: string[] = [];
+  let bytes = 2;
+  for (const user of users) {
+    const text = JSON.stringify(user);
+    bytes += encoder.encode(text).length + 1;
+    if (bytes > PART_BYTES) break;
+    texts.push(text);
+  }
+  return encoder.encode(`[${texts.join()}]`);
+}
+
+function decode(key: Deno.KvKey, value: unknown): readonly Present[] {
+  const bytes = parseStored(z.instanceof(Uint8Array), key, value);
+  return parseStored(z.array(presentSchema), key, JSON.parse(new TextDecoder().decode(bytes)));
+}
+
+function placeOf(key: Deno.KvKey): { readonly instance: string } {
+  const place = parsePresentKey(key);
+  if (place === undefined) throw new CorruptValueError("Cannot read a key of who is present");
+  return place;
+}

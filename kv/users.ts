@@ -1,0 +1,104 @@
+/** Users that this server has seen, as their last token described them, and whose an e-mail is. */
+import { z } from "zod";
+import { userIdSchema } from "../protocol/id_schema.ts";
+import { type Email, parseEmail, type UserId } from "../protocol/ids.ts";
+import { commit, objectSet, type Outcome } from "./commit.ts";
+import { emailKey, userKey } from "./keys.ts";
+import { GET_MANY_KEYS } from "./limits.ts";
+import { parseStored } from "./stored.ts";
+
+const profileSchema = z.object({
+  email: z.string().exactOptional(),
+  username: z.string().exactOptional(),
+  name: z.string().exactOptional(),
+});
+
+/** What a token says of its user beside his id. Texts of at most 320 units (auth/user.ts). */
+export type Profile = Readonly<z.output<typeof profileSchema>>;
+
+/**
+ * Keeps what a token said of a user, and that its e-mail address is his: from now on, if it was
+ * another's, as providers give an address to a new account when the old one is gone. An address
+ * that was his before is nobody's. Writes nothing where all of it is known.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function writeProfile(
+  kv: Deno.Kv,
+  user: UserId,
+  profile: Profile,
+): Promise<Outcome | "known"> {
+  const stored = await kv.get<unknown>(userKey(user));
+  const before = parseProfile(stored);
+  const emails = emailsOf(before, profile);
+  const owners = await kv.getMany<unknown[]>(emails.map(emailKey));
+  const isHis = (email: Email): boolean => {
+    const entry = owners[emails.indexOf(email)];
+    return entry !== undefined && ownerOf(entry) === user;
+  };
+  const email = parseEmail(profile.email);
+  const outdated = emails.filter((other) => other !== email && isHis(other));
+  const next = storedProfile(profile);
+  const known = before !== undefined &&
+    JSON.stringify(storedProfile(before)) === JSON.stringify(next);
+  if (known && outdated.length === 0 && (email === undefined || isHis(email))) return "known";
+  return await commit(kv, {
+    sets: [
+      objectSet(userKey(user), next),
+      ...email === undefined ? [] : [objectSet(emailKey(email), user)],
+    ],
+    deletes: outdated.map(emailKey),
+    checks: [stored, ...owners].map(({ key, versionstamp }) => ({ key, versionstamp })),
+  });
+}
+
+/**
+ * What is known of these users, in the same order; `undefined`: never seen. 10 a read.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function readProfiles(
+  kv: Deno.Kv,
+  users: readonly UserId[],
+): Promise<readonly (Profile | undefined)[]> {
+  const profiles: (Profile | undefined)[] = [];
+  for (let start = 0; start < users.length; start += GET_MANY_KEYS) {
+    const some = users.slice(start, start + GET_MANY_KEYS);
+    profiles.push(...(await kv.getMany<unknown[]>(some.map(userKey))).map(parseProfile));
+  }
+  return profiles;
+}
+
+/**
+ * Whose an e-mail address is.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function findByEmail(kv: Deno.Kv, email: Email): Promise<UserId | undefined> {
+  return ownerOf(await kv.get<unknown>(emailKey(email)));
+}
+
+/** The addresses of some profiles, each once. */
+function emailsOf(...profiles: readonly (Profile | undefined)[]): readonly Email[] {
+  const emails = profiles.flatMap((profile) => parseEmail(profile?.email) ?? []);
+  return [...new Set(emails)];
+}
+
+function parseProfile(entry: Deno.KvEntryMaybe<unknown>): Profile | undefined {
+  if (entry.versionstamp === null) return undefined;
+  return parseStored(profileSchema, entry.key, entry.value);
+}
+
+function ownerOf(entry: Deno.KvEntryMaybe<unknown>): UserId | undefined {
+  if (entry.versionstamp === null) return undefined;
+  return parseStored(userIdSchema, entry.key, entry.value);
+}
+
+/** Only what is to be stored, its fields in one order. */
+function storedProfile({ email, username, name }: Profile): Profile {
+  return {
+    ...email !== undefined && { email },
+    ...username !== undefined && { username },
+    ...name !== undefined && { name },
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Who is at one graph, at sockets here and elsewhere, and what its guests are told of it. Knows neither
+ * the store nor the clock: presence.ts keeps both together.
+ */
+import type { Present } from "../kv/present.ts";
+import type { GraphId, UserId } from "../protocol/ids.ts";
+import type { Editing, OnlineUser, OnlineUsers } from "../protocol/today/presence.ts";
+import type { Person } from "./users.ts";
+
+/** A socket of a graph: a connection (connection.ts). No method may throw. */
+export interface Guest {
+  /**
+   * Takes news of who is here.
+   *
+   * @param all tells the whole of it as it is when it is called: for one who can't take news now
+   */
+  people(news: OnlineUsers | Editing, all: () => OnlineUsers): void;
+  /** Ends the socket at once; code and reason as WebSocket has them. */
+  close(code: number, reason: string): void;
+}
+
+interface Seat {
+  readonly person: Person;
+  /** It has said something in today's dialect: the seed's client throws on news of people. */
+  readonly today: boolean;
+  readonly editing: string | undefined;
+  /** When that was said, in ms since the epoch; 0: never. */
+  readonly at: number;
+}
+
+export class Room {
+  readonly #seats = new Map<Guest, Seat>();
+  #others: readonly Present[] = [];
+  /** What the guests were told last. */
+  #shown: ReadonlyMap<UserId, OnlineUser> = new Map();
+
+  constructor(readonly graph: GraphId) {}
+
+  seat(guest: Guest, person: Person): void {
+    this.#seats.set(guest, { person, today: false, editing: undefined, at: 0 });
+    this.#tell();
+  }
+
+  unseat(guest: Guest): void {
+    if (this.#seats.delete(guest)) this.#tell();
+  }
+
+  /** From now on it is told who is here; who is already, at once. */
+  speaksToday(guest: Guest): void {
+    const seat = this.#seats.get(guest);
+    if (seat === undefined || seat.today) return;
+    this.#seats.set(guest, { ...seat, today: true });
+    guest.people(this.#all(), () => this.#all());
+  }
+
+  /** @param at ms since the epoch */
+  edit(guest: Guest, editing: string | undefined, at: number): void {
+    const seat = this.#seats.get(guest);
+    if (seat === undefined) return;
+    this.#seats.set(guest, { ...seat, editing, at });
+    this.#tell(guest);
+  }
+
+  /** Who is at sockets elsewhere, in the place of who was. */
+  setOthers(others: readonly Present[]): void {
+    this.#others = others;
+    this.#tell();
+  }
+
+  /** Who is at sockets here, each user once, by their ids. */
+  here(): readonly Present[] {
+    const users = [...this.#seats.values()].map(({ person, editing, at }) => ({
+      id: person.id,
+      ...person.email !== undefined && { email: person.email },
+      ...person.username !== undefined && { username: person.username },
+      ...person.name !== undefined && { name: person.name },
+      ...editing !== undefined && { editing },
+      at,
+    }));
+    return [...latest(users).values()].toSorted((a, b) => a.id < b.id ? -1 : 1);
+  }
+
+  /** Ends all sockets of a user here. */
+  putOut(user: UserId, code: number, reason: string): void {
+    for (const [guest, { person }] of [...this.#seats]) {
+      if (person.id === user) guest.close(code, reason);
+    }
+  }
+
+  /** Whether there is anyone here who wants to know who is elsewhere. */
+  get isAsking(): boolean {
+    return [...this.#seats.values()].some(({ today }) => today);
+  }
+
+  #all(): OnlineUsers {
+    return { "type": "online-users", "online-users": [...this.#shown.values()] };
+  }
+
+  /** Tells what has changed: who is here, or else what someone edits. @param sender knows it */
+  #tell(sender?: Guest): void {
+    const before = this.#shown;
+    this.#shown = onlineOf([...this.here(), ...this.#others]);
+    if (!haveSameUsers(before, this.#shown)) return this.#send(this.#all());
+    for (const [id, user] of this.#shown) {
+      const editing = user["editing-block-uuid"];
+      if (before.get(id)?.["editing-block-uuid"] === editing) continue;
+      this.#send(
+        { "type": "presence", "user-id": id, "editing-block-uuid": editing ?? null },
+        sender,
+      );
+    }
+  }
+
+  #send(news: OnlineUsers | Editing, sender?: Guest): void {
+    for (const [guest, { today }] of [...this.#seats]) {
+      if (today && guest !== sender) guest.people(news, () => this.#all());
+    }
+  }
+}
+
+/** Each user once: as at the socket that said last what he edits. */
+function latest(users: readonly Present[]): ReadonlyMap<UserId, Present> {
+  const byId = new Map<UserId, Present>();
+  for (const user of users) {
+    const other = byId.get(user.id);
+    if (other === undefined || other.at < user.at) byId.set(user.id, user);
+  }
+  return byId;
+}
+
+function onlineOf(users: readonly Present[]): ReadonlyMap<UserId, OnlineUser> {
+  const online = new Map<UserId, OnlineUser>();
+  for (const { id, email, username, name, editing } of latest(users).values()) {
+    online.set(id, {
+      "user-id": id,
+      ...email !== undefined && { email },
+      ...username !== undefined && { username },
+      ...name !== undefined && { name },
+      ...editing !== undefined && { "editing-block-uuid": editing },
+    });
+  }
+  return online;
+}
+
+function haveSameUsers(
+  a: ReadonlyMap<UserId, OnlineUser>,
+  b: ReadonlyMap<UserId, OnlineUser>,
+): boolean {
+  return a.size === b.size && [...a].every(([id, user]) => {
+    const other = b.get(id);
+    return other !== undefined && other.email === user.email &&
+      other.username === user.username && other.name === user.name;
+  });
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { userOf } from "../../auth/user.ts";
+
+Deno.test("A user is what the claims say: sub, e-mail, name, and the first username that there is", () => {
+  const claims = {
+    "sub": "u1",
+    "email": " a@example.org ",
+    "name": "A",
+    "cognito:username": "cog",
+    "username": "plain",
+  };
+  const user = { id: "u1", email: "a@example.org", username: "cog", name: "A" };
+  assert.deepEqual(userOf(claims), user);
+  assert.deepEqual(userOf({ ...claims, preferred_username: "mine" }), {
+    ...user,
+    username: "mine",
+  });
+  assert.deepEqual(userOf({ sub: "u1", username: "plain" }), { id: "u1", username: "plain" });
+  assert.deepEqual(userOf({ sub: "u1", exp: 5 }), { id: "u1", expiresAt: 5000 });
+  assert.equal(userOf({ ...claims, sub: "" }), undefined);
+});
+
+Deno.test("An e-mail that nobody has verified is none, nor is a claim that is no text, blank or too long", () => {
+  for (const email_verified of [false, "false"]) {
+    assert.deepEqual(userOf({ sub: "u1", email: "a@example.org", email_verified }), { id: "u1" });
+  }
+  for (const email_verified of [true, "true", undefined]) {
+    const user = userOf({ sub: "u1", email: "a@example.org", email_verified });
+    assert.equal(user?.email, "a@example.org");
+  }
+  for (const claim of [1, null, {}, "", "  ", "x".repeat(321)]) {
+    assert.deepEqual(userOf({ sub: "u1", email: claim, name: claim, username: claim }), {
+      id: "u1",
+    });
+  }
+});

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
+import { createGraph } from "../../kv/graphs.ts";
+import { presentPrefix } from "../../kv/keys.ts";
+import { putMember, readCircle, removeMember } from "../../kv/members.ts";
+import { readPresent, writePresent } from "../../kv/present.ts";
+import { type GraphId, newGraphId, parseUserId, type UserId } from "../../protocol/ids.ts";
+import { openFanout } from "../../sync/fanout.ts";
+import { openGraphs } from "../../sync/graphs.ts";
+import { Hub } from "../../sync/hub.ts";
+import { Presence, PRESENCE_TIMES, type PresenceTimes } from "../../sync/presence.ts";
+import { sweepPeople } from "../../sync/sweep.ts";
+import { counted } from "../support/counted_kv.ts";
+import { within } from "../support/deadline.ts";
+import { TestGuest } from "../support/guest.ts";
+import { keysOf, withCommit } from "../support/kv.ts";
+
+function userOf(sub: string): UserId {
+  const user = parseUserId(sub);
+  assert.ok(user !== undefined);
+  return user;
+}
+
+const [alice, bob] = [userOf("alice"), userOf("bob")];
+/** Nothing is done by itself in the time of a test but what `quick` makes so. */
+const SLOW: PresenceTimes = { quietMs: 3_600_000, leaseMs: 7_200_000, tickMs: 3_600_000 };
+
+async function newGraph(kv: Deno.Kv): Promise<GraphId> {
+  const graph = newGraphId();
+  await createGraph(kv, graph, { owner: alice, name: "notes", createdAt: 1 });
+  const circle = await readCircle(kv, graph, [bob]);
+  assert.ok(circle !== undefined);
+  await putMember(kv, circle, bob, { role: "member", invitedBy: alice, createdAt: 2 });
+  return graph;
+}
+
+/** An instance that hears of others by no way at all, but by looking once in a while. */
+class Instance implements AsyncDisposable {
+  readonly presence: Presence;
+  /** How often it has told the others that there is news. */
+  told = 0;
+  #wake: (() => void) | undefined;
+  /** A watch also sees what this instance itself has written. */
+  readonly #fanout = openFanout(new Hub(), [(_hub, deliver) => ({
+    carry: (news) => {
+      if (news.kind !== "people") return;
+      deliver(news);
+      this.told++;
+      this.#wake?.();
+    },
+    close: () => Promise.resolve(),
+  })]);
+
+  constructor(kv: Deno.Kv, times: Partial<PresenceTimes>, now: () => number = () => Date.now()) {
+    this.presence = new Presence({ kv, fanout: this.#fanout, now, times: { ...SLOW, ...times } });
+  }
+
+  /** A socket of a client of today; what it edits is nothing. */
+  enter(graph: GraphId, id: UserId): { readonly guest: TestGuest; readonly leave: () => void } {
+    const guest = new TestGuest();
+    const leave = this.presence.enter(graph, { id }, guest);
+    this.presence.edit(guest, undefined);
+    return { guest, leave };
+  }
+
+  async untilTold(): Promise<void> {
+    if (this.told > 0) return;
+    await within(new Promise<void>((resolve) => this.#wake = resolve), "news for the others");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.presence.close();
+  }
+}
+
+Deno.test("Without any news instances find each other by looking once in a while", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  await using here = new Instance(kv, { tickMs: 5 });
+  await using there = new Instance(kv, { tickMs: 5 });
+  const a = here.enter(graph, alice);
+  const b = there.enter(graph, bob);
+  await a.guest.until("here: alice, bob");
+  await b.guest.until("here: alice, bob");
+  b.leave();
+  // The next write is an hour away, but no lease is without its instance.
+  await there.presence.close();
+  await a.guest.until("here: alice");
+});
+
+Deno.test("An instance that ended without a word is forgotten when its lease is over, and swept", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  let ms = 1000;
+  const now = (): number => ms;
+  const dead = { instance: "dead", until: 5000 };
+  await writePresent(kv, graph, dead, [{ id: bob, at: 0 }]);
+  {
+    await using here = new Instance(kv, { tickMs: 5 }, now);
+    const { guest } = here.enter(graph, alice);
+    await guest.until("here: alice, bob");
+    await sweepPeople(kv, now);
+    const alive = await readPresent(kv, graph, "another", ms);
+    assert.ok(alive.some(({ id }) => id === bob));
+    ms = 5000;
+    await guest.until("here: alice");
+    await sweepPeople(kv, now);
+  }
+  assert.deepEqual(await Array.fromAsync(kv.list({ prefix: presentPrefix() })), []);
+  assert.deepEqual((await keysOf(kv)).filter(([name]) => name === "instance"), []);
+});
+
+Deno.test("Without any news whoever was put out is closed when he is looked at", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  await using here = new Instance(kv, { tickMs: 5 });
+  const [a, b] = [here.enter(graph, alice), here.enter(graph, bob)];
+  await a.guest.until("here: alice, bob");
+  const circle = await readCircle(kv, graph, [bob]);
+  assert.ok(circle !== undefined);
+  await removeMember(kv, circle, bob);
+  await b.guest.until("close 4403");
+  assert.ok(!a.guest.heard.includes("close 4403"));
+});
+
+Deno.test("Who was put out while his socket opened is closed as it comes", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  await using here = new Instance(kv, {});
+  const { guest } = here.enter(graph, userOf("sam"));
+  await guest.until("close 4403");
+});
+
+Deno.test("Many changes of one graph are one write, and the creator alone costs no look at who may stay", async () => {
+  using memory = await Deno.openKv(":memory:");
+  const graph = await newGraph(memory);
+  const { kv, take } = counted(memory);
+  let ms = 10_000_000;
+  const here = new Instance(kv, {}, () => ms);
+  const { guest } = here.enter(graph, alice);
+  await here.untilTold();
+  take();
+  for (let i = 0; i < 100; i++) here.presence.edit(guest, `${i}`);
+  const others = Array.from({ length: 50 }, () => here.enter(graph, alice));
+  await others[49]?.guest.until("here: alice(99)");
+  ms += 1;
+  await here.presence.close();
+  // The write, and the end of the lease; and a look at others for all who came at once.
+  assert.deepEqual(take(), { gets: 1, getManys: 0, lists: 1, listed: 1, commits: 2 });
+});
+
+Deno.test("An instance that was slow, so that its lease ran out and was swept, is there again", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  let ms = 1000;
+  const now = (): number => ms;
+  await using here = new Instance(kv, { quietMs: 0, tickMs: 20 }, now);
+  here.enter(graph, bob);
+  await here.untilTold();
+  ms += SLOW.leaseMs;
+  await sweepPeople(kv, now);
+  here.told = 0;
+  await here.untilTold();
+  const present = await readPresent(kv, graph, "another", now());
+  assert.deepEqual(present.map(({ id }) => id), [bob]);
+});
+
+Deno.test("A write that fails is made again, and one for a graph that is gone is not", async () => {
+  using memory = await Deno.openKv(":memory:");
+  const graph = await newGraph(memory);
+  let failing = true;
+  const kv = withCommit(memory, (commit) => {
+    if (failing) throw new Error("connection reset");
+    return commit();
+  });
+  await using here = new Instance(kv, { quietMs: 1, tickMs: 5 });
+  const { guest, leave } = here.enter(graph, alice);
+  await guest.until("here: alice");
+  assert.equal(here.told, 0);
+  failing = false;
+  await here.untilTold();
+  const present = await readPresent(memory, graph, "another", Date.now());
+  assert.deepEqual(present.map(({ id }) => id), [alice]);
+  await openGraphs({ kv: memory, stores: openBlobStores(memory), now: () => 5 }).remove(graph);
+  leave();
+  await here.presence.close();
+  assert.deepEqual((await keysOf(memory)).filter((key) => key.includes(graph)), []);
+});
+
+Deno.test("The times that the program uses renew a lease before it is over", () => {
+  const { quietMs, leaseMs, tickMs } = PRESENCE_TIMES;
+  assert.ok(quietMs + 2 * tickMs < leaseMs);
+});

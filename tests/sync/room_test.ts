@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { newGraphId, parseUserId, type UserId } from "../../protocol/ids.ts";
+import { Room } from "../../sync/room.ts";
+import { TestGuest } from "../support/guest.ts";
+
+function userOf(sub: string): UserId {
+  const user = parseUserId(sub);
+  assert.ok(user !== undefined);
+  return user;
+}
+
+const [alice, bob] = [userOf("alice"), userOf("bob")];
+
+/** A room with guests of these users. */
+function roomOf(...users: readonly UserId[]): [Room, ...TestGuest[]] {
+  const room = new Room(newGraphId());
+  const guests = users.map((id) => {
+    const guest = new TestGuest();
+    room.seat(guest, { id });
+    return guest;
+  });
+  return [room, ...guests];
+}
+
+Deno.test("A guest is told nothing until it has spoken today's dialect, and then all at once", () => {
+  const [room, a, b] = roomOf(alice, bob);
+  assert.ok(a !== undefined && b !== undefined);
+  room.edit(b, "x", 1);
+  assert.deepEqual(a.heard, []);
+  room.speaksToday(a);
+  room.speaksToday(a);
+  assert.deepEqual(a.heard, ["here: alice, bob(x)"]);
+  assert.equal(room.isAsking, true);
+  assert.deepEqual(b.heard, []);
+});
+
+Deno.test("Who comes or goes is told with the whole list, what is edited by itself, and nothing twice", () => {
+  const [room, a, b] = roomOf(alice, bob);
+  assert.ok(a !== undefined && b !== undefined);
+  room.speaksToday(a);
+  room.edit(b, "x", 1);
+  room.edit(b, "x", 2);
+  room.edit(b, undefined, 3);
+  room.unseat(b);
+  room.unseat(b);
+  assert.deepEqual(a.heard, [
+    "here: alice, bob",
+    "bob edits x",
+    "bob edits nothing",
+    "here: alice",
+  ]);
+});
+
+Deno.test("A guest isn't told what it edits itself; its user's other sockets are", () => {
+  const [room, laptop, phone] = roomOf(alice, alice);
+  assert.ok(laptop !== undefined && phone !== undefined);
+  for (const guest of [laptop, phone]) room.speaksToday(guest);
+  room.edit(laptop, "x", 1);
+  assert.deepEqual(laptop.heard, ["here: alice"]);
+  assert.deepEqual(phone.heard, ["here: alice", "alice edits x"]);
+});
+
+Deno.test("Of a user with several sockets, here or elsewhere, the one counts that spoke last", () => {
+  const [room, laptop, phone] = roomOf(alice, alice);
+  assert.ok(laptop !== undefined && phone !== undefined);
+  room.edit(phone, "x", 5);
+  room.edit(laptop, "y", 4);
+  assert.deepEqual(room.here(), [{ id: alice, editing: "x", at: 5 }]);
+  const listener = new TestGuest();
+  room.seat(listener, { id: bob });
+  room.speaksToday(listener);
+  room.setOthers([{ id: alice, editing: "z", at: 6 }]);
+  room.setOthers([{ id: alice, editing: "w", at: 3 }]);
+  room.unseat(phone);
+  assert.deepEqual(listener.heard, [
+    "here: alice(x), bob",
+    "alice edits z",
+    "alice edits x",
+    "alice edits y",
+  ]);
+});
+
+Deno.test("What a user is called is told with the list, when he calls himself otherwise", () => {
+  const [room, a] = roomOf(alice);
+  assert.ok(a !== undefined);
+  room.speaksToday(a);
+  room.setOthers([{ id: bob, name: "Bob", at: 0 }]);
+  room.setOthers([{ id: bob, name: "Robert", at: 0 }]);
+  assert.deepEqual(a.heard, ["here: alice", "here: alice, bob", "here: alice, bob"]);
+});
+
+Deno.test("Only the sockets of the one who is put out are closed", () => {
+  const [room, a, b, c] = roomOf(alice, bob, bob);
+  assert.ok(a !== undefined && b !== undefined && c !== undefined);
+  room.putOut(bob, 4403, "no longer a member");
+  assert.deepEqual([a.heard, b.heard, c.heard], [[], ["close 4403"], ["close 4403"]]);
+});
