@@ -2,42 +2,90 @@
  * Every setting of the server: one table, from which come the parser, its errors and the list that
  * the README shows. The only module that reads the environment.
  */
+import type { SignInSettings } from "./auth/verify.ts";
+import { ASSIGNED, isAddress } from "./kv/open.ts";
+import type { LimitSettings } from "./limits/request_limits.ts";
 import type { LogFormat, LogLevel } from "./telemetry/log.ts";
+import type { MetricsAccess } from "./telemetry/metrics.ts";
 
-/** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
-export interface Config {
+/** What the variables say, one by one. */
+interface Values {
   /** TCP port; 0 takes any free one. */
   readonly port: number;
   readonly host: string;
-  /** Path of the KV database's file, or `:memory:`. */
+  /** Where the KV database is: as `openKv` (kv/open.ts) takes it. */
   readonly kvPath: string;
-  /** Key of the tokens (HS256), at least 32 bytes of UTF-8. */
-  readonly authSecret: string;
+  /** Key of the operator's own tokens (HS256), at least 32 bytes of UTF-8. */
+  readonly authSecret: string | undefined;
+  readonly oidcIssuer: string | undefined;
+  /** Client ids; not empty. */
+  readonly oidcAudience: readonly string[] | undefined;
+  readonly oidcJwksUrl: string | undefined;
+  /** `sub`s and e-mails, not empty; without it whoever has a good token may come in. */
+  readonly allowedUsers: readonly string[] | undefined;
+  readonly requestsPerSecond: number;
+  readonly framesPerSecond: number;
+  readonly socketsPerUser: number;
+  readonly graphsPerUser: number;
+  readonly maxBodyBytes: number;
   /** Rows that a flush made useless stay readable for so long. */
   readonly rowsGraceMs: number;
+  /** Files that were replaced can be read for so long; uploads can be silent for so long. */
+  readonly assetsGraceMs: number;
   /** Decoded nodes in memory take at most about this. */
   readonly nodeCacheBytes: number;
+  /** Who may read `/metrics`; `off`: it isn't there. */
+  readonly metrics: { readonly kind: "off" } | MetricsAccess;
   readonly logFormat: LogFormat;
   readonly logLevel: LogLevel;
+  readonly s3Endpoint: string | undefined;
+  readonly s3Bucket: string | undefined;
+  readonly s3Region: string | undefined;
+  readonly s3AccessKeyId: string | undefined;
+  readonly s3SecretAccessKey: string | undefined;
+}
+
+/** An S3-compatible store. */
+export interface S3Config {
+  /** URL of the server; the bucket is a folder below it. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
+export interface Config extends Values, LimitSettings {
+  /** What the settings of sign-in come to together. */
+  readonly signIn: SignInSettings;
+  /** Where assets are kept; without it they are in KV. */
+  readonly s3?: S3Config;
 }
 
 /** One setting: `parse` answers `undefined` for text that is not `type`. */
-interface Setting<Value> {
+export interface Setting<Value> {
   readonly name: string;
+  /** Another name of the same, that people may have set already. */
+  readonly alias?: string;
   /** Ends the sentence "NAME must be …". */
   readonly type: string;
-  /** Text taken when the variable is unset or empty; without one the setting must be given. */
+  /** Text taken when the variable is unset or empty; without one the value is `undefined` then. */
   readonly default?: string;
+  /** The same on Deno Deploy. */
+  readonly defaultOnDeploy?: string;
   readonly about: string;
   /** A secret's value is kept out of error messages. */
   readonly secret?: true;
   readonly parse: (text: string) => Value | undefined;
 }
 
-type Settings = { readonly [Key in keyof Config]: Setting<Config[Key]> };
+type Settings = { readonly [Key in keyof Values]: Setting<Values[Key]> };
 
 /** RFC 7518 §3.2: a key of HS256 must be as long as the hash. */
 const MIN_SECRET_BYTES = 32;
+
+const MIN_METRICS_TOKEN_CHARACTERS = 16;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
 
@@ -58,17 +106,84 @@ export const settings: Settings = {
   },
   kvPath: {
     name: "KV_PATH",
-    type: "a path, or :memory:",
+    type: "a path, an address without a password in it, :memory: or :assigned:",
     default: "data/kv.sqlite3",
-    about: "file of the KV database; :memory: forgets everything at the end",
-    parse: (text) => text,
+    defaultOnDeploy: ASSIGNED,
+    about: "file of the KV database, or http:// or https:// and the address of a denokv server; " +
+      ":memory: forgets everything at the end",
+    parse: (text) => isAddress(text) && !isPlainUrl(text) ? undefined : text,
   },
   authSecret: {
     name: "AUTH_SECRET",
     type: `a text of at least ${MIN_SECRET_BYTES} bytes`,
-    about: "key of the tokens (JWT, HS256); `deno task dev` makes one",
+    about: "key of your own tokens (JWT, HS256); `deno task dev` makes one",
     secret: true,
     parse: (text) => new TextEncoder().encode(text).length >= MIN_SECRET_BYTES ? text : undefined,
+  },
+  oidcIssuer: {
+    name: "OIDC_ISSUER",
+    alias: "COGNITO_ISSUER",
+    type: "an http(s) address",
+    about: "OpenID Connect provider whose tokens are taken, as its tokens have it in iss",
+    parse: parseHttpUrl,
+  },
+  oidcAudience: {
+    name: "OIDC_AUDIENCE",
+    alias: "COGNITO_CLIENT_ID",
+    type: "client ids, with commas between them",
+    about: "client ids for which the provider's tokens have to be made",
+    parse: parseList,
+  },
+  oidcJwksUrl: {
+    name: "OIDC_JWKS_URL",
+    alias: "COGNITO_JWKS_URL",
+    type: "an http(s) address",
+    about: "where the provider's keys are, if its own description is not to be asked",
+    parse: parseHttpUrl,
+  },
+  allowedUsers: {
+    name: "ALLOWED_USERS",
+    type: "subs and e-mails, with commas between them",
+    about: "who may use this server; without it everyone with a good token",
+    parse: parseList,
+  },
+  requestsPerSecond: {
+    name: "REQUESTS_PER_SECOND",
+    type: "an integer from 1 to 1000000",
+    default: "200",
+    about: "HTTP requests of a user in the long run; ten times as many at once",
+    parse: (text) => parseInteger(text, 1, 1_000_000),
+  },
+  framesPerSecond: {
+    name: "FRAMES_PER_SECOND",
+    type: "an integer from 1 to 1000000",
+    default: "200",
+    about: "messages of a user on his sockets in the long run; ten times as many at once",
+    parse: (text) => parseInteger(text, 1, 1_000_000),
+  },
+  socketsPerUser: {
+    name: "SOCKETS_PER_USER",
+    type: "an integer from 1 to 1000000",
+    default: "256",
+    about: "sockets that a user may have open",
+    parse: (text) => parseInteger(text, 1, 1_000_000),
+  },
+  graphsPerUser: {
+    name: "GRAPHS_PER_USER",
+    type: "an integer from 1 to 10000",
+    default: "500",
+    about: "graphs that a user may have",
+    parse: (text) => parseInteger(text, 1, 10_000),
+  },
+  maxBodyBytes: {
+    name: "MAX_BODY_MIB",
+    type: "an integer from 1 to 400",
+    default: "100",
+    about: "size of a JSON body, in MiB",
+    parse: (text) => {
+      const mib = parseInteger(text, 1, 400);
+      return mib === undefined ? undefined : mib * 1024 * 1024;
+    },
   },
   rowsGraceMs: {
     name: "ROWS_GRACE_SECONDS",
@@ -77,6 +192,16 @@ export const settings: Settings = {
     about: "how long rows that were replaced stay readable, for downloads that began before",
     parse: (text) => {
       const seconds = parseInteger(text, 1, 86_400);
+      return seconds === undefined ? undefined : seconds * 1000;
+    },
+  },
+  assetsGraceMs: {
+    name: "ASSETS_GRACE_SECONDS",
+    type: "an integer from 60 to 86400",
+    default: "3600",
+    about: "how long a replaced asset stays for those who read it, and an upload may be silent",
+    parse: (text) => {
+      const seconds = parseInteger(text, 60, 86_400);
       return seconds === undefined ? undefined : seconds * 1000;
     },
   },
@@ -89,6 +214,54 @@ export const settings: Settings = {
       const mib = parseInteger(text, 1, 65_536);
       return mib === undefined ? undefined : mib * 1024 * 1024;
     },
+  },
+  metrics: {
+    name: "METRICS",
+    type: `off, on, or a token of at least ${MIN_METRICS_TOKEN_CHARACTERS} characters`,
+    default: "off",
+    about: "counts for Prometheus at /metrics: on for all who reach it, a token for who has it",
+    secret: true,
+    parse: (text) => {
+      if (text === "off") return { kind: "off" };
+      if (text === "on") return { kind: "open" };
+      const isToken = text.length >= MIN_METRICS_TOKEN_CHARACTERS && /^[!-~]+$/.test(text);
+      return isToken ? { kind: "token", token: text } : undefined;
+    },
+  },
+  s3Endpoint: {
+    name: "S3_ENDPOINT",
+    type: "an http or https URL without a query",
+    about: "URL of an S3-compatible server, for assets; the bucket is a folder below it",
+    parse: (text) => {
+      const url = URL.parse(text);
+      const good = url !== null && /^https?:$/.test(url.protocol) && !/[?#@]/.test(text);
+      return good ? text : undefined;
+    },
+  },
+  s3Bucket: {
+    name: "S3_BUCKET",
+    type: "a name of 3 to 63 letters, digits, dots, hyphens and underscores",
+    about: "the bucket, which must be there",
+    parse: (text) => /^[A-Za-z0-9._-]{3,63}$/.test(text) ? text : undefined,
+  },
+  s3Region: {
+    name: "S3_REGION",
+    type: "a word of letters, digits and hyphens",
+    about: "its region, or what the server takes for one",
+    parse: (text) => /^[A-Za-z0-9-]+$/.test(text) ? text : undefined,
+  },
+  s3AccessKeyId: {
+    name: "S3_ACCESS_KEY_ID",
+    type: "a text without spaces",
+    about: "who the server is there",
+    parse: (text) => /\s/.test(text) ? undefined : text,
+  },
+  s3SecretAccessKey: {
+    name: "S3_SECRET_ACCESS_KEY",
+    type: "a text without spaces",
+    about: "and the secret that proves it",
+    secret: true,
+    parse: (text) => /\s/.test(text) ? undefined : text,
   },
   logFormat: {
     name: "LOG_FORMAT",
@@ -109,9 +282,29 @@ export const settings: Settings = {
   },
 };
 
+/** Whether an address is one that can be shown in logs. */
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && url.username === "" && url.password === "";
+}
+
 function parseInteger(text: string, least: number, most: number): number | undefined {
   const integer = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   return integer >= least && integer <= most ? integer : undefined;
+}
+
+/** As it was written, since it is compared with tokens; a user or password has no place in it. */
+function parseHttpUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
+    url.password === "";
+  return plain ? text : undefined;
+}
+
+/** A list of nobody would be taken for no list at all, so it is refused. */
+function parseList(text: string): readonly string[] | undefined {
+  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  return parts.length === 0 ? undefined : parts;
 }
 
 /** Settings that are missing or can't be parsed, a line each. */
@@ -124,52 +317,144 @@ export function environment(): Readonly<Record<string, string>> {
   return Deno.env.toObject();
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** What the variables say of one setting. */
+export interface Reading<Value> {
+  /** As it is written, or by default; `undefined` where there is neither. */
+  readonly text: string | undefined;
+  /** The variable that it comes from, `default`, or `not set`. */
+  readonly from: string;
+  readonly value: Value | undefined;
+  /** Why there is no value, though there should be. */
+  readonly problem?: string;
+}
+
+export function readSetting<Value>(setting: Setting<Value>, variables: Variables): Reading<Value> {
+  const { name, alias, type, secret } = setting;
+  const given = [name, ...alias === undefined ? [] : [alias]].filter((key) => variables[key]);
+  const byDefault = defaultOf(setting, variables);
+  const from = given[0] ?? (byDefault === undefined ? "not set" : "default");
+  const text = given[0] === undefined ? byDefault : variables[given[0]];
+  if (given[1] !== undefined && variables[given[1]] !== text) {
+    const problem = `${name} and ${alias} are one setting: they are set to different texts`;
+    return { text, from, value: undefined, problem };
+  }
+  const value = text === undefined ? undefined : setting.parse(text);
+  if (text === undefined || value !== undefined) return { text, from, value };
+  const got = secret ? "" : `: got ${JSON.stringify(text)}`;
+  return { text, from, value, problem: `${given[0] ?? name} must be ${type}${got}` };
+}
+
+function defaultOf(setting: Setting<unknown>, variables: Variables): string | undefined {
+  const onDeploy = Boolean(variables["DENO_DEPLOYMENT_ID"]);
+  return onDeploy ? setting.defaultOnDeploy ?? setting.default : setting.default;
+}
+
+/** What is wrong with the variables, a line each. */
+export function problemsOf(variables: Variables): readonly string[] {
+  const problems = Object.values(settings).flatMap((setting) =>
+    readSetting<unknown>(setting, variables).problem ?? []
+  );
+  return [...problems, ...signInProblems(variables), ...s3Problems(variables)];
+}
+
+/** All of S3's settings or none. */
+function s3Problems(variables: Variables): readonly string[] {
+  const { s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey } = settings;
+  const all = [s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey];
+  const missing = all.filter((one) => readSetting<unknown>(one, variables).text === undefined);
+  if (missing.length === all.length) return [];
+  return missing.map(({ name, type }) =>
+    `${name} must be set to ${type}, as other settings of S3 are set`
+  );
+}
+
+/** What only shows of several settings together; one that is wrong by itself is set all the same. */
+function signInProblems(variables: Variables): readonly string[] {
+  const { authSecret, oidcIssuer, oidcAudience, oidcJwksUrl } = settings;
+  const isSet = (setting: Setting<unknown>): boolean =>
+    readSetting(setting, variables).text !== undefined;
+  if (isSet(oidcIssuer)) {
+    return isSet(oidcAudience) ? [] : [
+      `${oidcAudience.name} must be set to ${oidcAudience.type}, as ${oidcIssuer.name} is set: ` +
+      "else a token that is made for any other program would let its user in",
+    ];
+  }
+  const lonely = [oidcAudience, oidcJwksUrl].find(isSet);
+  if (lonely !== undefined) return [`${oidcIssuer.name} must be set, as ${lonely.name} is set`];
+  return isSet(authSecret) ? [] : [
+    `${authSecret.name} must be set to ${authSecret.type}, for tokens of your own; ` +
+    `or ${oidcIssuer.name} and ${oidcAudience.name}, for tokens of an OpenID Connect provider`,
+  ];
+}
+
 /**
  * Variables → settings. Unknown variables are none of ours and ignored.
  *
  * @throws {ConfigError} names every setting that is missing or wrong
  */
-export function parseConfig(variables: Readonly<Record<string, string | undefined>>): Config {
-  const problems: string[] = [];
+export function parseConfig(variables: Variables): Config {
+  const problems = problemsOf(variables);
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
 
-  function read<Value>(setting: Setting<Value>): Value | undefined {
-    const given = variables[setting.name];
-    const text = given === undefined || given === "" ? setting.default : given;
-    if (text === undefined) {
-      problems.push(`${setting.name} must be set to ${setting.type}: ${setting.about}`);
-      return undefined;
-    }
-    const value = setting.parse(text);
-    if (value === undefined) {
-      const got = setting.secret ? "" : `: got ${JSON.stringify(text)}`;
-      problems.push(`${setting.name} must be ${setting.type}${got}`);
-    }
+  const optional = <Value>(setting: Setting<Value>): Value | undefined =>
+    readSetting(setting, variables).value;
+  /** For those with a default. */
+  function read<Value>(setting: Setting<Value>): Value {
+    const value = optional(setting);
+    if (value === undefined) throw new ConfigError(`${setting.name} has no value`);
     return value;
   }
 
-  const port = read(settings.port);
-  const host = read(settings.host);
-  const kvPath = read(settings.kvPath);
-  const authSecret = read(settings.authSecret);
-  const rowsGraceMs = read(settings.rowsGraceMs);
-  const nodeCacheBytes = read(settings.nodeCacheBytes);
-  const logFormat = read(settings.logFormat);
-  const logLevel = read(settings.logLevel);
+  const values: Values = {
+    port: read(settings.port),
+    host: read(settings.host),
+    kvPath: read(settings.kvPath),
+    authSecret: optional(settings.authSecret),
+    oidcIssuer: optional(settings.oidcIssuer),
+    oidcAudience: optional(settings.oidcAudience),
+    oidcJwksUrl: optional(settings.oidcJwksUrl),
+    allowedUsers: optional(settings.allowedUsers),
+    requestsPerSecond: read(settings.requestsPerSecond),
+    framesPerSecond: read(settings.framesPerSecond),
+    socketsPerUser: read(settings.socketsPerUser),
+    graphsPerUser: read(settings.graphsPerUser),
+    maxBodyBytes: read(settings.maxBodyBytes),
+    rowsGraceMs: read(settings.rowsGraceMs),
+    assetsGraceMs: read(settings.assetsGraceMs),
+    nodeCacheBytes: read(settings.nodeCacheBytes),
+    metrics: read(settings.metrics),
+    s3Endpoint: optional(settings.s3Endpoint),
+    s3Bucket: optional(settings.s3Bucket),
+    s3Region: optional(settings.s3Region),
+    s3AccessKeyId: optional(settings.s3AccessKeyId),
+    s3SecretAccessKey: optional(settings.s3SecretAccessKey),
+    logFormat: read(settings.logFormat),
+    logLevel: read(settings.logLevel),
+  };
+  const s3 = s3Of(values);
+  return Object.freeze({ ...values, signIn: signInOf(values), ...s3 !== undefined && { s3 } });
+}
+
+function s3Of(values: Values): S3Config | undefined {
+  const { s3Endpoint: endpoint, s3Bucket: bucket, s3Region: region } = values;
+  const { s3AccessKeyId: accessKeyId, s3SecretAccessKey: secretAccessKey } = values;
   if (
-    port === undefined || host === undefined || kvPath === undefined ||
-    authSecret === undefined || rowsGraceMs === undefined || nodeCacheBytes === undefined ||
-    logFormat === undefined || logLevel === undefined
-  ) {
-    throw new ConfigError(problems.join("\n"));
-  }
-  return Object.freeze({
-    port,
-    host,
-    kvPath,
-    authSecret,
-    rowsGraceMs,
-    nodeCacheBytes,
-    logFormat,
-    logLevel,
-  });
+    endpoint === undefined || bucket === undefined || region === undefined ||
+    accessKeyId === undefined || secretAccessKey === undefined
+  ) return undefined;
+  return Object.freeze({ endpoint, bucket, region, accessKeyId, secretAccessKey });
+}
+
+function signInOf(values: Values): SignInSettings {
+  const { authSecret: secret, oidcIssuer: issuer, oidcAudience: clientIds } = values;
+  const allowed = values.allowedUsers ?? [];
+  const keysUrl = values.oidcJwksUrl;
+  const provider = issuer === undefined || clientIds === undefined
+    ? undefined
+    : { issuer, clientIds, ...keysUrl !== undefined && { keysUrl } };
+  if (secret !== undefined) return { allowed, secret, ...provider !== undefined && { provider } };
+  if (provider !== undefined) return { allowed, provider };
+  throw new ConfigError("Nobody could sign in");
 }

@@ -1,7 +1,9 @@
 /** The composition root: settings → KV → services → app → serve → leave. Decides nothing. */
-import { dirname } from "node:path";
 import { createApp } from "./app.ts";
+import { openBlobStores } from "./assets/open.ts";
+import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
+import { openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
@@ -9,7 +11,9 @@ import { byChannel } from "./sync/channel.ts";
 import { type OpenCarrier, openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
 import { sweep } from "./sync/sweep.ts";
+import { byWatch } from "./sync/watch.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
+import { createMetrics, NO_METER } from "./telemetry/metrics.ts";
 
 const log = loggerFor("main");
 
@@ -23,26 +27,34 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Opens the database of this path (or `:memory:`), and makes the folder that it is to be in. */
-export async function openKv(path: string): Promise<Deno.Kv> {
-  if (path !== ":memory:") await Deno.mkdir(dirname(path), { recursive: true });
-  return await Deno.openKv(path);
+/** What a server can be given in place of what its settings say. */
+export interface StartOptions {
+  /** How news reaches other isolates and processes. */
+  readonly ways?: readonly OpenCarrier[];
+  /** Where assets are kept. */
+  readonly stores?: BlobStores;
 }
 
-/**
- * Serves this database; it stays the caller's to close, after `stop`.
- *
- * @param ways how news reaches other isolates and processes
- */
+/** Serves this database; it stays the caller's to close, after `stop`. */
 export async function start(
   config: Config,
   kv: Deno.Kv,
-  ways: readonly OpenCarrier[] = [byChannel()],
+  options: StartOptions = {},
 ): Promise<Running> {
+  const { ways = [byChannel(), byWatch(kv)], stores = openBlobStores(kv, config.s3) } = options;
   const hub = new Hub();
   const fanout = openFanout(hub, ways);
-  const services = await createServices({ kv, hub, fanout, ...config });
-  const app = createApp(services);
+  const { metrics: access } = config;
+  const served = access.kind === "off" ? undefined : {
+    access,
+    metrics: createMetrics({
+      sockets: () => hub.graphs().reduce((sum, graph) => sum + hub.each(graph).length, 0),
+      graphs: () => hub.graphs().length,
+    }),
+  };
+  const meter = served?.metrics ?? NO_METER;
+  const services = await createServices({ kv, hub, fanout, meter, stores, ...config });
+  const app = createApp(services, served);
   const server = Deno.serve(
     { port: config.port, hostname: config.host, onListen: () => {} },
     app.fetch,
@@ -64,31 +76,34 @@ export async function start(
 }
 
 /**
- * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting or a port that is taken
- * ends it with status 1 and a line that says so.
+ * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting, a database that can't be
+ * reached or a port that is taken ends it with status 1 and a line that says so.
  *
  * @param ready called once the server listens
  */
-export async function run(
-  readConfig: () => Config | Promise<Config>,
-  ready: (config: Config, url: string) => void | Promise<void> = () => {},
+export async function run<Read extends Config>(
+  readConfig: () => Read | Promise<Read>,
+  ready: (config: Read, url: string) => void | Promise<void> = () => {},
 ): Promise<void> {
   try {
     const config = await readConfig();
     await configureLog(config.logFormat, config.logLevel);
     const kv = await openKv(config.kvPath);
-    const running = await start(config, kv);
+    const stores = openBlobStores(kv, config.s3);
+    const running = await start(config, kv, { stores });
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
-    repeat("sweep", SWEEP_EVERY_MS, () => sweep(kv, () => Date.now(), config.rowsGraceMs));
+    const parts = { kv, stores, now: () => Date.now(), ...config };
+    repeat("sweep", SWEEP_EVERY_MS, () => sweep(parts));
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });
     await running.stop();
     kv.close();
     Deno.exit(0);
   } catch (cause) {
-    if (!(cause instanceof ConfigError || cause instanceof Deno.errors.AddrInUse)) throw cause;
+    const ours = [ConfigError, OpenKvError, Deno.errors.AddrInUse];
+    if (!(cause instanceof Error && ours.some((kind) => cause instanceof kind))) throw cause;
     Deno.stderr.writeSync(new TextEncoder().encode(`Cannot start:\n${cause.message}\n`));
     Deno.exit(1);
   }

@@ -1,7 +1,14 @@
 /** Ties what the routes ask for to the store: the only place that knows both. */
-import { createVerifier } from "./auth/verify.ts";
+import type { BlobStores } from "./assets/store.ts";
+import { openVerifier, type SignInSettings } from "./auth/verify.ts";
+import { observeCommits } from "./kv/commit.ts";
+import { readMeta } from "./kv/graphs.ts";
 import { readHead } from "./kv/head.ts";
+import { canRead } from "./kv/ready.ts";
+import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
+import { openAsset, putAsset, removeAsset } from "./sync/assets.ts";
+import { backupOf } from "./sync/backup_file.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
 import type { Fanout } from "./sync/fanout.ts";
@@ -11,26 +18,34 @@ import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
 import { openMembers } from "./sync/members.ts";
 import { NodeCache } from "./sync/node_cache.ts";
+import { overviewOf } from "./sync/overview.ts";
 import { Pins } from "./sync/pins.ts";
+import { observedFanout, observedOperations } from "./sync/observed.ts";
 import { Presence } from "./sync/presence.ts";
 import { pull } from "./sync/pull.ts";
 import { importEncoded } from "./sync/import.ts";
+import { Sizes } from "./sync/sizes.ts";
 import { rowsPage } from "./sync/snapshot.ts";
 import { Turns } from "./sync/turns.ts";
 import { Users } from "./sync/users.ts";
 import { loggerFor } from "./telemetry/log.ts";
+import type { Meter } from "./telemetry/metrics.ts";
 
-export interface ServiceParts {
+export interface ServiceParts extends LimitSettings {
   readonly kv: Deno.Kv;
   readonly hub: Hub;
   readonly fanout: Fanout;
-  readonly authSecret: string;
+  readonly signIn: SignInSettings;
+  readonly graphsPerUser: number;
   readonly nodeCacheBytes: number;
+  readonly stores: BlobStores;
+  readonly assetsGraceMs: number;
+  readonly meter: Meter;
 }
 
 /** What goes on between requests. */
 export interface Background {
-  /** Answers when no flush is under way. */
+  /** Answers when no flush is under way, and nothing is being counted. */
   readonly idle: () => Promise<void>;
   /** Says to other instances that nobody is here any more; to be called when the sockets are gone. */
   readonly leave: () => Promise<void>;
@@ -38,19 +53,35 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. `leave` must be called. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, fanout, authSecret, nodeCacheBytes } = parts;
+  const { kv, hub, nodeCacheBytes, meter, stores, assetsGraceMs } = parts;
+  const fanout = observedFanout(parts.fanout, meter);
+  observeCommits(kv, (outcome) => meter.commit(outcome));
   const now = (): number => Date.now();
   const pins = new Pins(now);
-  const graphs = openGraphs({ kv, now });
+  const graphs = openGraphs({ kv, stores, now });
   const databases = new Databases(kv, new NodeCache(nodeCacheBytes));
   const turns = new Turns();
-  const flusher = new Flusher({ kv, databases, turns, log: loggerFor("flush"), now });
+  const flusher = new Flusher({
+    kv,
+    databases,
+    turns,
+    log: loggerFor("flush"),
+    now,
+    flushed: (outcome, ms) => meter.flush(outcome, ms / 1000),
+  });
+  const sizes = new Sizes({ kv, log: loggerFor("sizes"), now });
   const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
   const presence = new Presence({ kv, fanout, now });
+  const assets = { kv, stores, graceMs: assetsGraceMs, log: loggerFor("assets"), now };
   return {
-    verify: await createVerifier(authSecret),
+    verify: await openVerifier(parts.signIn),
+    limits: openLimits(parts),
+    pages: {
+      overview: (user) => overviewOf({ kv, hub, sizes, now }, user),
+      name: async (graph) => (await readMeta(kv, graph))?.name,
+      backup: (graph) => backupOf(kv, graph),
+    },
     hub,
-    idle: () => flusher.idle(),
     leave: () => presence.close(),
     presence,
     members: openMembers({
@@ -60,8 +91,13 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     }),
     keys: openKeys(kv),
     users: new Users(kv, now),
+    ready: () => canRead(kv),
+    idle: async () => {
+      await Promise.all([flusher.idle(), sizes.idle()]);
+    },
     graphs: {
       ...graphs,
+      create: (user, body) => graphs.createWithin(parts.graphsPerUser, user, body),
       remove: async (graph) => {
         await graphs.remove(graph);
         fanout.ended(graph, "deleted");
@@ -72,20 +108,31 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         return done;
       },
     },
-    operations: {
+    operations: observedOperations({
       version: async (graph) => (await readHead(kv, graph))?.t,
       pull: (graph, since) => pull(kv, graph, since),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
       edit: (guest, block) => presence.edit(guest, block),
+    }, { meter, log: batch.log, clock: () => performance.now() }),
+    assets: {
+      put: (graph, name, sent) => putAsset(assets, graph, name, sent),
+      open: (graph, name) => openAsset(assets, graph, name),
+      remove: (graph, name) => removeAsset(assets, graph, name),
     },
     snapshots: {
-      page: (graph, query) => rowsPage({ kv, pins }, graph, query),
+      page: async (graph, query) => {
+        const page = await rowsPage({ kv, pins }, graph, query);
+        meter.rows("served", page?.rows.length ?? 0);
+        return page;
+      },
       importRows: async (graph, reset, rows) => {
         const count = await importEncoded({ kv, now }, graph, reset, rows);
         if (count !== undefined && reset) fanout.ended(graph, "reset");
+        meter.rows("imported", count ?? 0);
         return count;
       },
       pullForDownload: async (graph, since, caller) => {
+        meter.pull();
         const log = await pull(kv, graph, since);
         if (log !== undefined) pins.remember(caller, graph, { log: log.generation, t: log.t });
         return log;

@@ -1,6 +1,7 @@
 /** Whom a token speaks for, as its claims say. */
 import type { JWTPayload } from "jose";
 import { parseUserId, type UserId } from "../protocol/ids.ts";
+import { CLOCK_TOLERANCE_SECONDS } from "./key_source.ts";
 
 /** A claim that is longer is left out: it goes into the store and to other members. */
 const MAX_CLAIM = 320;
@@ -14,13 +15,15 @@ export interface VerifiedUser {
   /** `preferred_username`, else `cognito:username`, else `username` (upstream.md §1.12). */
   readonly username?: string;
   readonly name?: string;
+  /** When the token ends, in ms since the epoch; one of the secret's may have no end. */
+  readonly expiresAt?: number;
 }
 
 /** `undefined` for claims whose `sub` names nobody. */
 export function userOf(claims: JWTPayload): VerifiedUser | undefined {
   const id = parseUserId(claims.sub);
   if (id === undefined) return undefined;
-  const { email_verified: verified } = claims;
+  const { email_verified: verified, exp } = claims;
   // Some providers write it as a string.
   const unverified = verified === false || verified === "false";
   const email = unverified ? undefined : textOf(claims.email);
@@ -32,7 +35,19 @@ export function userOf(claims: JWTPayload): VerifiedUser | undefined {
     ...email !== undefined && { email },
     ...username !== undefined && { username },
     ...name !== undefined && { name },
+    ...exp !== undefined && { expiresAt: exp * 1000 },
   };
+}
+
+/**
+ * Until when a socket may stay open that such a token opened: until the token's end. A token that
+ * was taken after it, since clocks differ, is good until no request would be taken with it.
+ *
+ * @param expiresAt as in VerifiedUser; so is the answer
+ * @param now ms since the epoch, at the opening
+ */
+export function socketEnd(expiresAt: number, now: number): number {
+  return expiresAt > now ? expiresAt : expiresAt + CLOCK_TOLERANCE_SECONDS * 1000;
 }
 
 function textOf(claim: unknown): string | undefined {

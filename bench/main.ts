@@ -3,18 +3,22 @@
  * run. Absolute times vary with the machine; the ratios are the result.
  */
 // deno-lint-ignore-file no-console
+import { assets } from "./assets.ts";
 import { encoding } from "./encoding.ts";
 import { coldBatch, writeAmplification } from "./batches.ts";
+import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "encoding": encoding,
+  "assets": assets,
   "cold-batch": coldBatch,
   "write-amplification": writeAmplification,
   "snapshots": snapshots,
   "memory": memory,
+  "fanout": fanout,
 };
 
 if (import.meta.main) {

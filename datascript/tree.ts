@@ -3,7 +3,7 @@
  * way are copied, all others shared with the tree before. Which order the datoms are in is the
  * caller's to say, the same for every call on a tree.
  *
- * Invariants (`checkTree`): keys ascend; all leaves are at one depth; a branch's key is the greatest
+ * Invariants (tree_check.ts): keys ascend; all leaves are at one depth; a branch's key is the greatest
  * of its child; every node but the root holds at least half of `maxKeys`, none more than it.
  */
 
@@ -198,45 +198,4 @@ function greatest(node: Node): Datom {
   const last = node.keys.at(-1);
   if (last === undefined) throw new RangeError("Cannot put an empty node below a branch");
   return last;
-}
-
-/**
- * Holds a tree against its invariants; costs a read of all of it.
- *
- * @returns what is wrong, a line each; empty for a sound tree
- */
-export function checkTree(edit: Edit, tree: Tree): readonly string[] {
-  const problems: string[] = [];
-  let count = 0;
-  let last: Datom | undefined;
-
-  function check(ref: Ref, level: number, path: string): void {
-    const { keys, children } = nodeAt(edit.source, ref);
-    const least = path !== "" ? minKeys(edit) : children === undefined ? 0 : 2;
-    if (keys.length < least || keys.length > edit.maxKeys) {
-      problems.push(`node ${path || "root"} has ${keys.length} keys`);
-    }
-    if ((children === undefined) !== (level === 0)) {
-      problems.push(`node ${path || "root"} ends at level ${level}`);
-    }
-    keys.forEach((key, i) => {
-      const child = children?.[i];
-      if (child !== undefined) {
-        check(child, level - 1, `${path}/${i}`);
-        if (last === undefined || edit.compare(key, last) !== 0) {
-          problems.push(`key ${path}/${i} is not the greatest below it`);
-        }
-        return;
-      }
-      if (last !== undefined && edit.compare(last, key) >= 0) {
-        problems.push(`key ${path}/${i} does not follow the one before it`);
-      }
-      last = key;
-      count++;
-    });
-  }
-
-  check(tree.root, tree.shift, "");
-  if (count !== tree.count) problems.push(`${count} datoms, but a count of ${tree.count}`);
-  return problems;
 }

@@ -3,14 +3,15 @@
  * are kept is for others to say.
  *
  * Part 0: format (uint8), number of parts (uint32), CRC-32 of the whole payload (uint32), payload;
- * numbers are big-endian. Every further part: payload only. Format 0: the bytes as they are; 1: the
- * bytes through deflate-raw.
+ * numbers are big-endian. Every further part: payload only. Format 0: the bytes as they are; 1: how
+ * many bytes there are (uint32), and the bytes through deflate-raw.
  *
  * The CRC is for rows that are overwritten in place: a list is no snapshot, so a reader may meet
  * the old part 0 and the new part 1. That must be an error, not a row.
  */
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
-import { PART_BYTES } from "./limits.ts";
+import { inflateSync } from "fflate";
+import { MAX_INFLATED_BYTES, PART_BYTES } from "./limits.ts";
 
 /**
  * Four in five rows are of 512 to 1024 bytes, and deflate to 0.41 of them (bench encoding). Smaller
@@ -21,7 +22,17 @@ export const COMPRESS_FROM = 512;
 /** 1: half the time of 3 at nearly its ratio on real rows (platform.md §5). */
 const DEFLATE_LEVEL = 1;
 
+/**
+ * Values up to this size are inflated in JavaScript: a row takes half the time that node's zlib takes
+ * to be set up for it (bench encoding).
+ */
+const INFLATE_HERE_BYTES = 8192;
+
+/** node's zlib takes no smaller buffer. */
+const MIN_ZLIB_CHUNK = 64;
+
 const HEADER_BYTES = 9;
+const LENGTH_BYTES = 4;
 const RAW = 0;
 const DEFLATED = 1;
 
@@ -140,8 +151,14 @@ export async function* gatherParts<Id>(
 /** Format and payload: deflated if that is smaller. */
 function pack(bytes: Uint8Array): readonly [number, Uint8Array] {
   if (bytes.length < COMPRESS_FROM) return [RAW, bytes];
-  const deflated = deflateRawSync(bytes, { level: DEFLATE_LEVEL });
-  return deflated.length < bytes.length ? [DEFLATED, plain(deflated)] : [RAW, bytes];
+  // zlib's own buffers are of 16 KiB each: more work for the collector than the rows themselves.
+  const chunkSize = Math.max(MIN_ZLIB_CHUNK, bytes.length);
+  const deflated = deflateRawSync(bytes, { level: DEFLATE_LEVEL, chunkSize });
+  if (LENGTH_BYTES + deflated.length >= bytes.length) return [RAW, bytes];
+  const payload = new Uint8Array(LENGTH_BYTES + deflated.length);
+  new DataView(payload.buffer).setUint32(0, bytes.length);
+  payload.set(deflated, LENGTH_BYTES);
+  return [DEFLATED, payload];
 }
 
 function unpack(format: number, payload: Uint8Array): Uint8Array {
@@ -150,13 +167,27 @@ function unpack(format: number, payload: Uint8Array): Uint8Array {
       return payload;
     case DEFLATED:
       try {
-        return plain(inflateRawSync(payload));
+        return inflate(payload);
       } catch (cause) {
         throw new CorruptValueError("Cannot inflate a value", { cause });
       }
     default:
       throw new CorruptValueError(`Cannot read a value as its format is unknown: ${format}`);
   }
+}
+
+/** @throws {RangeError | Error} these are not as many bytes as it says, or not deflated ones */
+function inflate(payload: Uint8Array): Uint8Array {
+  const length = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0);
+  if (length > MAX_INFLATED_BYTES) {
+    throw new RangeError(`${length} bytes are more than there may be`);
+  }
+  const deflated = payload.subarray(LENGTH_BYTES);
+  const bytes = length <= INFLATE_HERE_BYTES
+    ? inflateSync(deflated, { out: new Uint8Array(length) })
+    : plain(inflateRawSync(deflated, { chunkSize: length, maxOutputLength: length }));
+  if (bytes.length !== length) throw new RangeError(`${bytes.length} bytes in place of ${length}`);
+  return bytes;
 }
 
 function readHeader(

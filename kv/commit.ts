@@ -28,13 +28,22 @@ export interface Change {
 }
 
 /**
- * `conflict`: a check failed, or the database stayed locked: nothing was written.
+ * `conflict`: a check failed, or the database stayed locked. What failed it may be this very change:
+ * over KV Connect Deno's client tries again by itself what went through with its answer lost. So if
+ * the change sets or deletes what it checks, only reading tells whether it was written.
  * `unknown`: it may have been written or not, and only reading tells.
  */
 export type Outcome =
   | { readonly kind: "committed"; readonly versionstamp: string }
   | { readonly kind: "conflict" }
   | { readonly kind: "unknown"; readonly cause: unknown };
+
+const observers = new WeakMap<Deno.Kv, (outcome: Outcome["kind"]) => void>();
+
+/** From now on the observer is told of every commit through this handle; it may not throw. */
+export function observeCommits(kv: Deno.Kv, observer: (outcome: Outcome["kind"]) => void): void {
+  observers.set(kv, observer);
+}
 
 /** A change is more than one commit can hold, or a value more than the store takes. */
 export class CommitTooLargeError extends RangeError {
@@ -71,7 +80,12 @@ export async function commit(
   lockedForMs: number = LOCKED_FOR_MS,
 ): Promise<Outcome> {
   mustFit(change);
-  const deadline = performance.now() + lockedForMs;
+  const outcome = await tryCommit(kv, change, performance.now() + lockedForMs);
+  observers.get(kv)?.(outcome.kind);
+  return outcome;
+}
+
+async function tryCommit(kv: Deno.Kv, change: Change, deadline: number): Promise<Outcome> {
   for (;;) {
     try {
       const result = await operationOf(kv, change).commit();
@@ -145,15 +159,20 @@ export async function deleteRange(kv: Deno.Kv, prefix: Deno.KvKey): Promise<void
   await deleteKeys(kv, [{ prefix }]);
 }
 
-/** The same for all keys that selectors find, in commits that are full across them. */
+/**
+ * The same for all keys that selectors find, in commits that are full across them.
+ *
+ * @param batchSize values read, and in memory, at once
+ */
 export async function deleteKeys(
   kv: Deno.Kv,
   selectors: Iterable<Deno.KvListSelector>,
+  batchSize: number = LIST_BATCH,
 ): Promise<void> {
   const tally = new Tally();
   let deletes: Deno.KvKey[] = [];
   for (const selector of selectors) {
-    for await (const { key } of kv.list(selector, { batchSize: LIST_BATCH })) {
+    for await (const { key } of kv.list(selector, { batchSize })) {
       if (!tally.add(key, 0)) {
         await commitOrThrow(kv, { sets: [], deletes });
         tally.clear();

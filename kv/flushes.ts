@@ -77,7 +77,8 @@ export interface Dropped {
   readonly addrs: readonly Addr[];
 }
 
-const addressesSchema = z.object({ last: addrSchema });
+/** `first` is left out where an earlier version of this server gave the first ones away. */
+const addressesSchema = z.object({ first: addrSchema.exactOptional(), last: addrSchema });
 const claimSchema = z.object({ count: z.int().positive(), since: z.int().nonnegative() });
 const droppedSchema = z.tuple([z.int().nonnegative(), z.array(addrSchema)]);
 
@@ -98,14 +99,15 @@ export async function claimAddresses(
   const key = addressesKey(graph, rows);
   const entry = await kv.get<unknown>(key);
   const given = entry.versionstamp === null
-    ? 0
-    : parseStored(addressesSchema, key, entry.value).last;
-  const first = parseAddr(Math.max(given, above, await lastAddr(kv, graph, rows) ?? 0) + 1);
+    ? undefined
+    : parseStored(addressesSchema, key, entry.value);
+  const last = await lastAddr(kv, graph, rows) ?? 0;
+  const first = parseAddr(Math.max(given?.last ?? 0, above, last) + 1);
   if (first === undefined) throw new CorruptValueError(`Cannot claim addresses above ${above}`);
   const claim = claimKey(graph, rows, first);
   const outcome = await commit(kv, {
     sets: [
-      objectSet(key, { last: first + count - 1 }),
+      objectSet(key, { ...given ?? { first }, last: first + count - 1 }),
       objectSet(claim, { count, since }),
     ],
     deletes: [],
@@ -115,6 +117,37 @@ export async function claimAddresses(
   const { versionstamp } = outcome;
   const guards = [{ key, versionstamp }, { key: claim, versionstamp }];
   return { kind: "claimed", claim: { first, guards, key: claim } };
+}
+
+/**
+ * The first address that was ever claimed: what is below it came by an import. `undefined` where
+ * nothing was claimed, or that isn't known.
+ */
+export async function firstClaimed(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+): Promise<Addr | undefined> {
+  const key = addressesKey(graph, rows);
+  const entry = await kv.get<unknown>(key);
+  if (entry.versionstamp === null) return undefined;
+  return parseStored(addressesSchema, key, entry.value).first;
+}
+
+/** The claims of flushes that are under way, or were cut off. */
+export async function listClaims(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+): Promise<readonly { readonly first: Addr; readonly count: number }[]> {
+  const claims: { first: Addr; count: number }[] = [];
+  const selector = { prefix: claimPrefix(graph, rows) };
+  for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
+    const place = parseClaimKey(key);
+    const { count } = parseStored(claimSchema, key, value);
+    if (place !== undefined) claims.push({ first: place.first, count });
+  }
+  return claims;
 }
 
 /** The sets of the root row's content as of t, and of what it makes useless. */

@@ -23,6 +23,7 @@ import {
   flushPrefix,
   garbageKey,
   garbagePrefix,
+  headKey,
   parseGarbageKey,
   rowsPrefix,
   spillRange,
@@ -73,11 +74,30 @@ export async function openGeneration(
   generation: Generation,
   since: number,
 ): Promise<OpenedGeneration> {
-  const { graph } = head;
+  return await open(kv, head.graph, generation, since, headGuard(head));
+}
+
+/** The same for a graph that is yet to be made, with what is written there (`createGraph`). */
+export async function openFirstGeneration(
+  kv: Deno.Kv,
+  graph: GraphId,
+  generation: Generation,
+  since: number,
+): Promise<OpenedGeneration> {
+  return await open(kv, graph, generation, since, { key: headKey(graph), versionstamp: null });
+}
+
+async function open(
+  kv: Deno.Kv,
+  graph: GraphId,
+  generation: Generation,
+  since: number,
+  check: Deno.AtomicCheck,
+): Promise<OpenedGeneration> {
   const outcome = await commit(kv, {
     sets: markGarbage(graph, [generation], since),
     deletes: [],
-    checks: [headGuard(head)],
+    checks: [check],
   });
   if (outcome.kind !== "committed") return outcome;
   const key = garbageKey(graph, generation);

@@ -1,17 +1,31 @@
 /** The graphs themselves: whose they are, what they are called; made and removed in one commit. */
 import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
-import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
+import {
+  type Generation,
+  type GraphId,
+  newGeneration,
+  T_ZERO,
+  type UserId,
+} from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { commit, objectSet, type Outcome } from "./commit.ts";
+import { commit, commitOrThrow, objectSet, type Outcome } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
 import {
+  creationKey,
+  garbageKey,
+  goneKey,
+  gonePrefix,
   graphKey,
+  graphsPrefix,
   headKey,
+  headsPrefix,
   orphansKey,
   ownedKey,
   ownedPrefix,
+  parseGoneKey,
+  parseGraphKey,
   parseOwnedKey,
   peopleKey,
 } from "./keys.ts";
@@ -35,9 +49,45 @@ export interface OwnedGraph {
   readonly head: Head;
 }
 
+/** Rows that were written before their graph is made (`openFirstGeneration`). */
+export interface FirstRows {
+  readonly generation: Generation;
+  /** Holds as long as no sweep has taken them. */
+  readonly guard: Deno.AtomicCheck;
+}
+
+/** How many graphs a user has, and what shows that there are no more since. */
+export interface OwnedCount {
+  readonly count: number;
+  /** Of the user's last creation with a count; `null` before the first. */
+  readonly versionstamp: string | null;
+}
+
 /**
- * Makes a graph at version 0, without log and rows: meta, owner's index and head in one commit. A
- * conflict says that the graph is there already (or that the database stayed locked).
+ * Counts a user's graphs, as far as it matters.
+ *
+ * @param most from which number on it doesn't
+ */
+export async function countOwned(kv: Deno.Kv, user: UserId, most: number): Promise<OwnedCount> {
+  // First the guard, then what it guards: a graph made in between is one that the guard tells of.
+  const { versionstamp } = await kv.get(creationKey(user));
+  let count = 0;
+  for await (const _ of kv.list({ prefix: ownedPrefix(user) }, { limit: most })) count++;
+  return { count, versionstamp };
+}
+
+/** What a graph is made with. */
+export interface Creation {
+  /** Its rows; it has none without. */
+  readonly first?: FirstRows;
+  /** Where it matters how many the owner has; such creations exclude each other. */
+  readonly owned?: OwnedCount;
+}
+
+/**
+ * Makes a graph at version 0, without log: meta, owner's index and head in one commit. A conflict
+ * says that the graph is there already, or that its owner has made another since `owned` (or that
+ * the database stayed locked).
  *
  * @param graph a new id
  */
@@ -45,12 +95,13 @@ export async function createGraph(
   kv: Deno.Kv,
   graph: GraphId,
   meta: GraphMeta,
+  { first, owned }: Creation = {},
 ): Promise<Outcome> {
   const { owner, createdAt } = meta;
   const head = {
     t: T_ZERO,
     log: newGeneration(),
-    rows: newGeneration(),
+    rows: first?.generation ?? newGeneration(),
     rowsVersion: 0,
     flushed: T_ZERO,
     updatedAt: createdAt,
@@ -59,10 +110,15 @@ export async function createGraph(
     sets: [
       objectSet(graphKey(graph), meta),
       objectSet(ownedKey(owner, graph), true),
+      ...owned === undefined ? [] : [objectSet(creationKey(owner), true)],
       headSet(graph, head),
     ],
-    deletes: [],
-    checks: [{ key: graphKey(graph), versionstamp: null }],
+    deletes: first === undefined ? [] : [garbageKey(graph, first.generation)],
+    checks: [
+      { key: graphKey(graph), versionstamp: null },
+      ...first === undefined ? [] : [first.guard],
+      ...owned === undefined ? [] : [{ key: creationKey(owner), versionstamp: owned.versionstamp }],
+    ],
   });
 }
 
@@ -73,6 +129,18 @@ export async function createGraph(
  */
 export async function readMeta(kv: Deno.Kv, graph: GraphId): Promise<GraphMeta | undefined> {
   return parseMeta(await kv.get(graphKey(graph)));
+}
+
+/**
+ * Holds as long as there is the graph, whatever becomes of its log and rows; `undefined`: there is
+ * none. For changes of what a graph owns beside these. One strong read.
+ */
+export async function readGraphGuard(
+  kv: Deno.Kv,
+  graph: GraphId,
+): Promise<Deno.AtomicCheck | undefined> {
+  const { key, versionstamp } = await kv.get(graphKey(graph));
+  return versionstamp === null ? undefined : { key, versionstamp };
 }
 
 /**
@@ -107,9 +175,31 @@ export async function readGraphs(
 }
 
 /**
+ * All graphs of the store, also those of which only meta or head is there, which is a fault.
+ *
+ * @throws {CorruptValueError} a key is no graph's
+ */
+export async function listGraphIds(kv: Deno.Kv): Promise<readonly GraphId[]> {
+  const graphs = new Set<GraphId>();
+  for (const prefix of [graphsPrefix(), headsPrefix()]) {
+    for await (const { key } of kv.list({ prefix }, { batchSize: LIST_BATCH })) {
+      const graph = parseGraphKey(key);
+      if (graph === undefined) throw new CorruptValueError("Cannot read a key of a graph");
+      graphs.add(graph);
+    }
+  }
+  return [...graphs];
+}
+
+/** Whether the owner's list has the graph. One strong read. */
+export async function isListed(kv: Deno.Kv, owner: UserId, graph: GraphId): Promise<boolean> {
+  return (await kv.get(ownedKey(owner, graph))).versionstamp !== null;
+}
+
+/**
  * Removes a graph in one commit: meta, owner's index and head are gone, its generations are marked
- * as garbage, and its members as orphans (members.ts), for the caller to sweep. Refused if the head has moved since it was read, as
- * it may refer to others by now.
+ * as garbage, its members as orphans (members.ts) and its files as to be removed, for the caller to
+ * sweep. Refused if the head has moved since it was read, as it may refer to others by now.
  *
  * @param since ms since the epoch
  */
@@ -124,10 +214,25 @@ export async function removeGraph(
     sets: [
       ...markGarbage(graph, generationsOf(head), since),
       objectSet(orphansKey(graph), true),
+      objectSet(goneKey(graph), { since }),
     ],
     deletes: [graphKey(graph), ownedKey(meta.owner, graph), headKey(graph), peopleKey(graph)],
     checks: [headGuard(head)],
   });
+}
+
+/** Graphs that were removed, and of which files may be left. */
+export async function* listGone(kv: Deno.Kv): AsyncGenerator<GraphId> {
+  for await (const { key } of kv.list({ prefix: gonePrefix() }, { batchSize: LIST_BATCH })) {
+    const graph = parseGoneKey(key);
+    if (graph === undefined) throw new CorruptValueError("Cannot read the key of a removed graph");
+    yield graph;
+  }
+}
+
+/** Says that no file is left of a removed graph. */
+export async function forgetGone(kv: Deno.Kv, graph: GraphId): Promise<void> {
+  await commitOrThrow(kv, { sets: [], deletes: [goneKey(graph)] });
 }
 
 async function listOwnedIds(kv: Deno.Kv, user: UserId): Promise<readonly GraphId[]> {

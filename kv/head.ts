@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { generationSchema, tSchema } from "../protocol/id_schema.ts";
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
+import { type Activity, activitySchema } from "./activity.ts";
 import { type Change, commit, objectSet } from "./commit.ts";
 import { headKey } from "./keys.ts";
 import { GET_MANY_KEYS } from "./limits.ts";
@@ -23,6 +24,8 @@ export interface HeadState {
   readonly flushed: T;
   /** When it was last changed; ms since the epoch. */
   readonly updatedAt: number;
+  /** Batches of the last hours; none yet where it is missing. */
+  readonly activity?: Activity;
 }
 
 /** A head as it is in the store. Comes only from a read or from a committed change. */
@@ -44,6 +47,7 @@ const headSchema = z.object({
   rowsVersion: z.int().nonnegative(),
   flushed: tSchema,
   updatedAt: z.int().nonnegative(),
+  activity: activitySchema.exactOptional(),
 });
 
 /**
@@ -88,7 +92,7 @@ export function headGuard(head: Head): Deno.AtomicCheck {
 
 /**
  * Moves the head, and makes the change with it, in one commit: if the head is still the one that
- * was read. A conflict has changed nothing.
+ * was read. A conflict may be with the change itself (commit.ts).
  *
  * @throws {CommitTooLargeError} nothing was written
  */
@@ -121,6 +125,9 @@ export function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): He
 }
 
 /** Only what is to be stored: a state may well be a head with other fields. */
-function storedHead({ t, log, rows, rowsVersion, flushed, updatedAt }: HeadState): HeadState {
-  return { t, log, rows, rowsVersion, flushed, updatedAt };
+function storedHead(
+  { t, log, rows, rowsVersion, flushed, updatedAt, activity }: HeadState,
+): HeadState {
+  const state = { t, log, rows, rowsVersion, flushed, updatedAt };
+  return activity === undefined ? state : { ...state, activity };
 }

@@ -5,13 +5,14 @@
  * | ----------------------------------------- | ------------ | ------------------------------------ |
  * | `["graph", graph]`                        | GraphMeta    | graphs.ts: once; gone with the graph |
  * | `["owned", user, graph]`                  | `true`       | graphs.ts: with the above            |
+ * | `["creation", user]`                      | `true`       | graphs.ts: with a graph that counts  |
  * | `["head", graph]`                         | HeadState    | head.ts: with every change           |
  * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
  * | `["spill", graph, generation, list, t, writer, part]` | bytes | txlog.ts: an entry beyond a commit |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
  * | `["root", graph, generation, t, part]`    | bytes        | flushes.ts: the root row as of t     |
- * | `["addresses", graph, generation]`        | `{ last }`   | flushes.ts: addresses given away     |
+ * | `["addresses", graph, generation]`        | `{ first?, last }` | flushes.ts: addresses given away     |
  * | `["claim", graph, generation, first]`     | `{ count, since }` | flushes.ts: a flush under way  |
  * | `["dropped", graph, generation, t, part]` | bytes        | flushes.ts: rows that t made useless |
  * | `["garbage", graph, generation]`          | `{ since }`  | garbage.ts: what is nobody's         |
@@ -25,17 +26,26 @@
  * | `["graph-key", graph, user]`              | text         | e2ee_keys.ts: of a member            |
  * | `["present", graph, instance]`            | bytes        | present.ts: who has a socket there   |
  * | `["instance", instance]`                  | `{ until }`  | present.ts: that one's lease         |
+ * | `["asset", graph, name]`                  | Asset        | assets.ts: a file's name             |
+ * | `["blob", graph, blob, part]`             | bytes        | blobs.ts: a file's bytes             |
+ * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
+ * | `["gone", graph]`                         | `{ since }`  | graphs.ts: its files are to be removed |
+ * | `["ready"]`                               | nothing      | nobody: ready.ts reads it            |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
  * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
  * may be read into their order.
  */
+import type { BlobPlace } from "../protocol/asset.ts";
 import {
   type Addr,
+  type AssetName,
   type Email,
   type Generation,
   type GraphId,
   parseAddr,
+  parseAssetName,
+  parseBlobId,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -73,6 +83,23 @@ export function graphKey(graph: GraphId): Deno.KvKey {
   return ["graph", graph];
 }
 
+/** All graphs. */
+export function graphsPrefix(): Deno.KvKey {
+  return ["graph"];
+}
+
+/** The heads of all graphs. */
+export function headsPrefix(): Deno.KvKey {
+  return ["head"];
+}
+
+/** Of a key under `graphsPrefix` or `headsPrefix`. */
+export function parseGraphKey(key: Deno.KvKey): GraphId | undefined {
+  const [name, graphText, ...more] = key;
+  if (name !== "graph" && name !== "head" || more.length > 0) return undefined;
+  return parseGraphId(graphText);
+}
+
 export function ownedKey(user: UserId, graph: GraphId): Deno.KvKey {
   return ["owned", user, graph];
 }
@@ -91,6 +118,11 @@ export function parseOwnedKey(
   const graph = parseGraphId(graphText);
   if (user === undefined || graph === undefined) return undefined;
   return { user, graph };
+}
+
+/** Set with each new graph of a user that counts: while its versionstamp stays, there are no more. */
+export function creationKey(user: UserId): Deno.KvKey {
+  return ["creation", user];
 }
 
 export function headKey(graph: GraphId): Deno.KvKey {
@@ -397,6 +429,85 @@ function graphUser(graphPart: unknown, userPart: unknown): GraphUser | undefined
   const graph = parseGraphId(graphPart);
   const user = parseUserId(userPart);
   return graph === undefined || user === undefined ? undefined : { graph, user };
+}
+
+export function assetKey(graph: GraphId, name: AssetName): Deno.KvKey {
+  return ["asset", graph, name];
+}
+
+/** The names of all files of a graph. */
+export function assetsPrefix(graph: GraphId): Deno.KvKey {
+  return ["asset", graph];
+}
+
+export function parseAssetKey(
+  key: Deno.KvKey,
+): { readonly graph: GraphId; readonly name: AssetName } | undefined {
+  const [kind, graphText, nameText, ...more] = key;
+  if (kind !== "asset" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const name = parseAssetName(nameText);
+  return graph === undefined || name === undefined ? undefined : { graph, name };
+}
+
+export function blobKey({ graph, blob }: BlobPlace, part: number): Deno.KvKey {
+  return ["blob", graph, blob, part];
+}
+
+/** All parts of a blob. */
+export function blobPrefix({ graph, blob }: BlobPlace): Deno.KvKey {
+  return ["blob", graph, blob];
+}
+
+/** The parts from `first` to before `end`. */
+export function blobPartsRange(place: BlobPlace, first: number, end: number): KeyRange {
+  return { start: blobKey(place, first), end: blobKey(place, end) };
+}
+
+export function parseBlobKey(key: Deno.KvKey): BlobPlace & { readonly part: number } | undefined {
+  const [kind, graphText, blobText, partNumber, ...more] = key;
+  if (kind !== "blob" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const blob = parseBlobId(blobText);
+  const part = parsePart(partNumber);
+  if (graph === undefined || blob === undefined || part === undefined) return undefined;
+  return { graph, blob, part };
+}
+
+export function looseKey({ graph, blob }: BlobPlace): Deno.KvKey {
+  return ["loose", graph, blob];
+}
+
+/** The loose blobs of one graph, or of all. */
+export function loosePrefix(graph?: GraphId): Deno.KvKey {
+  return graph === undefined ? ["loose"] : ["loose", graph];
+}
+
+export function parseLooseKey(key: Deno.KvKey): BlobPlace | undefined {
+  const [kind, graphText, blobText, ...more] = key;
+  if (kind !== "loose" || more.length > 0) return undefined;
+  const graph = parseGraphId(graphText);
+  const blob = parseBlobId(blobText);
+  return graph === undefined || blob === undefined ? undefined : { graph, blob };
+}
+
+export function goneKey(graph: GraphId): Deno.KvKey {
+  return ["gone", graph];
+}
+
+/** All graphs whose files are to be removed. */
+export function gonePrefix(): Deno.KvKey {
+  return ["gone"];
+}
+
+export function parseGoneKey(key: Deno.KvKey): GraphId | undefined {
+  const [kind, graphText, ...more] = key;
+  return kind !== "gone" || more.length > 0 ? undefined : parseGraphId(graphText);
+}
+
+/** Has no value, ever. */
+export function readinessKey(): Deno.KvKey {
+  return ["ready"];
 }
 
 function parsePart(value: unknown): number | undefined {

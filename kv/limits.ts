@@ -9,6 +9,9 @@ export const MAX_VALUE_BYTES = 65_536;
 /** Payload of one part of a longer value (chunks.ts): below MAX_VALUE_BYTES with its header. */
 export const PART_BYTES = 60_000;
 
+/** Bytes of each part of a blob but the last (blobs.ts): it has no header. */
+export const BLOB_PART_BYTES = MAX_VALUE_BYTES;
+
 /** Sets and deletes of one atomic operation; "Too many mutations (max 1000)". */
 export const MAX_MUTATIONS = 1000;
 
@@ -20,6 +23,9 @@ export const MAX_CHECKS = 10;
  * 819200 bytes)". The margin is for what the store adds to each mutation and check.
  */
 export const MAX_COMMIT_BYTES = 800_000;
+
+/** Full parts of a blob that fit one commit, with their keys: 12, of 786,432 bytes. */
+export const BLOB_COMMIT_BYTES = MAX_COMMIT_BYTES - MAX_COMMIT_BYTES % BLOB_PART_BYTES;
 
 /**
  * Keys alone of one atomic operation; the store's word is "Total key size too large (max 81920
@@ -41,3 +47,9 @@ export const GET_MANY_CALLS = 8;
  * with 10. At worst (all of them full parts) 30 MB are in memory.
  */
 export const LIST_BATCH = 500;
+
+/**
+ * What a stored value may become when it is inflated: above all that a request can bring (at most
+ * 400 MiB), and below what would end the process.
+ */
+export const MAX_INFLATED_BYTES = 512 * 1024 * 1024;

@@ -63,6 +63,11 @@ export function decodeRow(graph: GraphId, rows: Generation, { addr, parts }: Enc
   return parseRow(graph, rows, addr, decodeParts(parts));
 }
 
+/** A row as `listRows` gives it, parsed. @throws {CorruptValueError} */
+export function parseRowJson(graph: GraphId, rows: Generation, { addr, json }: RowJson): Row {
+  return parseRow(graph, rows, addr, json);
+}
+
 /** The sets that write a row. Over a row that is there already: see `strayRowParts`. */
 export function rowSets(graph: GraphId, rows: Generation, row: Row): Change["sets"] {
   return encodedRowSets(graph, rows, encodeRow(row));
@@ -184,6 +189,23 @@ export async function* listRows(
   for await (const { id: addr, parts } of gatherParts(findParts(kv, graph, rows, after))) {
     const json = tryDecode(parts) ?? await readRowBytes(kv, graph, rows, addr);
     if (json !== undefined) yield { addr, json };
+  }
+}
+
+/**
+ * The addresses that have a row, or a part of one, ascending.
+ *
+ * Cost: as `listRows`, since the store has no list of keys alone.
+ */
+export async function* listAddrs(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+): AsyncGenerator<Addr> {
+  let last: Addr | undefined;
+  for await (const { id } of findParts(kv, graph, rows, -1)) {
+    if (id !== last) yield id;
+    last = id;
   }
 }
 

@@ -15,7 +15,14 @@ import {
   parsePart,
 } from "./chunks.ts";
 import { bytesSet, type Change, objectSet } from "./commit.ts";
-import { entriesRange, entryKey, type EntryList, parseEntryKey, spillPrefix } from "./keys.ts";
+import {
+  entriesPrefix,
+  entriesRange,
+  entryKey,
+  type EntryList,
+  parseEntryKey,
+  spillPrefix,
+} from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 
 /** An entry to be written. */
@@ -122,6 +129,20 @@ export async function* readTail(
     const [writer, transit] = parseTail(t, bytes);
     yield { t, writer, transit };
   }
+}
+
+/** The last t that a list has anything of; `undefined` for an empty one. One read. */
+export async function lastEntry(
+  kv: Deno.Kv,
+  list: EntryList,
+  graph: GraphId,
+  log: Generation,
+): Promise<T | undefined> {
+  const selector = { prefix: entriesPrefix(list, graph, log) };
+  for await (const { key } of kv.list(selector, { limit: 1, reverse: true })) {
+    return parseEntryKey(list, key)?.t;
+  }
+  return undefined;
 }
 
 /** What is kept of an entry, in each list. */

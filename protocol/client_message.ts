@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { tSchema } from "./id_schema.ts";
 import { T_ZERO } from "./ids.ts";
+import { parseJson } from "./json.ts";
 import { reject, type TxReject } from "./reject.ts";
 import type { SocketError, SocketErrorWord } from "./server_message.ts";
 import { presenceSchema } from "./today/presence.ts";
@@ -84,14 +85,4 @@ function txBatchMessage(frame: unknown): ParsedClientMessage {
 
 function refuse(word: SocketErrorWord): ParsedClientMessage {
   return { ok: false, answer: socketError(word) };
-}
-
-/** `undefined` for what is not JSON: no JSON text means that. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // The client's text, so a refusal and no fault; which one is the caller's to say.
-    return undefined;
-  }
 }

@@ -15,16 +15,24 @@ export const errorWords = [
   "invalid tx",
   "invalid since",
   "invalid asset path",
+  "checksum mismatch",
+  "range not satisfiable",
   "method not allowed",
   "user not found",
   "too many members",
   "asset too large",
   "body too large",
+  "unsupported content-encoding",
+  "too many requests",
+  "too many sockets",
+  "too many graphs",
+  "sign-in unavailable",
   "missing assets bucket",
   "server error",
+  "not ready",
 ] as const;
 export type ErrorWord = (typeof errorWords)[number];
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500;
+export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 416 | 429 | 500 | 503;
 
 /** Total: a new word without a status does not compile. */
 export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.freeze({
@@ -37,13 +45,21 @@ export const errorStatus: Readonly<Record<ErrorWord, ErrorStatus>> = Object.free
   "invalid tx": 400,
   "invalid since": 400,
   "invalid asset path": 400,
+  "checksum mismatch": 400,
+  "range not satisfiable": 416,
   "user not found": 400,
   "too many members": 409,
   "method not allowed": 405,
   "asset too large": 413,
   "body too large": 413,
+  "unsupported content-encoding": 415,
+  "too many requests": 429,
+  "too many sockets": 429,
+  "too many graphs": 409,
+  "sign-in unavailable": 503,
   "missing assets bucket": 500,
   "server error": 500,
+  "not ready": 503,
 });
 
 /** Schema of every error body. */

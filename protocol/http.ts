@@ -6,8 +6,9 @@
 import { z } from "zod";
 import { addrSchema, graphIdSchema } from "./id_schema.ts";
 import { parseT, type T, T_ZERO } from "./ids.ts";
+import { isShallowTransit } from "./json.ts";
 
-/** A JSON body may have this many bytes; one more is refused with 413. */
+/** A JSON body may have this many bytes (unless the operator says otherwise); one more is 413. */
 export const MAX_BODY_BYTES = 100 * 1024 * 1024;
 
 const millisSchema = z.int().nonnegative();
@@ -46,7 +47,11 @@ export const deleteGraphAnswerSchema = z.strictObject({
 });
 
 /** One row as it is imported: `[addr, content, addresses]`; no third element says the same as null. */
-export const importRowSchema = z.tuple([addrSchema, z.string(), z.string().nullish()]);
+export const importRowSchema = z.tuple([
+  addrSchema,
+  z.string().refine(isShallowTransit),
+  z.string().refine(isShallowTransit).nullish(),
+]);
 
 /** `POST /sync/:graph-id/snapshot/import`. */
 export const importBodySchema = z.object({

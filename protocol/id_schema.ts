@@ -2,10 +2,12 @@
 import { z } from "zod";
 import {
   type Addr,
+  type BlobId,
   type Email,
   type Generation,
   type GraphId,
   parseAddr,
+  parseBlobId,
   parseEmail,
   parseGeneration,
   parseGraphId,
@@ -26,9 +28,11 @@ export const addrSchema = z.int().nonnegative().transform((value, context): Addr
 });
 
 /** A graph's id: UUID text of any version; upper case is folded. */
-export const graphIdSchema = z.string().transform((value, context): GraphId => {
-  return parseGraphId(value) ?? refuse(context, "a graph id");
-});
+export const graphIdSchema = z.string().meta({ format: "uuid" }).transform(
+  (value, context): GraphId => {
+    return parseGraphId(value) ?? refuse(context, "a graph id");
+  },
+);
 
 /** A user, as in the claim `sub`. */
 export const userIdSchema = z.string().transform((value, context): UserId => {
@@ -43,6 +47,11 @@ export const emailSchema = z.string().transform((value, context): Email => {
 /** What a log or rows are kept under. */
 export const generationSchema = z.string().transform((value, context): Generation => {
   return parseGeneration(value) ?? refuse(context, "a generation");
+});
+
+/** What a file's bytes are kept under. */
+export const blobIdSchema = z.string().transform((value, context): BlobId => {
+  return parseBlobId(value) ?? refuse(context, "the id of a blob");
 });
 
 interface Refusable {

@@ -21,6 +21,10 @@ export type Addr = Brand<number, "Addr">;
  * an old log can't be taken for a part of the new one.
  */
 export type Generation = Brand<string, "Generation">;
+/** The name of a graph's file: `<uuid>.<ext>`, the UUID in lower case, the ext as it was given. */
+export type AssetName = Brand<string, "AssetName">;
+/** What a file's bytes are kept under: a UUID as text, new with each upload. */
+export type BlobId = Brand<string, "BlobId">;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -72,6 +76,36 @@ export function parseGeneration(value: unknown): Generation | undefined {
 /** A new random generation. */
 export function newGeneration(): Generation {
   return crypto.randomUUID() as Generation;
+}
+
+/**
+ * Letters, digits and what else turns up at the end of a file's name; what could be taken for a
+ * path is not among it: no dot, no slash of either kind, no percent sign.
+ */
+const ASSET_EXT = /^[\p{L}\p{M}\p{N}_+~ -]{1,32}$/u;
+
+/** `<uuid>.<ext>` and nothing else: one dot, no folder. Upper case in the UUID is folded. */
+export function parseAssetName(value: unknown): AssetName | undefined {
+  if (typeof value !== "string") return undefined;
+  const [id, ext, ...more] = value.split(".");
+  if (id === undefined || ext === undefined || more.length > 0) return undefined;
+  const uuid = id.toLowerCase();
+  return UUID.test(uuid) && ASSET_EXT.test(ext) ? `${uuid}.${ext}` as AssetName : undefined;
+}
+
+/** The part after the dot. */
+export function assetExt(name: AssetName): string {
+  return name.slice(name.indexOf(".") + 1);
+}
+
+/** UUID text as `newBlobId` makes it. */
+export function parseBlobId(value: unknown): BlobId | undefined {
+  return typeof value === "string" && UUID.test(value) ? value as BlobId : undefined;
+}
+
+/** A new random id of a blob. */
+export function newBlobId(): BlobId {
+  return crypto.randomUUID() as BlobId;
 }
 
 /** The version of a graph that holds no batch. */

@@ -20,6 +20,9 @@ export type ParsedTxBatch =
 const txsSchema = z.object({ txs: z.array(z.string()) });
 const tBeforeSchema = z.object({ t_before: tSchema });
 
+/** Both fields, as the OpenAPI description has them. */
+export const txBatchBodySchema = z.object({ ...tBeforeSchema.shape, ...txsSchema.shape });
+
 /** Reads the two fields off any value; other fields are ignored. */
 export function parseTxBatch(value: unknown): ParsedTxBatch {
   const txs = txsSchema.safeParse(value);

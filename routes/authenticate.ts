@@ -4,7 +4,8 @@ import { tokenOf } from "../auth/token.ts";
 import type { VerifiedUser } from "../auth/user.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { UserId } from "../protocol/ids.ts";
-import { refuse } from "./refuse.ts";
+import { withLogFields } from "../telemetry/log.ts";
+import { refuse, refuseFor } from "./refuse.ts";
 
 /** What a route behind `authenticate` can read. */
 export interface Authenticated {
@@ -15,14 +16,25 @@ export interface Authenticated {
   };
 }
 
-/** 401 without a good token; else sets `user` and `signedIn`. */
+/** A provider that is down is asked again every few seconds. */
+const UNAVAILABLE_FOR_MS = 10_000;
+
+/**
+ * 401, 403 or 503 as SignIn says, 401 without a token; else sets `user` and `signedIn`, the first
+ * also for the log: a socket's events are in it too.
+ */
 export function authenticate(verify: VerifyToken): MiddlewareHandler<Authenticated> {
   return async function authenticateRequest(c, next): Promise<Response | void> {
     const token = tokenOf(c.req.raw);
-    const signedIn = token === undefined ? undefined : await verify(token);
-    if (signedIn === undefined) return refuse(c, "unauthorized");
-    c.set("user", signedIn.id);
-    c.set("signedIn", signedIn);
-    await next();
+    if (token === undefined) return refuse(c, "unauthorized");
+    const signIn = await verify(token);
+    if (!signIn.ok) {
+      return signIn.refusal === "sign-in unavailable"
+        ? refuseFor(c, signIn.refusal, UNAVAILABLE_FOR_MS)
+        : refuse(c, signIn.refusal);
+    }
+    c.set("user", signIn.user.id);
+    c.set("signedIn", signIn.user);
+    await withLogFields({ user: signIn.user.id }, next);
   };
 }

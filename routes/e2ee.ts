@@ -10,12 +10,12 @@ import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
 
 export function e2eeRoutes(
-  { graphs, keys }: Pick<Services, "graphs" | "keys">,
+  { graphs, keys, limits }: Pick<Services, "graphs" | "keys" | "limits">,
 ): Hono<Authenticated> {
   const routes = new Hono<Authenticated>();
   routes.get("/user-keys", async (c) => c.json(await keys.pairOf(c.get("user")) ?? {}));
 
-  routes.post("/user-keys", jsonBody(), async (c) => {
+  routes.post("/user-keys", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = parseBody(keyPairSchema, c.get("body"));
     if (!body.ok) return refuse(c, body.refusal);
     await keys.setPair(c.get("user"), body.value);
@@ -28,12 +28,14 @@ export function e2eeRoutes(
     return c.json(key === undefined ? {} : { "public-key": key });
   });
 
-  routes.route("/graphs/:id", graphKeyRoutes({ graphs, keys }));
+  routes.route("/graphs/:id", graphKeyRoutes({ graphs, keys, limits }));
   return routes;
 }
 
 /** `/e2ee/graphs/:graph-id`: the key of one graph, of which the caller has to be a member. */
-function graphKeyRoutes({ graphs, keys }: Pick<Services, "graphs" | "keys">): Hono<WithGraph> {
+function graphKeyRoutes(
+  { graphs, keys, limits }: Pick<Services, "graphs" | "keys" | "limits">,
+): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
 
@@ -42,7 +44,7 @@ function graphKeyRoutes({ graphs, keys }: Pick<Services, "graphs" | "keys">): Ho
     return c.json({ "encrypted-aes-key": key ?? null });
   });
 
-  routes.post("/aes-key", jsonBody(), async (c) => {
+  routes.post("/aes-key", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = parseBody(graphKeySchema, c.get("body"));
     if (!body.ok) return refuse(c, body.refusal);
     const key = body.value["encrypted-aes-key"];
@@ -50,7 +52,7 @@ function graphKeyRoutes({ graphs, keys }: Pick<Services, "graphs" | "keys">): Ho
     return answer === "done" ? c.json(body.value) : refuse(c, answer);
   });
 
-  routes.post("/grant-access", jsonBody(), async (c) => {
+  routes.post("/grant-access", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = parseBody(grantAccessBodySchema, c.get("body"));
     if (!body.ok) return refuse(c, body.refusal);
     const answer = await keys.grant(c.get("graph"), c.get("user"), body.value);

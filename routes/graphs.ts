@@ -9,7 +9,7 @@ import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
 
 export function graphRoutes(
-  { graphs, keys, members }: Pick<Services, "graphs" | "keys" | "members">,
+  { graphs, keys, limits, members }: Pick<Services, "graphs" | "keys" | "limits" | "members">,
 ): Hono<Authenticated> {
   const routes = new Hono<Authenticated>();
   routes.get("/", async (c) => {
@@ -18,21 +18,24 @@ export function graphRoutes(
     return c.json({ "graphs": await graphs.list(user), "user-rsa-keys-exists?": hasKeys });
   });
 
-  routes.post("/", jsonBody(), async (c) => {
+  routes.post("/", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid body");
     const wanted = createGraphBodySchema.safeParse(body.value);
     if (!wanted.success) return refuse(c, "invalid body");
-    return c.json({ graph_id: await graphs.create(c.get("user"), wanted.data) });
+    const graph = await graphs.create(c.get("user"), wanted.data);
+    return graph === undefined ? refuse(c, "too many graphs") : c.json({ graph_id: graph });
   });
 
-  routes.route("/:id", graphRoute({ graphs, members }));
+  routes.route("/:id", graphRoute({ graphs, limits, members }));
   return routes;
 }
 
 /** `/graphs/:graph-id`: one graph, of which the caller has to be a member. */
-function graphRoute({ graphs, members }: Pick<Services, "graphs" | "members">): Hono<WithGraph> {
+function graphRoute(
+  { graphs, limits, members }: Pick<Services, "graphs" | "limits" | "members">,
+): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
   routes.get("/access", (c) => c.json({ ok: true }));
@@ -41,6 +44,6 @@ function graphRoute({ graphs, members }: Pick<Services, "graphs" | "members">): 
     await graphs.remove(graph);
     return c.json({ graph_id: graph, deleted: true });
   });
-  routes.route("/members", memberRoutes(members));
+  routes.route("/members", memberRoutes({ limits, members }));
   return routes;
 }

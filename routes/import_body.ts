@@ -1,33 +1,59 @@
 /**
- * Reads the body of `snapshot/import` row by row as it comes in, so that a page of 50 MB never is in
- * memory as a text. What is wrong with it shows at the latest at its end, before anything is stored.
+ * Reads the body of `snapshot/import`. A page as clients send it (a few MB) is parsed whole, which is
+ * about five times as fast; a longer one row by row as it comes in, so that a page of 50 MB never is
+ * in memory as a text. What is wrong with it shows at the latest at its end, before anything is
+ * stored. What becomes of a key that comes twice is not told (RFC 8259 §4).
  */
 import { JSONParser } from "@streamparser/json";
 import { z } from "zod";
 import type { ErrorWord } from "../protocol/errors.ts";
-import { importRowSchema, MAX_BODY_BYTES } from "../protocol/http.ts";
+import { importBodySchema, importRowSchema, MAX_BODY_BYTES } from "../protocol/http.ts";
+import { JsonDepth, MAX_JSON_DEPTH, parseJson } from "../protocol/json.ts";
 import { ImportedRows } from "../sync/import.ts";
-import { readBytes } from "./json_body.ts";
+import { decoded, readBytes } from "./json_body.ts";
 
 export type ImportBodyRead =
   | { readonly ok: true; readonly reset: boolean; readonly rows: ImportedRows }
   | { readonly ok: false; readonly refusal: ErrorWord };
 
+/** A body up to this size is parsed whole. */
+const WHOLE_BODY_BYTES = 8 * 1024 * 1024;
+
 /** As importBodySchema has it: `{"reset":bool?,"rows":[[addr,content,addresses],…]}`. */
 export async function readImportBody(
   request: Request,
   maxBytes: number = MAX_BODY_BYTES,
+  wholeBytes: number = WHOLE_BODY_BYTES,
 ): Promise<ImportBodyRead> {
-  const body = new ImportBodyParser();
-  const bytes = await readBytes(request, maxBytes, (chunk) => body.write(chunk));
+  const start: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  let long: ImportBodyParser | undefined;
+  const bytes = await readBytes(request, maxBytes, (chunk) => {
+    size += chunk.length;
+    if (long !== undefined) return long.write(chunk);
+    start.push(chunk);
+    if (size <= wholeBytes) return true;
+    const parser = long = new ImportBodyParser();
+    return start.splice(0).every((held) => parser.write(held));
+  });
   if (bytes === "too large") return { ok: false, refusal: "body too large" };
   if (bytes === 0) return { ok: false, refusal: "missing body" };
-  return body.end();
+  return long?.end() ?? parseWhole(await new Blob(start).bytes());
+}
+
+function parseWhole(bytes: Uint8Array): ImportBodyRead {
+  const text = decoded(bytes);
+  const body = importBodySchema.safeParse(text === undefined ? text : parseJson(text));
+  if (!body.success) return { ok: false, refusal: "invalid body" };
+  const rows = new ImportedRows();
+  for (const row of body.data.rows) rows.add(row);
+  return { ok: true, reset: body.data.reset, rows };
 }
 
 class ImportBodyParser {
   readonly #rows = new ImportedRows();
   readonly #parser = new JSONParser({ paths: ["$.rows.*", "$.rows", "$.reset"], keepStack: false });
+  readonly #depth = new JsonDepth(MAX_JSON_DEPTH);
   #reset = false;
   #hasRows = false;
   #valid = true;
@@ -43,6 +69,7 @@ class ImportBodyParser {
 
   /** Answers whether there is any use in more. */
   write(chunk: Uint8Array): boolean {
+    this.#valid &&= this.#depth.take(chunk);
     try {
       if (this.#valid) this.#parser.write(chunk);
     } catch {

@@ -4,9 +4,10 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { MAX_BODY_BYTES } from "../protocol/http.ts";
+import { parseJson } from "../protocol/json.ts";
 import { refuse } from "./refuse.ts";
 
-/** A body as it came: none at all, not JSON, or some JSON value that nobody has looked at. */
+/** A body as it came: none at all, not JSON or nested too deeply, or some JSON value that nobody has looked at. */
 export type JsonBody =
   | { readonly kind: "missing" }
   | { readonly kind: "malformed" }
@@ -63,7 +64,7 @@ export async function readBytes(
 }
 
 /** `undefined` for what is not UTF-8. */
-function decoded(bytes: Uint8Array<ArrayBuffer>): string | undefined {
+export function decoded(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
@@ -75,10 +76,6 @@ function decoded(bytes: Uint8Array<ArrayBuffer>): string | undefined {
 function parse({ text }: { text: string | undefined }): JsonBody {
   if (text === "") return { kind: "missing" };
   if (text === undefined) return { kind: "malformed" };
-  try {
-    return { kind: "json", value: JSON.parse(text) };
-  } catch {
-    // SyntaxError: the client's text.
-    return { kind: "malformed" };
-  }
+  const value = parseJson(text);
+  return value === undefined ? { kind: "malformed" } : { kind: "json", value };
 }

@@ -7,23 +7,25 @@ import type { WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
 import { parseBody } from "./parse_body.ts";
 import { refuse } from "./refuse.ts";
-import type { MemberServices } from "./services.ts";
+import type { Services } from "./services.ts";
 
-export function memberRoutes(members: MemberServices): Hono<WithGraph> {
+export function memberRoutes(
+  { limits, members }: Pick<Services, "limits" | "members">,
+): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.get("/", async (c) => {
     const listed = await members.list(c.get("graph"));
     return listed === undefined ? refuse(c, "not found") : c.json({ members: listed });
   });
 
-  routes.post("/", jsonBody(), async (c) => {
+  routes.post("/", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = parseBody(addMemberBodySchema, c.get("body"));
     if (!body.ok) return refuse(c, body.refusal);
     const { role, ...whom } = body.value;
     return answer(c, await members.add(c.get("graph"), c.get("user"), whom, role));
   });
 
-  routes.put("/:user", jsonBody(), async (c) => {
+  routes.put("/:user", jsonBody(limits.maxBodyBytes), async (c) => {
     const user = parseUserId(c.req.param("user"));
     if (user === undefined) return refuse(c, "user not found");
     const body = parseBody(setRoleBodySchema, c.get("body"));

@@ -3,16 +3,21 @@
  * Where there is no such graph the answer is `undefined`: it may be deleted between the access
  * check and the call.
  */
+import type { UploadRefusal } from "../assets/intake.ts";
 import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
+import type { RequestLimits } from "../limits/request_limits.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
-import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import type { AssetName, GraphId, T, UserId } from "../protocol/ids.ts";
 import type { RoleInGraph } from "../protocol/today/members.ts";
+import type { OpenAsset, SentAsset } from "../sync/assets.ts";
+import type { BackupAnswer } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
+import type { Keys } from "../sync/e2ee.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
-import type { Keys } from "../sync/e2ee.ts";
 import type { Members } from "../sync/members.ts";
+import type { GraphOverview } from "../sync/overview.ts";
 import type { Presence } from "../sync/presence.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
 import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
@@ -21,7 +26,8 @@ import type { Users } from "../sync/users.ts";
 /** The graphs as things that are made, listed and removed. */
 export interface GraphServices {
   readonly access: LookUpAccess;
-  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  /** `undefined`: the user has as many graphs as he may have. */
+  readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId | undefined>;
   /** The user's own and those that he was invited to, newest `updated_at` first. */
   readonly list: (
     user: UserId,
@@ -49,19 +55,47 @@ export interface SnapshotServices {
   ) => Promise<PulledLog | undefined>;
 }
 
+/** The files of a graph. */
+export interface AssetServices {
+  /** Answers `stored` once the file is there, whole; else the name has what it had. */
+  readonly put: (
+    graph: GraphId,
+    name: AssetName,
+    sent: SentAsset,
+  ) => Promise<"stored" | UploadRefusal | undefined>;
+  /** Also `undefined` where there is no such file. */
+  readonly open: (graph: GraphId, name: AssetName) => Promise<OpenAsset | undefined>;
+  /** Also where there is no such file. */
+  readonly remove: (graph: GraphId, name: AssetName) => Promise<void>;
+}
+
 export type MemberServices = Members;
 export type KeyServices = Keys;
 export type UserServices = Pick<Users, "seen">;
 export type PresenceServices = Pick<Presence, "enter">;
+
+/** What a user sees of the own graphs. */
+export interface PageServices {
+  /** The one that changed last first. */
+  readonly overview: (user: UserId) => Promise<readonly GraphOverview[]>;
+  /** What to call the graph; `undefined` where there is no such graph. */
+  readonly name: (graph: GraphId) => Promise<string | undefined>;
+  readonly backup: (graph: GraphId) => Promise<BackupAnswer>;
+}
 
 export interface Services {
   readonly verify: VerifyToken;
   readonly graphs: GraphServices;
   readonly operations: SyncOperations;
   readonly snapshots: SnapshotServices;
+  readonly assets: AssetServices;
+  readonly pages: PageServices;
   readonly hub: Hub;
   readonly members: MemberServices;
   readonly keys: KeyServices;
   readonly users: UserServices;
   readonly presence: PresenceServices;
+  /** Whether the store answers; may throw, or take as long as it likes. */
+  readonly ready: () => Promise<void>;
+  readonly limits: RequestLimits;
 }

@@ -1,12 +1,23 @@
 /** `GET /sync/:id` with an upgrade: ties a WebSocket's events to a connection. */
+import { setAlarm } from "../limits/alarm.ts";
 import type { GraphId } from "../protocol/ids.ts";
+import { closeReason } from "../sync/close_codes.ts";
 import { Connection, type SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { Guest } from "../sync/room.ts";
 import { loggerFor } from "../telemetry/log.ts";
+import { paced } from "./paced.ts";
 
 /** A socket silent for half of this gets a ping frame, and is closed if nothing comes at all. */
 const IDLE_TIMEOUT_SECONDS = 120;
+/** So long a socket whose network was lost can still count as one of its user's. */
+export const DEAD_SOCKET_MS = IDLE_TIMEOUT_SECONDS * 1000;
+
+/**
+ * For a client that goes between its request and the opening, Deno has no event at all, neither of
+ * the socket nor of the request: then it counts as gone after this.
+ */
+const OPENING_MS = 5000;
 
 const log = loggerFor("socket");
 
@@ -20,38 +31,58 @@ export function isUpgrade(request: Request): boolean {
     request.headers.has("sec-websocket-key");
 }
 
-/**
- * Upgrades; the caller has checked who asks and for which graph. From its opening on the socket is in
- * the hub.
- *
- * @param enter called at its opening; what it returns, when it has closed
- */
+/** Whom a socket is for, and until when. */
+export interface SocketGuest {
+  /** Called before each frame is dealt with; the frame waits for it. */
+  readonly turn: () => Promise<void>;
+  /** Ms since the epoch; without it the socket may stay. */
+  readonly until?: number;
+  /**
+   * Called at its opening; what it returns, when it has closed and its last frame is dealt with.
+   */
+  readonly enter: (connection: Guest) => () => void;
+  /** Called once the socket has closed, or will never open; it may be called twice. */
+  readonly leave: () => void;
+}
+
+/** Upgrades; the caller has checked who asks and for which graph. From its opening on the socket is in the hub. */
 export function openSocket(
   request: Request,
   graph: GraphId,
   hub: Hub,
   operations: SyncOperations,
-  enter: (guest: Guest) => () => void,
+  guest: SocketGuest,
+  openingMs: number = OPENING_MS,
 ): Response {
+  let callOff = setAlarm(Date.now() + openingMs, guest.leave);
   const { socket, response } = Deno.upgradeWebSocket(request, {
     idleTimeout: IDLE_TIMEOUT_SECONDS,
   });
   const connection = new Connection(
     socket,
     graph,
-    operations,
+    paced(operations, guest.turn),
     () => {
       hub.delete(graph, connection);
-      leave();
+      exit();
     },
   );
-  let leave = (): void => {};
+  let exit = (): void => {};
+  const { code, reason } = closeReason.expired;
   socket.onopen = (): void => {
     hub.add(graph, connection);
-    leave = enter(connection);
+    exit = guest.enter(connection);
+    callOff();
+    if (guest.until !== undefined) {
+      callOff = setAlarm(guest.until, () => connection.close(code, reason));
+    }
   };
   socket.onmessage = (event): void => connection.receive(event.data);
-  socket.onclose = (): void => connection.gone();
+  socket.onclose = (): void => {
+    callOff();
+    guest.leave();
+    connection.gone();
+  };
   socket.onerror = (event): void => {
     // The close event follows. Unhandled, the error would be printed with no graph beside it.
     event.preventDefault();

@@ -1,4 +1,4 @@
-/** A JSON answer in chunks, read only as fast as the client reads. */
+/** An answer in chunks, read only as fast as the client reads. */
 import type { Context } from "hono";
 import { loggerFor } from "../telemetry/log.ts";
 
@@ -12,17 +12,20 @@ export async function streamJson(
   c: Context,
   chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>,
 ): Promise<Response> {
+  return c.body(await begun(chunks), 200, { "content-type": "application/json" });
+}
+
+/** These chunks as a body; the first one has been made. */
+export async function begun(chunks: AsyncGenerator<Uint8Array>): Promise<ReadableStream> {
   const first = await chunks.next();
-  if (first.done) throw new Error("Cannot answer with no chunk at all: JSON has at least one byte");
-  return c.body(ReadableStream.from(following(first.value, chunks)), 200, {
-    "content-type": "application/json",
-  });
+  if (first.done) return ReadableStream.from([]);
+  return ReadableStream.from(following(first.value, chunks));
 }
 
 async function* following(
-  first: Uint8Array<ArrayBuffer>,
-  rest: AsyncGenerator<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  first: Uint8Array,
+  rest: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   yield first;
   try {
     yield* rest;

@@ -1,5 +1,6 @@
 /** `/sync/:graph-id`: one graph's versions and rows. Behind `authenticate`. */
 import { Hono } from "hono";
+import { socketEnd } from "../auth/user.ts";
 import { parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
@@ -8,13 +9,13 @@ import { pullAnswer } from "../sync/pull_answer.ts";
 import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
-import { refuse } from "./refuse.ts";
+import { refuse, refuseFor } from "./refuse.ts";
 import type { Services } from "./services.ts";
-import { isUpgrade, openSocket } from "./socket.ts";
+import { DEAD_SOCKET_MS, isUpgrade, openSocket } from "./socket.ts";
 import { streamJson } from "./stream.ts";
 
 export function syncRoutes(
-  { graphs, hub, operations, presence, snapshots }: Services,
+  { graphs, hub, limits, operations, presence, snapshots }: Services,
 ): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   routes.use("/*", graphAccess(graphs.access));
@@ -22,13 +23,14 @@ export function syncRoutes(
   routes.get("/", (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
     const [graph, user] = [c.get("graph"), c.get("signedIn")];
-    return openSocket(
-      c.req.raw,
-      graph,
-      hub,
-      operations,
-      (guest) => presence.enter(graph, user, guest),
-    );
+    const leave = limits.sockets.take(user.id);
+    if (leave === undefined) return refuseFor(c, "too many sockets", DEAD_SOCKET_MS);
+    return openSocket(c.req.raw, graph, hub, operations, {
+      turn: () => limits.frames.wait(user.id),
+      ...user.expiresAt !== undefined && { until: socketEnd(user.expiresAt, Date.now()) },
+      enter: (connection) => presence.enter(graph, user, connection),
+      leave,
+    });
   });
 
   routes.get("/health", (c) => c.json({ ok: true }));
@@ -44,7 +46,7 @@ export function syncRoutes(
     return log === undefined ? refuse(c, "not found") : await streamJson(c, pullAnswer(log));
   });
 
-  routes.post("/tx/batch", jsonBody(), async (c) => {
+  routes.post("/tx/batch", jsonBody(limits.maxBodyBytes), async (c) => {
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid tx");
@@ -67,7 +69,7 @@ export function syncRoutes(
   });
 
   routes.post("/snapshot/import", managersOnly(), async (c) => {
-    const body = await readImportBody(c.req.raw);
+    const body = await readImportBody(c.req.raw, limits.maxBodyBytes);
     if (!body.ok) return refuse(c, body.refusal);
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });

@@ -7,12 +7,14 @@ import { type Form, parseForms } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { encodeTailTx } from "../datascript/root.ts";
 import { decode, encode, TransitError } from "../datascript/transit.ts";
+import { withBatch } from "../kv/activity.ts";
 import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
 import { commitHead, type Head, headGuard, type HeadOutcome, readHead } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
 import { entryChange, readTail, spilledEntryChange } from "../kv/txlog.ts";
 import { prepareBatch, type Prepared } from "../logseq/prepare.ts";
 import { type GraphId, nextT } from "../protocol/ids.ts";
+import { isShallowTransit } from "../protocol/json.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import type { TxBatchOk } from "../protocol/server_message.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
@@ -70,11 +72,11 @@ async function storeBatch(
   sender: object | undefined,
 ): Promise<TxBatchOk | TxReject | undefined> {
   const writer = crypto.randomUUID();
-  let unknown = false;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const head = await readHead(deps.kv, graph);
     if (head === undefined) return undefined;
-    if (unknown && await wrote(deps.kv, head, batch, writer)) {
+    // Not only after an unknown outcome: a conflict may be with this very batch (commit.ts).
+    if (attempt > 0 && await wrote(deps.kv, head, batch, writer)) {
       return accepted(deps, graph, batch, sender);
     }
     if (batch.t_before !== head.t) return refused(deps, graph, reject.stale(head.t), "stale");
@@ -108,14 +110,14 @@ async function storeBatch(
           t: nextT(head.t),
           cause: outcome.cause,
         });
-        unknown = true;
     }
   }
   throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${batch.t_before}`);
 }
 
-/** All forms of the batch, or `undefined` where a string is not Transit of forms. */
+/** All forms of the batch, or `undefined` where a string is not Transit of forms, or too deep. */
 function parseBatch(txs: readonly string[]): readonly Form[] | undefined {
+  if (!txs.every(isShallowTransit)) return undefined;
   try {
     return txs.flatMap((tx) => parseForms(decode(tx)));
   } catch (thrown) {
@@ -150,7 +152,8 @@ async function commitBatch(
 ): Promise<HeadOutcome> {
   const { graph, log, rows } = head;
   const t = nextT(head.t);
-  const next = { ...head, t, updatedAt: now() };
+  const updatedAt = now();
+  const next = { ...head, t, updatedAt, activity: withBatch(head.activity, updatedAt) };
   const stored = { t, tx: encode(entry), tail: encodeTailTx(report.datoms), writer };
   const rowsToo = founding.flatMap((row) => rowSets(graph, rows, row));
   try {
@@ -181,13 +184,12 @@ async function wrote(
 }
 
 function accepted(
-  { fanout, log }: BatchDeps,
+  { fanout }: BatchDeps,
   graph: GraphId,
-  { t_before, txs }: TxBatch,
+  { t_before }: TxBatch,
   sender: object | undefined,
 ): TxBatchOk {
   const t = nextT(t_before);
-  log.debug("{graph} is at t {t}: a batch of {txs} txs", { graph, t, txs: txs.length });
   fanout.moved(graph, t, sender);
   return { type: "tx/batch/ok", t };
 }

@@ -17,6 +17,8 @@ export const closeReason = {
   reset: { code: 1012, reason: "graph reset" },
   /** The client has stopped reading; it may come back. */
   slow: { code: 1013, reason: "too slow a reader" },
+  /** The token that opened the socket has ended; a client with a new one reconnects. */
+  expired: { code: 4401, reason: "token expired" },
   /** The user was put out of the graph's members. */
   removed: { code: 4403, reason: "no longer a member" },
   /** There is no such graph any more. */

@@ -29,8 +29,8 @@ export interface SyncOperations {
     batch: TxBatch,
     sender?: object,
   ) => Promise<TxBatchOk | TxReject | undefined>;
-  /** The user of this socket edits a block, or none. No answer, and no throw. */
-  readonly edit: (guest: Guest, block: string | undefined) => void;
+  /** The user of this socket edits a block, or none. No answer. */
+  readonly edit: (guest: Guest, block: string | undefined) => void | Promise<void>;
 }
 
 /** What a connection needs of a WebSocket. */
@@ -213,7 +213,7 @@ export class Connection implements Listener, Guest {
           return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
         }
         case "presence":
-          return this.#operations.edit(this, message["editing-block-uuid"]);
+          return await this.#operations.edit(this, message["editing-block-uuid"]);
         default:
           return message satisfies never;
       }

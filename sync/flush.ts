@@ -35,6 +35,8 @@ export interface FlushDeps {
   readonly now: () => number;
   /** Keys that a node holds at most; Logseq's branching factor but for tests. */
   readonly maxKeys?: number;
+  /** Told of each flush in the background, with how long it took. */
+  readonly flushed?: (outcome: FlushOutcome["kind"] | "failed", ms: number) => void;
 }
 
 /** `done`: the head's rows hold all up to `t`. `lost`: another's flush, import or reset came first. */
@@ -196,11 +198,20 @@ export class Flusher {
   /** A batch left the graph's database with an overlay of this size. */
   changed(graph: GraphId, overlaySize: number): void {
     if (overlaySize < this.#from || this.#running.has(graph)) return;
-    const work = flush(this.#deps, graph).then(
-      () => {},
-      (cause) => this.#deps.log.error("Cannot flush {graph}", { graph, cause }),
-    ).finally(() => this.#running.delete(graph));
+    const work = this.#flush(graph).finally(() => this.#running.delete(graph));
     this.#running.set(graph, work);
+  }
+
+  async #flush(graph: GraphId): Promise<void> {
+    const start = this.#deps.now();
+    let outcome: FlushOutcome["kind"] | "failed" | undefined;
+    try {
+      outcome = (await flush(this.#deps, graph))?.kind;
+    } catch (cause) {
+      this.#deps.log.error("Cannot flush {graph}", { graph, cause });
+      outcome = "failed";
+    }
+    if (outcome !== undefined) this.#deps.flushed?.(outcome, this.#deps.now() - start);
   }
 
   /** Answers when no flush is under way. */

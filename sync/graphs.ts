@@ -1,16 +1,29 @@
 /** Graphs as things that are made, listed, emptied and removed. */
+import type { BlobStores } from "../assets/store.ts";
 import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/garbage.ts";
-import { createGraph, listOwned, type OwnedGraph, readMeta, removeGraph } from "../kv/graphs.ts";
-import { type JoinedGraph, listJoined, readCircle, sweepOrphans } from "../kv/members.ts";
+import {
+  countOwned,
+  createGraph,
+  type GraphMeta,
+  listOwned,
+  type OwnedCount,
+  type OwnedGraph,
+  readMeta,
+  removeGraph,
+} from "../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
+import { type JoinedGraph, listJoined, readCircle, sweepOrphans } from "../kv/members.ts";
 import type { CreateGraphBody, GraphsAnswer } from "../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
 import type { Role } from "../protocol/role.ts";
 import type { RoleInGraph } from "../protocol/today/members.ts";
-import { untilSettled } from "./settle.ts";
+import { removeAssets } from "./asset_sweep.ts";
+import { type Attempt, untilSettled } from "./settle.ts";
 
 export interface GraphsDeps {
   readonly kv: Deno.Kv;
+  /** Where files are, of graphs that are removed. */
+  readonly stores: BlobStores;
   /** Ms since the epoch. */
   readonly now: () => number;
 }
@@ -21,6 +34,12 @@ export interface Graphs {
   readonly access: (user: UserId, graph: GraphId) => Promise<Role | "forbidden" | "missing">;
   /** Makes a graph at version 0. */
   readonly create: (user: UserId, body: CreateGraphBody) => Promise<GraphId>;
+  /** The same, unless the user has `most` graphs; then `undefined`. */
+  readonly createWithin: (
+    most: number,
+    user: UserId,
+    body: CreateGraphBody,
+  ) => Promise<GraphId | undefined>;
   /** The user's own and those that he was invited to, newest `updated_at` first. */
   readonly list: (
     user: UserId,
@@ -40,6 +59,7 @@ export function openGraphs(deps: GraphsDeps): Graphs {
       return circle === undefined ? "missing" : circle.standings[0]?.role ?? "forbidden";
     },
     create: (user, body) => create(deps, user, body),
+    createWithin: (most, user, body) => createWithin(deps, most, user, body),
     list: async (user) =>
       [...await listOwned(kv, user), ...await listJoined(kv, user)]
         .toSorted((a, b) => b.head.updatedAt - a.head.updatedAt)
@@ -50,24 +70,50 @@ export function openGraphs(deps: GraphsDeps): Graphs {
 }
 
 async function create(deps: GraphsDeps, user: UserId, body: CreateGraphBody): Promise<GraphId> {
-  const { kv, now } = deps;
   const graph = newGraphId();
-  const meta = {
-    owner: user,
-    name: body.graph_name,
-    ...typeof body.schema_version === "string" && { schemaVersion: body.schema_version },
-    createdAt: now(),
-  };
-  return await untilSettled(`create graph ${graph}`, async () => {
-    const outcome = await createGraph(kv, graph, meta);
-    if (outcome.kind === "committed") return { done: graph };
-    // The id is new, so if the graph is there, it was this call that made it.
-    if (await readHead(kv, graph) !== undefined) return { done: graph };
-    return { again: outcome };
+  const meta = metaOf(user, body, deps.now());
+  return await untilSettled(`create graph ${graph}`, () => attemptCreate(deps, graph, meta));
+}
+
+async function createWithin(
+  deps: GraphsDeps,
+  most: number,
+  user: UserId,
+  body: CreateGraphBody,
+): Promise<GraphId | undefined> {
+  const graph = newGraphId();
+  const meta = metaOf(user, body, deps.now());
+  return await untilSettled<GraphId | undefined>(`create graph ${graph}`, async () => {
+    const owned = await countOwned(deps.kv, user, most);
+    if (owned.count >= most) return { done: undefined };
+    return await attemptCreate(deps, graph, meta, owned);
   });
 }
 
-async function remove({ kv, now }: GraphsDeps, graph: GraphId): Promise<void> {
+async function attemptCreate(
+  { kv }: GraphsDeps,
+  graph: GraphId,
+  meta: GraphMeta,
+  owned?: OwnedCount,
+): Promise<Attempt<GraphId>> {
+  const outcome = await createGraph(kv, graph, meta, owned && { owned });
+  if (outcome.kind === "committed") return { done: graph };
+  // The id is new, so if the graph is there, it was this call that made it.
+  if (await readHead(kv, graph) !== undefined) return { done: graph };
+  return { again: outcome };
+}
+
+function metaOf(owner: UserId, body: CreateGraphBody, createdAt: number): GraphMeta {
+  return {
+    owner,
+    name: body.graph_name,
+    ...typeof body.schema_version === "string" && { schemaVersion: body.schema_version },
+    createdAt,
+  };
+}
+
+async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {
+  const { kv, now } = deps;
   await untilSettled(`remove graph ${graph}`, async () => {
     const meta = await readMeta(kv, graph);
     const head = await readHead(kv, graph);
@@ -82,6 +128,7 @@ async function remove({ kv, now }: GraphsDeps, graph: GraphId): Promise<void> {
     await sweepGeneration(kv, graph, generation);
   }
   await sweepOrphans(kv, graph);
+  await removeAssets(deps, graph);
 }
 
 async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | undefined> {

@@ -266,27 +266,28 @@ async function build(
   if (opened.kind !== "opened") return { again: opened };
   const written = await writeInCommits(kv, sets, [opened.guard]);
   if (written.kind !== "committed") return { again: written };
+  let tried = false;
   let unknown = false;
   return await untilSettled<Outcome>(`make new rows those of ${graph}`, async () => {
     const current = await readHead(kv, graph);
-    // An outcome that was unknown has turned out well.
+    // What was told as unknown, or as a conflict, has turned out well.
     if (current?.rows === generation) return { done: { done: true } };
     const next = current === undefined ? undefined : switchOf(current);
     if (current === undefined || next === undefined) {
       await sweepGeneration(kv, graph, generation);
       return { done: current === undefined ? { done: false } : { again: { kind: "conflict" } } };
     }
+    if (tried && (await kv.get(opened.guard.key)).versionstamp !== opened.guard.versionstamp) {
+      // Either the switch was made and others' rows came after it, or a sweep took these.
+      return { done: unknown ? { done: true } : { again: { kind: "conflict" } } };
+    }
     const outcome = await commitHead(kv, current, { ...next.state, updatedAt: now() }, {
       sets: markGarbage(graph, next.garbage, now()),
       deletes: [garbageKey(graph, generation)],
       checks: [opened.guard],
     });
+    tried = true;
     unknown ||= outcome.kind === "unknown";
-    const marker = outcome.kind === "conflict" ? await kv.get(opened.guard.key) : undefined;
-    if (marker !== undefined && marker.versionstamp !== opened.guard.versionstamp) {
-      // Either the switch was made and others' rows came after it, or a sweep took these.
-      return { done: unknown ? { done: true } : { again: { kind: "conflict" } } };
-    }
     if (outcome.kind !== "committed") return { again: outcome };
     for (const old of next.garbage) await trySweep(kv, graph, old);
     return { done: { done: true } };

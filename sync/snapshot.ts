@@ -86,14 +86,21 @@ function versionFor(pins: Pins, head: Head, caller: UserId): T {
   return pin !== undefined && pin.log === head.log && pin.t < head.t ? pin.t : head.t;
 }
 
-/** Rows 0 and 1 as of a version; those that there are. */
 async function readRootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly RowJson[]> {
-  const base = await readBase(kv, head, t);
-  const rows = [base.root, await tailRow(kv, head, base, t)].filter((row) => row !== undefined);
-  return rows.map((row) => ({
+  return (await rootAndTail(kv, head, t)).map((row) => ({
     addr: row.addr,
     json: new TextEncoder().encode(JSON.stringify(row)),
   }));
+}
+
+/**
+ * Rows 0 and 1 as of a version; those that there are.
+ *
+ * @param t of the head, or before it and not long ago: see `readBase`
+ */
+export async function rootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly Row[]> {
+  const base = await readBase(kv, head, t);
+  return [base.root, await tailRow(kv, head, base, t)].filter((row) => row !== undefined);
 }
 
 /** The tail as it was imported, and on it the transactions since the base. */

@@ -1,7 +1,7 @@
 /** How large a graph is, and what of it is garbage: for its owner to look at. */
 import { decodeRoot, decodeTail } from "../datascript/root.ts";
 import { listDropped } from "../kv/flushes.ts";
-import { readHead } from "../kv/head.ts";
+import { type Head, readHead } from "../kv/head.ts";
 import { entriesRange, rowsPrefix } from "../kv/keys.ts";
 import { LIST_BATCH } from "../kv/limits.ts";
 import { readTail } from "../kv/txlog.ts";
@@ -21,6 +21,20 @@ export interface GraphStats {
   readonly tailDatoms: number;
   readonly logEntries: number;
   readonly logBytes: number;
+}
+
+/** What a graph takes in the store. */
+export interface GraphSize {
+  readonly rows: number;
+  /** Of rows and log; keys and what flushes keep beside them come on top. */
+  readonly bytes: number;
+}
+
+/** Reads all rows and the whole log, and decodes nothing. */
+export async function graphSize(kv: Deno.Kv, { graph, rows, log, t }: Head): Promise<GraphSize> {
+  const stored = await measure(kv, { prefix: rowsPrefix(graph, rows) });
+  const entries = await measure(kv, entriesRange("log", graph, log, T_ZERO, t));
+  return { rows: stored.values, bytes: stored.bytes + entries.bytes };
 }
 
 /** Reads all rows and the whole log; `undefined` where there is no such graph. */
@@ -54,7 +68,7 @@ export async function graphStats(kv: Deno.Kv, graph: GraphId): Promise<GraphStat
 }
 
 /** Values (by their parts 0) and the bytes of all parts. */
-async function measure(
+export async function measure(
   kv: Deno.Kv,
   selector: Deno.KvListSelector,
 ): Promise<{ readonly values: number; readonly bytes: number }> {

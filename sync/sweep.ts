@@ -4,6 +4,7 @@ import { listGarbage, sweepGeneration } from "../kv/garbage.ts";
 import { readHead } from "../kv/head.ts";
 import { listOrphans, sweepOrphans } from "../kv/members.ts";
 import { sweepPresent } from "../kv/present.ts";
+import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
 
 /** Longer than any import takes: what is marked for longer was left by one that was cut off. */
 export const GRACE_MS = 60 * 60 * 1000;
@@ -72,17 +73,19 @@ export async function sweepPeople(kv: Deno.Kv, now: () => number): Promise<void>
   await sweepPresent(kv, now());
 }
 
-/**
- * All that there is to sweep.
- *
- * @param rowsGraceMs for what flushes made useless
- */
-export async function sweep(
-  kv: Deno.Kv,
-  now: () => number,
-  rowsGraceMs: number,
-): Promise<void> {
+export interface SweepParts extends AssetSweepDeps {
+  /** For what flushes made useless. */
+  readonly rowsGraceMs: number;
+  /** For files that have no name. */
+  readonly assetsGraceMs: number;
+}
+
+/** All that there is to sweep. */
+export async function sweep(parts: SweepParts): Promise<void> {
+  const { kv, now, rowsGraceMs, assetsGraceMs } = parts;
   await sweepGarbage(kv, { now });
   await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
   await sweepPeople(kv, now);
+  // Last: it may need a store that can't be reached.
+  await sweepAssets(parts, assetsGraceMs);
 }

@@ -166,7 +166,7 @@ class Group {
       this.#graphs.set(graph, undefined);
       return this.#deliver({ kind: "ended", graph, end: "deleted" });
     }
-    this.#graphs.set(graph, { t: head.t, log: head.log, people });
+    this.#graphs.set(graph, { t: head.t, log: head.log, people: people ?? known?.people ?? null });
     // Also what is seen first: a socket may have come between the news and the watch.
     if (people !== null && people !== known?.people) {
       this.#deliver({ kind: "people", graph, version: people });

@@ -19,6 +19,8 @@ Sync server for development at ${url}, data in ${config.kvPath}
 A token for user "${DEV_USER}" (another user's: deno task token --sub alice):
 ${token}
 
+Your graphs in a browser: ${url}/ (it asks for the token), the API: ${url}/docs
+
 Paste this next:
 curl -X POST -H 'Authorization: Bearer ${token}' -d '{"graph_name":"notes"}' ${url}/graphs
 `);

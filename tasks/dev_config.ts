@@ -2,8 +2,14 @@
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { type Config, parseConfig, settings } from "../config.ts";
+import { isFile } from "../kv/open.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
+
+/** Settings that tokens can be made with. */
+export interface DevConfig extends Config {
+  readonly authSecret: string;
+}
 
 /**
  * The variables' settings, with AUTH_SECRET from the file beside the data where it isn't given, and
@@ -11,17 +17,17 @@ type Variables = Readonly<Record<string, string | undefined>>;
  *
  * @throws {ConfigError} a setting is wrong
  */
-export async function readDevConfig(variables: Variables): Promise<Config> {
+export async function readDevConfig(variables: Variables): Promise<DevConfig> {
   const authSecret = variables["AUTH_SECRET"] || await readSecret(secretPath(variables));
   const host = variables["HOST"] || "127.0.0.1";
-  return parseConfig({ ...variables, AUTH_SECRET: authSecret, HOST: host });
+  return { ...parseConfig({ ...variables, AUTH_SECRET: authSecret, HOST: host }), authSecret };
 }
 
-/** Beside the data file; a database in memory has none, so the secret goes where the default is. */
+/** Beside the data file; a database that is no file has none, so it goes where the default is. */
 function secretPath(variables: Variables): string {
   const defaultPath = settings.kvPath.default ?? "";
   const kvPath = variables["KV_PATH"] || defaultPath;
-  return join(dirname(kvPath === ":memory:" ? defaultPath : kvPath), "dev-secret");
+  return join(dirname(isFile(kvPath) ? kvPath : defaultPath), "dev-secret");
 }
 
 /** Reads the file, or makes it: whoever comes first of several wins, and all take his. */

@@ -1,7 +1,7 @@
 /** `deno task graph-stats GRAPH`: how large a graph is. Reads the database of KV_PATH. */
 // deno-lint-ignore-file no-console
 import { ConfigError, environment } from "../config.ts";
-import { openKv } from "../main.ts";
+import { openKv, OpenKvError } from "../kv/open.ts";
 import { parseGraphId } from "../protocol/ids.ts";
 import { graphStats } from "../sync/stats.ts";
 import { readDevConfig } from "./dev_config.ts";
@@ -32,7 +32,8 @@ if (import.meta.main) {
     using kv = await openKv(kvPath);
     for (const line of await statsLines(kv, Deno.args)) console.log(line);
   } catch (cause) {
-    if (!(cause instanceof TypeError || cause instanceof ConfigError)) throw cause;
+    const ours = [TypeError, ConfigError, OpenKvError];
+    if (!(cause instanceof Error && ours.some((kind) => cause instanceof kind))) throw cause;
     console.error(`${cause.message}\n${USAGE}`);
     Deno.exit(2);
   }

@@ -2,6 +2,7 @@
  * The log: LogTape, pretty for people at a terminal, otherwise a JSON object a line for machines.
  * Until `configureLog` is called nothing is written, so that tests are silent.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   configure,
   getConsoleSink,
@@ -10,6 +11,7 @@ import {
   type Logger,
   type LogLevel,
   type TextFormatter,
+  withContext,
 } from "@logtape/logtape";
 import { getPrettyFormatter } from "@logtape/pretty";
 import { redact } from "./redact.ts";
@@ -26,12 +28,21 @@ export function loggerFor(part: string): Logger {
   return getLogger([ROOT, part]);
 }
 
+/** Does the work; every line that it logs, however deep and late, has these fields too. */
+export function withLogFields<Result>(
+  fields: Readonly<Record<string, unknown>>,
+  work: () => Result,
+): Result {
+  return withContext({ ...fields }, work);
+}
+
 /** Starts writing to the console; called once by the program. */
 export async function configureLog(format: LogFormat, lowestLevel: LogLevel): Promise<void> {
   const formatter: TextFormatter = format === "json"
     ? getJsonLinesFormatter()
     : getPrettyFormatter({ properties: true, timestamp: "time" });
   await configure({
+    contextLocalStorage: new AsyncLocalStorage(),
     sinks: {
       console: getConsoleSink({ formatter: (record) => redact(formatter(record)).trimEnd() }),
     },

@@ -1,9 +1,13 @@
 /** The last net below "a token is never logged": nothing that looks like a JWT gets out. */
 
 const JWT = /eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+const BEARER = /(\bBearer +)[^\s"',]+/gi;
 const TOKEN_PARAMETER = /([?&]token=)[^&\s"']+/g;
 
-/** The text with every JWT, and every value of a query parameter `token`, made unreadable. */
+/** The text with every JWT, every bearer's and every value of a query parameter `token` unreadable. */
 export function redact(text: string): string {
-  return text.replace(TOKEN_PARAMETER, "$1[token]").replace(JWT, "[token]");
+  return text.replace(TOKEN_PARAMETER, "$1[token]").replace(BEARER, "$1[token]").replace(
+    JWT,
+    "[token]",
+  );
 }

@@ -12,22 +12,50 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: ["zod"],
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
-  kv: ["protocol", "telemetry", "zod", "node:zlib"],
-  auth: ["protocol", "kv/graphs.ts", "jose"],
+  kv: ["protocol", "telemetry", "zod", "fflate", "node:path", "node:zlib"],
+  auth: ["protocol", "kv/graphs.ts", "telemetry", "jose", "zod"],
+  assets: ["protocol", "kv", "zod", "aws4fetch", "fast-xml-parser", "range-parser", "node:crypto"],
+  limits: ["protocol", "limiter", "lru-cache"],
+  sqlite: ["zod", "node:path", "node:sqlite"],
   sync: [
     "protocol",
     "logseq",
     "datascript",
     "kv",
+    "sqlite",
+    "assets/store.ts",
+    "assets/intake.ts",
     "telemetry",
     "lru-cache",
     "zod",
     "node:buffer",
+    "node:path",
     "node:timers/promises",
   ],
-  routes: ["protocol", "auth", "sync", "telemetry", "hono", "zod", "@streamparser/json"],
-  telemetry: ["@logtape/logtape", "@logtape/pretty"],
-  "config.ts": ["telemetry"],
+  pages: ["protocol/ids.ts", "sync/overview.ts", "hono"],
+  routes: [
+    "protocol",
+    "auth",
+    "limits",
+    "sync",
+    "assets",
+    "pages",
+    "telemetry",
+    "swagger-ui-dist",
+    "hono",
+    "zod",
+    "@streamparser/json",
+    "fresh",
+    "node:crypto",
+  ],
+  telemetry: [
+    "@logtape/logtape",
+    "@logtape/pretty",
+    "@opentelemetry/api",
+    "prom-client",
+    "node:async_hooks",
+  ],
+  "config.ts": ["auth", "kv/open.ts", "limits", "telemetry"],
   "life_cycle.ts": ["telemetry"],
   "app.ts": ["routes", "telemetry", "hono"],
 };
@@ -118,6 +146,14 @@ Deno.test("Imports point the way of the table", async () => {
   );
   const wrong = all.filter((edge) => !mayImport(edge)).map((edge) => `${edge.from} → ${edge.to}`);
   assert.deepEqual(wrong, []);
+});
+
+Deno.test("Of assets only the store in KV knows KV", async () => {
+  const paths = (await sources()).filter((path) => path.startsWith("assets/"));
+  const knowing = (await edges(paths))
+    .filter(({ from, to }) => from.startsWith("assets/") && to.startsWith("kv/"))
+    .map(({ from }) => from);
+  assert.deepEqual([...new Set(knowing)], ["assets/kv_store.ts"]);
 });
 
 Deno.test("Every folder of the server has its line in the table", async () => {

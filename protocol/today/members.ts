@@ -3,6 +3,7 @@
  * seed's knows no members. Bodies are read leniently, answers are strict.
  */
 import { z } from "zod";
+import { graphsAnswerSchema } from "../http.ts";
 import { emailSchema, graphIdSchema, userIdSchema } from "../id_schema.ts";
 import { roleSchema } from "../role.ts";
 
@@ -42,6 +43,16 @@ export const roleInGraphSchema = z.object({
   "role": roleSchema,
   /** Not of one's own graph. */
   "invited-by": userIdSchema.exactOptional(),
+});
+
+/** `GET /graphs`, whole. */
+export const graphsTodayAnswerSchema = z.strictObject({
+  "graphs": z.array(z.strictObject({
+    ...graphsAnswerSchema.shape.graphs.element.shape,
+    ...roleInGraphSchema.shape,
+  })),
+  /** Whether the caller has a pair of keys (e2ee.ts). */
+  "user-rsa-keys-exists?": z.boolean(),
 });
 
 export type RoleInGraph = z.output<typeof roleInGraphSchema>;

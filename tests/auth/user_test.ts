@@ -16,6 +16,7 @@ Deno.test("A user is what the claims say: sub, e-mail, name, and the first usern
     username: "mine",
   });
   assert.deepEqual(userOf({ sub: "u1", username: "plain" }), { id: "u1", username: "plain" });
+  assert.deepEqual(userOf({ sub: "u1", exp: 5 }), { id: "u1", expiresAt: 5000 });
   assert.equal(userOf({ ...claims, sub: "" }), undefined);
 });
 

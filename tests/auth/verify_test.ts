@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SignJWT } from "jose";
 import { signToken } from "../../auth/sign.ts";
-import { createVerifier } from "../../auth/verify.ts";
+import { verifierOf } from "../support/verifier.ts";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const OTHER = "another secret, also of more than 32 bytes";
 const key = new TextEncoder().encode(SECRET);
-const verify = await createVerifier(SECRET);
+const verify = await verifierOf(SECRET);
 
 /** @param header the algorithm, by default the one that is ours */
 function sign(claims: Record<string, unknown>, alg = "HS256"): Promise<string> {
@@ -19,11 +19,11 @@ function base64url(value: unknown): string {
 }
 
 Deno.test("A token that we signed speaks for its sub", async () => {
-  assert.equal((await verify(await signToken(SECRET, "alice", Date.now(), 60)))?.id, "alice");
+  assert.equal(await verify(await signToken(SECRET, "alice", Date.now(), 60)), "alice");
 });
 
 Deno.test("A token without an expiry is good", async () => {
-  assert.equal((await verify(await sign({ sub: "alice" })))?.id, "alice");
+  assert.equal(await verify(await sign({ sub: "alice" })), "alice");
 });
 
 Deno.test("A token signed with another secret is refused", async () => {
@@ -32,9 +32,9 @@ Deno.test("A token signed with another secret is refused", async () => {
 
 Deno.test("Clocks may differ by 60 seconds, not by more", async () => {
   const now = Math.floor(Date.now() / 1000);
-  assert.equal((await verify(await sign({ sub: "alice", exp: now - 30 })))?.id, "alice");
+  assert.equal(await verify(await sign({ sub: "alice", exp: now - 30 })), "alice");
   assert.equal(await verify(await sign({ sub: "alice", exp: now - 90 })), undefined);
-  assert.equal((await verify(await sign({ sub: "alice", nbf: now + 30 })))?.id, "alice");
+  assert.equal(await verify(await sign({ sub: "alice", nbf: now + 30 })), "alice");
   assert.equal(await verify(await sign({ sub: "alice", nbf: now + 90 })), undefined);
 });
 

@@ -13,7 +13,7 @@ import {
   withTailTx,
 } from "../../datascript/root.ts";
 import { decode, TransitError } from "../../datascript/transit.ts";
-import { checkTree } from "../../datascript/tree.ts";
+import { checkTree } from "../../datascript/tree_check.ts";
 import { equal } from "../../datascript/value.ts";
 import { readDatoms, readRows } from "../support/fixtures.ts";
 import { FixtureNodes, storedDb } from "../support/memory_db.ts";

@@ -60,8 +60,11 @@ for (const [properties, expected] of PROPERTIES) {
     for (const datoms of [[ident, ...own], [...own, ident]]) {
       const schema = datoms.reduce((before, datom) => before.with(datom), Schema.EMPTY);
       assert.deepEqual(told(schema, "x"), expected);
-      const expectedMap = new MapValue([...map.entries, [value(":db/ident"), value(":x")]]);
-      const all = new MapValue([[value(":x"), expectedMap], [7, value(":x")]]);
+      const expectedMap: MapValue = new MapValue([...map.entries, [
+        value(":db/ident"),
+        value(":x"),
+      ]]);
+      const all: MapValue = new MapValue([[value(":x"), expectedMap], [7, value(":x")]]);
       assert.ok(equal(schema.encode(), all), encode(schema.encode()));
     }
   });

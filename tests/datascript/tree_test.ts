@@ -5,7 +5,6 @@ import type { Node, Ref } from "../../datascript/node.ts";
 import { compareFacts } from "../../datascript/order.ts";
 import { NO_SOURCE, NodeMissing, type NodeSource } from "../../datascript/source.ts";
 import {
-  checkTree,
   collect,
   type Edit,
   EMPTY_TREE,
@@ -15,6 +14,7 @@ import {
   seek,
   type Tree,
 } from "../../datascript/tree.ts";
+import { checkTree } from "../../datascript/tree_check.ts";
 import { LazyNodes, StoredNodes } from "../support/memory_db.ts";
 import { fact } from "../support/written.ts";
 
@@ -172,7 +172,7 @@ Deno.test("A datom takes the place of an equal one, as the greatest of its branc
 });
 
 const PROBLEMS: readonly (readonly [title: string, tree: Tree, problem: string])[] = [
-  ["keys that do not ascend", treeOf([[1, 2], [2, 3]]), "key /1/0 does not follow"],
+  ["keys that do not ascend", treeOf([[1, 2], [2, 3]]), "node /1 has a key 0 that does not follow"],
   ["a node of too few keys", treeOf([[1], [2, 3]]), "node /0 has 1 keys"],
   ["a node of too many keys", treeOf([1, 2, 3, 4, 5]), "node root has 5 keys"],
   ["a branch over one child", treeOf([[1, 2]]), "node root has 1 keys"],
@@ -181,7 +181,7 @@ const PROBLEMS: readonly (readonly [title: string, tree: Tree, problem: string])
   [
     "a key that is not its child's greatest",
     { root: { ...nodeOf([[1, 2], [3, 4]]), keys: [datom(1), datom(4)] }, shift: 1, count: 4 },
-    "key /0 is not the greatest",
+    "node root has a key 0 that is not the greatest",
   ],
 ];
 

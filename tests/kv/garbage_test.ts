@@ -9,7 +9,7 @@ import {
 } from "../../kv/garbage.ts";
 import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../../kv/head.ts";
-import { garbageKey, orphansKey } from "../../kv/keys.ts";
+import { garbageKey, goneKey, orphansKey } from "../../kv/keys.ts";
 import { rowSets } from "../../kv/rows.ts";
 import { entryChange } from "../../kv/txlog.ts";
 import {
@@ -121,6 +121,10 @@ Deno.test("No generation is opened for a head that has moved or is gone", async 
   await removeGraph(kv, meta, moved.head, 0);
   const opened = await openGeneration(kv, moved.head, newGeneration(), 0);
   assert.deepEqual(opened, { kind: "conflict" });
-  const markers = generationsOf(head).map((generation) => garbageKey(head.graph, generation));
-  assert.deepEqual(new Set(await keysOf(kv)), new Set([...markers, orphansKey(head.graph)]));
+  const markers = [
+    ...generationsOf(head).map((generation) => garbageKey(head.graph, generation)),
+    goneKey(head.graph),
+    orphansKey(head.graph),
+  ];
+  assert.deepEqual(new Set(await keysOf(kv)), new Set(markers));
 });

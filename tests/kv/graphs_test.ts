@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { CorruptValueError } from "../../kv/chunks.ts";
-import { createGraph, type GraphMeta, listOwned, readMeta, removeGraph } from "../../kv/graphs.ts";
+import {
+  countOwned,
+  createGraph,
+  type GraphMeta,
+  listOwned,
+  readMeta,
+  removeGraph,
+} from "../../kv/graphs.ts";
 import { commitHead, readHead } from "../../kv/head.ts";
 import { graphKey } from "../../kv/keys.ts";
 import { newGraphId, parseUserId } from "../../protocol/ids.ts";
@@ -28,6 +35,21 @@ Deno.test("A graph that is there already is not made again", async () => {
   const before = await dump(kv);
   assert.deepEqual(await createGraph(kv, graph, metaOf("bob")), { kind: "conflict" });
   assert.deepEqual(await dump(kv), before);
+});
+
+Deno.test("Of two graphs that are made on one count only the first is made", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const meta = metaOf("alice");
+  await createGraph(kv, newGraphId(), metaOf("alicent"));
+  for (const count of [0, 1]) {
+    const owned = await countOwned(kv, meta.owner, 5);
+    assert.equal(owned.count, count);
+    assert.equal((await createGraph(kv, newGraphId(), meta, { owned })).kind, "committed");
+    const before = await dump(kv);
+    assert.deepEqual(await createGraph(kv, newGraphId(), meta, { owned }), { kind: "conflict" });
+    assert.deepEqual(await dump(kv), before);
+  }
+  assert.equal((await countOwned(kv, meta.owner, 1)).count, 1);
 });
 
 Deno.test("A graph whose head has moved since it was read is not removed", async () => {

@@ -46,6 +46,16 @@ Deno.test("A head moves with its change, and the answer is what is read next", a
   assert.equal((await kv.get(["gone"])).value, null);
 });
 
+Deno.test("A head keeps its activity, and one that was stored without it is read", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const head = await newHead(kv);
+  assert.ok(!("activity" in head));
+  const activity = { hour: 7, counts: [2, 0, 1] };
+  const outcome = await commitHead(kv, head, { ...head, activity }, { sets: [], deletes: [] });
+  assert.ok(outcome.kind === "committed");
+  assert.deepEqual((await readHead(kv, head.graph))?.activity, activity);
+});
+
 Deno.test("A head that was read before another moved it is a conflict and changes nothing", async () => {
   using kv = await Deno.openKv(":memory:");
   const head = await newHead(kv);

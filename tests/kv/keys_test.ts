@@ -1,24 +1,33 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  assetKey,
+  blobKey,
+  creationKey,
   entriesPrefix,
   entriesRange,
   entryKey,
   type EntryPlace,
   garbageKey,
   garbagePrefix,
+  goneKey,
   graphKey,
   graphKeyKey,
   headKey,
   instanceKey,
   keyPairKey,
+  looseKey,
   memberKey,
   membershipKey,
   orphansKey,
   ownedKey,
   ownedPrefix,
+  parseAssetKey,
+  parseBlobKey,
   parseEntryKey,
   parseGarbageKey,
+  parseGoneKey,
+  parseLooseKey,
   parseMemberKey,
   parseMembershipKey,
   parseOrphansKey,
@@ -41,6 +50,8 @@ import {
   newGeneration,
   newGraphId,
   parseAddr,
+  parseAssetName,
+  parseBlobId,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -94,6 +105,37 @@ Deno.test("A key that is listed says what it was built from", () => {
   }));
 });
 
+Deno.test("A key of a file or a blob says what it was built from, and one of another kind doesn't", () => {
+  fc.assert(fc.property(graphs, fc.uuid(), parts, (graph, uuid, part) => {
+    const name = parsed(parseAssetName(`${uuid}.png`));
+    const blob = parsed(parseBlobId(uuid));
+    const keys = {
+      asset: assetKey(graph, name),
+      blob: blobKey({ graph, blob }, part),
+      loose: looseKey({ graph, blob }),
+      gone: goneKey(graph),
+      garbage: garbageKey(graph, parsed(parseGeneration(uuid))),
+    };
+    assert.deepEqual(parseAssetKey(keys.asset), { graph, name });
+    assert.deepEqual(parseBlobKey(keys.blob), { graph, blob, part });
+    assert.deepEqual(parseLooseKey(keys.loose), { graph, blob });
+    assert.equal(parseGoneKey(keys.gone), graph);
+    const parsers = {
+      asset: parseAssetKey,
+      blob: parseBlobKey,
+      loose: parseLooseKey,
+      gone: parseGoneKey,
+    };
+    for (const [kind, parse] of Object.entries(parsers)) {
+      for (const [other, key] of Object.entries(keys)) {
+        assert.equal(parse(key) !== undefined, kind === other, `${other} as ${kind}`);
+        assert.equal(parse([...key, 0]), undefined);
+        assert.equal(parse(key.slice(0, -1)), undefined);
+      }
+    }
+  }));
+});
+
 Deno.test("A key of another kind, cut or prolonged is none", () => {
   fc.assert(fc.property(entryPlaces, rowPlaces, users, (entry, row, user) => {
     const { graph, generation } = entry;
@@ -104,6 +146,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       owned: ownedKey(user, graph),
       garbage: garbageKey(graph, generation),
       graph: graphKey(graph),
+      creation: creationKey(user),
       head: headKey(graph),
       member: memberKey(graph, user),
       membership: membershipKey(user, graph),

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import {
+  assetExt,
   type GraphId,
   newGeneration,
   newGraphId,
   parseAddr,
+  parseAssetName,
   parseGeneration,
   parseGraphId,
   parseT,
@@ -57,4 +59,33 @@ Deno.test("A user is a text of 1 to 512 units", () => {
   for (const value of ["", "x".repeat(513), 1, null, undefined]) {
     assert.equal(parseUserId(value), undefined);
   }
+});
+
+Deno.test("A file's name is a UUID, a dot and an ext; nothing that could be a path", () => {
+  const uuid = "6f1e2d3c-0000-4000-8000-00000000000a";
+  for (
+    const ext of ["png", "PNG", "7z", "x".repeat(32), "excalidraw", "c++", "0 final", "\u56fe"]
+  ) {
+    const name = parseAssetName(`${uuid.toUpperCase()}.${ext}`);
+    assert.equal(name, `${uuid}.${ext}`);
+    assert.equal(name === undefined ? undefined : assetExt(name), ext);
+  }
+  const exts = [
+    "",
+    "a.b",
+    "a/b",
+    "a\\b",
+    "a%2fb",
+    "..",
+    "a\0b",
+    "a\nb",
+    "x".repeat(33),
+    "a?b",
+    "a#b",
+  ];
+  for (const ext of exts) assert.equal(parseAssetName(`${uuid}.${ext}`), undefined, ext);
+  for (const text of ["", ".", ".png", uuid, `x${uuid}.png`, `../${uuid}.png`, "notes.png"]) {
+    assert.equal(parseAssetName(text), undefined, text);
+  }
+  for (const value of [undefined, null, 1, {}]) assert.equal(parseAssetName(value), undefined);
 });

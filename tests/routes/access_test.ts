@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { signToken } from "../../auth/sign.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { UpgradeRefused } from "../support/socket.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { SECRET, startServer, type TestServer } from "../support/server.ts";
 
 const unauthorized = { status: 401, body: { error: "unauthorized" } };
 const forbidden = { status: 403, body: { error: "forbidden" } };
@@ -21,6 +21,11 @@ function routesOf(graph: string): [string, string][] {
     ["POST", `/sync/${graph}/snapshot/import`],
     ["DELETE", `/sync/${graph}/admin/reset`],
     ["GET", `/sync/${graph}/no/such/route`],
+    ["GET", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["PUT", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["DELETE", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["POST", `/assets/${graph}/6f1e2d3c-0000-4000-8000-000000000001.png`],
+    ["GET", `/assets/${graph}/no/such/path`],
   ];
 }
 
@@ -45,7 +50,7 @@ Deno.test("A bad token is 401, wherever it is", async () => {
   await using server = await startServer();
   const good = await server.token();
   const forged = await signToken("another secret of more than 32 bytes", "alice", Date.now(), 60);
-  const expired = await signToken(server.config.authSecret, "alice", Date.now(), -90);
+  const expired = await signToken(SECRET, "alice", Date.now(), -90);
   for (const token of [forged, expired, "x", "a.b.c", `${good}x`]) {
     const authorization = `Bearer ${token}`;
     assert.deepEqual(

@@ -1,18 +1,26 @@
 import assert from "node:assert/strict";
 import { createApp } from "../../app.ts";
-import { userOf } from "../../auth/user.ts";
+import { parseConfig } from "../../config.ts";
+import { openLimits } from "../../limits/request_limits.ts";
 import { parseT } from "../../protocol/ids.ts";
+import { readyRoutes } from "../../routes/health.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
+import { parseUserId } from "../../protocol/ids.ts";
+import { SECRET } from "../support/server.ts";
 
 const ID = "7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
+const ASSET = `/assets/${ID}/7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4f.png`;
 const GRAPH = `/sync/${ID}`;
 
 /** Services over a store that is away: everything behind access fails with a telling message. */
 function brokenServices(): Services {
   const away = (): Promise<never> => Promise.reject(new Error("secret detail of the store"));
+  const id = parseUserId("alice");
+  assert.ok(id !== undefined);
   return {
-    verify: () => Promise.resolve(userOf({ sub: "alice" })),
+    verify: () => Promise.resolve({ ok: true, user: { id } }),
+    limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
     graphs: {
       access: () => Promise.resolve("manager"),
       create: away,
@@ -22,6 +30,8 @@ function brokenServices(): Services {
     },
     operations: { version: away, pull: away, txBatch: away, edit: () => {} },
     snapshots: { page: away, importRows: away, pullForDownload: away },
+    assets: { put: away, open: away, remove: away },
+    pages: { overview: away, name: away, backup: away },
     hub: new Hub(),
     members: { list: away, add: away, setRole: away, remove: away },
     keys: {
@@ -34,6 +44,7 @@ function brokenServices(): Services {
     },
     users: { seen: () => Promise.resolve() },
     presence: { enter: () => () => {} },
+    ready: away,
   };
 }
 
@@ -60,6 +71,9 @@ Deno.test("A fault of ours is 500 server error on every route, with CORS and wit
     request("/e2ee/user-keys"),
     request("/e2ee/user-public-key?email=b@c"),
     request(`/e2ee/graphs/${ID}/aes-key`),
+    request(ASSET),
+    request(ASSET, { method: "PUT", body: "x" }),
+    request(ASSET, { method: "DELETE" }),
   ];
   for (const [url, init] of requests) {
     const response = await app.request(url, init);
@@ -136,4 +150,15 @@ Deno.test("A log is read only as fast as the answer is, and no further once the 
   assert.ok(read <= 3, `${read} entries were read for two chunks`);
   await reader?.cancel();
   assert.equal(ended, true);
+});
+
+Deno.test("GET /ready is 503 where the store fails or takes too long; GET /health is 200 still", async () => {
+  const app = createApp(brokenServices());
+  const response = await app.request("/ready");
+  assert.equal(response.status, 503);
+  assert.deepEqual(await response.json(), { error: "not ready" });
+  assert.equal((await app.request("/health")).status, 200);
+
+  const silent = readyRoutes(() => new Promise<void>(() => {}), 1);
+  assert.equal((await silent.request("/")).status, 503);
 });

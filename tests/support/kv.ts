@@ -38,6 +38,24 @@ export function withCommit(
   });
 }
 
+/**
+ * What a commit can come to whose answer is lost. Over KV Connect Deno's client tries again by itself
+ * what went through, and then its own change is in the way of it.
+ */
+export const LOST = {
+  "was made": async (commit: () => Promise<CommitResult>): Promise<CommitResult> => {
+    await commit();
+    throw new Error("connection lost");
+  },
+  "was made, and is told as a conflict": async (
+    commit: () => Promise<CommitResult>,
+  ): Promise<CommitResult> => {
+    await commit();
+    return { ok: false };
+  },
+  "was not made": (): Promise<CommitResult> => Promise.reject(new Error("connection lost")),
+} as const;
+
 /** The same store, with `first` run once, before the first list that it is asked for. */
 export function beforeFirstList(kv: Deno.Kv, first: () => Promise<void>): Deno.Kv {
   let done = false;

@@ -56,8 +56,8 @@ export class LazyNodes implements NodeSource {
         if (!(thrown instanceof NodeMissing)) throw thrown;
         for (const address of thrown.addresses) {
           const node = this.#stored.get(address);
-          assert.ok(node !== undefined, `${thrown.message}: there is none at ${address}`);
-          assert.ok(!this.#loaded.has(address), `${thrown.message}: ${address} is loaded`);
+          assert.ok(node !== undefined, `${thrown}: there is none at ${address}`);
+          assert.ok(!this.#loaded.has(address), `${thrown}: ${address} is loaded`);
           this.#loaded.set(address, node);
         }
       }

@@ -1,5 +1,6 @@
 /** What one process of the server has of its own over a store, below HTTP. */
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import { type Head, readHead } from "../../kv/head.ts";
 import { listRows } from "../../kv/rows.ts";
 import { type ImportBody, type RowsAnswer, rowsAnswerSchema } from "../../protocol/http.ts";
@@ -113,7 +114,8 @@ export class Process {
   }
 
   async createGraph(): Promise<GraphId> {
-    return await openGraphs({ kv: this.kv, now: this.#now }).create(ALICE, { graph_name: "notes" });
+    return await openGraphs({ kv: this.kv, stores: openBlobStores(this.kv), now: this.#now })
+      .create(ALICE, { graph_name: "notes" });
   }
 
   /** A graph with these rows. */

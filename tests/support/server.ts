@@ -1,13 +1,15 @@
 /** The real server on a free port, over a database of its own, and a client's ways to talk to it. */
 import { signToken } from "../../auth/sign.ts";
 import { type Config, parseConfig } from "../../config.ts";
-import { openKv, type Running, start } from "../../main.ts";
+import { openKv } from "../../kv/open.ts";
+import { type Running, start } from "../../main.ts";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import type { GraphId } from "../../protocol/ids.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
 import { TestSocket } from "./socket.ts";
 
-const SECRET = "a secret that only the tests of this repository know";
+/** Signs the tokens of every test server. */
+export const SECRET = "a secret that only the tests of this repository know";
 const HOUR_SECONDS = 60 * 60;
 
 /** Whom a request speaks for when the test doesn't say. */
@@ -20,6 +22,8 @@ export interface ServerOptions {
   readonly kv?: Deno.Kv;
   /** How news reaches other servers; by default as the program does it. */
   readonly ways?: readonly OpenCarrier[];
+  /** Settings beside these. */
+  readonly variables?: Readonly<Record<string, string>>;
 }
 
 export interface RequestOptions {
@@ -40,10 +44,11 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     HOST: "127.0.0.1",
     PORT: "0",
     KV_PATH: options.kvPath ?? ":memory:",
+    ...options.variables,
   });
   const kv = options.kv ?? await openKv(config.kvPath);
   return new TestServer(
-    await start(config, kv, options.ways),
+    await start(config, kv, options.ways && { ways: options.ways }),
     kv,
     config,
     options.kv === undefined,
@@ -68,7 +73,7 @@ export class TestServer implements AsyncDisposable {
   /** A good token for this user, for an hour. Of `alice` it says that `alice@example.org` is hers. */
   token(sub: string = ALICE): Promise<string> {
     const claims = { email: `${sub}@example.org` };
-    return signToken(this.config.authSecret, sub, Date.now(), HOUR_SECONDS, claims);
+    return signToken(SECRET, sub, Date.now(), HOUR_SECONDS, claims);
   }
 
   /** A request as it goes over the wire; the body has to be read or cancelled by the caller. */

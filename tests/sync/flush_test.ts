@@ -4,12 +4,12 @@ import type { Db } from "../../datascript/db.ts";
 import { storedEdit } from "../../datascript/fold.ts";
 import { INDEXES } from "../../datascript/order.ts";
 import type { NodeSource } from "../../datascript/source.ts";
-import { checkTree } from "../../datascript/tree.ts";
+import { checkTree } from "../../datascript/tree_check.ts";
 import { readHead } from "../../kv/head.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
-import { withCommit } from "../support/kv.ts";
+import { LOST, withCommit } from "../support/kv.ts";
 
 const KEYS = 4;
 const UUIDS = Array.from({ length: 40 }, (_, i) => uuid(i));
@@ -170,6 +170,29 @@ Deno.test("A flush that is cut off after any of its commits leaves the database 
       assert.equal(await fresh.batch(6, [txOf(...manyBlocks(9))]), 7);
       assert.equal(await fresh.flush(), "done");
       if (outcome === "done" && commits <= cut) break;
+    }
+  }
+});
+
+Deno.test("A flush of which any commit's answer is lost is done or given up, and the database is as it was", async () => {
+  using kv = await Deno.openKv(":memory:");
+  for (const [made, lose] of Object.entries(LOST)) {
+    // It claims addresses, writes rows, and switches the head.
+    for (const [lostAt, expected] of ["lost", "lost", "done"].entries()) {
+      const graph = await TestGraph.create(kv);
+      const txs = [txOf(...manyBlocks(1))];
+      assert.equal(await graph.batch(0, txs), 1);
+      const breaking = withCommit(
+        kv,
+        (commit, before) => before === lostAt ? lose(commit) : commit(),
+      );
+      const outcome = await new TestGraph(breaking, graph.graph).flush();
+      assert.equal(outcome, expected, `commit ${lostAt} ${made}`);
+      const { db, source } = await new TestGraph(kv, graph.graph).download(2000);
+      assertSame(db, after(EMPTY, txs));
+      assertSound(db, source);
+      assert.ok(await graph.flush() !== "lost");
+      assertSame((await graph.download(2000)).db, after(EMPTY, txs));
     }
   }
 });

@@ -6,7 +6,7 @@ import { importRows } from "../../sync/import.ts";
 import { sweepGarbage } from "../../sync/sweep.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
-import { dump, keysOf, withCommit } from "../support/kv.ts";
+import { dump, keysOf, LOST, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 import { bodyOf, headOf, logOf, Process, rowsOf } from "../support/process.ts";
 
@@ -151,7 +151,7 @@ function same(x: unknown, y: unknown): boolean {
 
 for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
   Deno.test(`An import ${what} of which any commit's answer is lost is done as if it were not`, async () => {
-    for (const made of [true, false]) {
+    for (const lose of Object.values(LOST)) {
       for (let n = 0, commits = 1; n < commits; n++) {
         using store = await Deno.openKv(":memory:");
         const graph = await oldGraph(store);
@@ -159,9 +159,7 @@ for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
         let seen = 0;
         const kv = withCommit(store, async (commit, before) => {
           seen++;
-          if (before !== n) return await commit();
-          if (made) await commit();
-          throw new Error("connection lost");
+          return before === n ? await lose(commit) : await commit();
         });
         assert.equal(await new Process(kv).import(graph, rows, reset), rows.length);
         commits = seen;
@@ -171,6 +169,28 @@ for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
     }
   });
 }
+
+Deno.test("A batch on imported rows stays, though the answer to the commit that made them the graph's is lost", async () => {
+  for (const [made, lose] of Object.entries(LOST).slice(0, 2)) {
+    using store = await Deno.openKv(":memory:");
+    const graph = await oldGraph(store);
+    const other = new Process(store);
+    let written = false;
+    const kv = withCommit(store, async (commit) => {
+      const { rows } = await headOf(store, graph);
+      const result = await commit();
+      if (written || (await headOf(store, graph)).rows === rows) return result;
+      written = true;
+      await other.write(graph, 0, block("meanwhile"));
+      return await lose(() => Promise.resolve(result));
+    });
+    await new Process(kv).import(graph, SMALL, true);
+    assert.ok(written);
+    const log = await logOf(store, graph);
+    assert.equal(log.t, 1, made);
+    assert.ok(log.txs[0]?.tx.includes("meanwhile"), made);
+  }
+});
 
 /** The store, with something that is done before its commit n. */
 function beforeCommit(kv: Deno.Kv, n: number, work: () => Promise<unknown>): Deno.Kv {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { openBlobStores } from "../../assets/open.ts";
 import { objectSet, writeInCommits } from "../../kv/commit.ts";
 import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
 import { readHead } from "../../kv/head.ts";
@@ -132,7 +133,7 @@ Deno.test("No sequence of operations leaves a graph without a manager or half a 
         assert.deepEqual(await rolesOf(open(kv), graph), model);
       }
       await assertWhole(kv, graph);
-      await openGraphs({ kv, now }).remove(graph);
+      await openGraphs({ kv, stores: openBlobStores(kv), now }).remove(graph);
     }),
     { numRuns: 60 },
   );
@@ -150,7 +151,7 @@ Deno.test("Operations at once leave a graph with its manager and whole members, 
         await Promise.all(together.map((operation) => run(kv, graph, operation)));
         await assertWhole(kv, graph);
         assert.equal((await rolesOf(open(kv), graph)).carol, "manager");
-        await openGraphs({ kv, now }).remove(graph);
+        await openGraphs({ kv, stores: openBlobStores(kv), now }).remove(graph);
       },
     ),
     { numRuns: 30 },
@@ -205,7 +206,7 @@ Deno.test("Nobody joins a graph that is deleted meanwhile", async () => {
   const graph = await newGraph(kv);
   const circle = await readCircle(kv, graph, [carol, sam]);
   assert.ok(circle !== undefined);
-  await openGraphs({ kv, now }).remove(graph);
+  await openGraphs({ kv, stores: openBlobStores(kv), now }).remove(graph);
   const before = await keysOf(kv);
   const member = { role: "member", invitedBy: carol, createdAt: 5 } as const;
   assert.deepEqual(await putMember(kv, circle, sam, member), { kind: "conflict" });
@@ -229,11 +230,15 @@ Deno.test("What a removal that was cut off left of a graph's people is swept, wh
       if (before >= cut) throw new Error("the process has ended");
       return commit();
     });
-    await openGraphs({ kv: failing, now }).remove(graph).catch(() => {});
-    assert.deepEqual(await openGraphs({ kv, now }).list(mia), []);
+    await openGraphs({ kv: failing, stores: openBlobStores(failing), now }).remove(graph).catch(
+      () => {},
+    );
+    assert.deepEqual(await openGraphs({ kv, stores: openBlobStores(kv), now }).list(mia), []);
     await sweepPeople(kv, now);
-    const left = (await keysOf(kv)).filter((key) => key.includes(graph) && key[0] !== "garbage");
-    // Log and rows are for sweepGarbage, by their own markers.
+    const left = (await keysOf(kv)).filter((key) =>
+      key.includes(graph) && !["garbage", "gone"].includes(String(key[0]))
+    );
+    // Log, rows and files are for sweepGarbage and sweepAssets, by their own markers.
     assert.deepEqual(left, [], `cut at ${cut}`);
   }
 });

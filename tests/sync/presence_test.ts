@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import { createGraph } from "../../kv/graphs.ts";
 import { presentPrefix } from "../../kv/keys.ts";
 import { putMember, readCircle, removeMember } from "../../kv/members.ts";
@@ -180,7 +181,7 @@ Deno.test("A write that fails is made again, and one for a graph that is gone is
   await here.untilTold();
   const present = await readPresent(memory, graph, "another", Date.now());
   assert.deepEqual(present.map(({ id }) => id), [alice]);
-  await openGraphs({ kv: memory, now: () => 5 }).remove(graph);
+  await openGraphs({ kv: memory, stores: openBlobStores(memory), now: () => 5 }).remove(graph);
   leave();
   await here.presence.close();
   assert.deepEqual((await keysOf(memory)).filter((key) => key.includes(graph)), []);

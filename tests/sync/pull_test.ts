@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import { commitHead, readHead } from "../../kv/head.ts";
 import { CorruptLogError, entryChange } from "../../kv/txlog.ts";
 import {
@@ -23,7 +24,9 @@ function version(t: number): T {
 async function graphWith(kv: Deno.Kv, entries: number): Promise<GraphId> {
   const owner = parseUserId("alice");
   assert.ok(owner !== undefined);
-  const graph = await openGraphs({ kv, now: () => 0 }).create(owner, { graph_name: "notes" });
+  const graph = await openGraphs({ kv, stores: openBlobStores(kv), now: () => 0 }).create(owner, {
+    graph_name: "notes",
+  });
   for (let i = 0; i < entries; i++) await append(kv, graph);
   return graph;
 }
@@ -85,7 +88,7 @@ Deno.test("A reset while a pull is read cuts it, and the next pull is of another
   const graph = await graphWith(kv, 2);
   const log = await pull(kv, graph, version(0));
   assert.ok(log !== undefined);
-  await openGraphs({ kv, now: () => 0 }).reset(graph);
+  await openGraphs({ kv, stores: openBlobStores(kv), now: () => 0 }).reset(graph);
   await append(kv, graph);
   await append(kv, graph);
   await assert.rejects(pullFrame(log), CorruptLogError);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
 import { newGraphId } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
@@ -144,7 +145,7 @@ Deno.test("A reset between pull and page voids the pin, though its version is re
   const imported = await tailLength(server, graph);
   await server.write(graph, 0, block("1"));
   await server.pin(graph);
-  await openGraphs({ kv, now: () => 1000 }).reset(graph);
+  await openGraphs({ kv, stores: openBlobStores(kv), now: () => 1000 }).reset(graph);
   assert.deepEqual(await server.page(graph, -1, 9), { rows: [], last_addr: -1, done: true });
   await server.import(graph, SMALL, true);
   await server.write(graph, 0, block("1"), block("2"), block("3"));

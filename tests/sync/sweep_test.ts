@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import { commitOrThrow } from "../../kv/commit.ts";
 import { listGarbage, markGarbage } from "../../kv/garbage.ts";
 import { readHead } from "../../kv/head.ts";
@@ -21,7 +22,9 @@ const now = (): number => NOW;
 async function newGraph(kv: Deno.Kv): Promise<GraphId> {
   const owner = parseUserId("alice");
   assert.ok(owner !== undefined);
-  return await openGraphs({ kv, now }).create(owner, { graph_name: "notes" });
+  return await openGraphs({ kv, stores: openBlobStores(kv), now }).create(owner, {
+    graph_name: "notes",
+  });
 }
 
 /** What an import leaves that was cut off at this time. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import { commitHead, readHead } from "../../kv/head.ts";
 import { readCircle, removeMember } from "../../kv/members.ts";
 import { type GraphId, nextT, parseUserId, type T, T_ZERO } from "../../protocol/ids.ts";
@@ -33,7 +34,7 @@ class Watched implements AsyncDisposable {
   }
 
   graphs(): ReturnType<typeof openGraphs> {
-    return openGraphs({ kv: this.#kv, now: () => Date.now() });
+    return openGraphs({ kv: this.#kv, stores: openBlobStores(this.#kv), now: () => Date.now() });
   }
 
   createGraph(): Promise<GraphId> {

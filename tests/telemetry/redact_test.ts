@@ -10,6 +10,7 @@ Deno.test("A token is made unreadable wherever it stands in a text", async () =>
     "GET /sync/x?token=[token]&since=1 x",
   );
   assert.equal(redact("?since=1&token=anything"), "?since=1&token=[token]");
+  assert.equal(redact("authorization: bearer anything, x"), "authorization: bearer [token], x");
   assert.equal(redact(`${token} ${token}`), "[token] [token]");
 });
 

@@ -1,0 +1,170 @@
+/**
+ * A file of 100 MiB up and down, beside bare commits and reads of the same chunks, and by how much
+ * that raises the peak memory of the server's process (Linux).
+ */
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import http from "node:http";
+import { pipeline } from "node:stream/promises";
+import { signToken } from "../auth/sign.ts";
+import { createGraphAnswerSchema } from "../protocol/http.ts";
+import { runProgram } from "../tests/support/program.ts";
+import { type Result, rounded, timed } from "./result.ts";
+
+const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+const MIB = 1024 * 1024;
+const FILE_BYTES = 100 * MIB;
+/** Also what one commit takes, at most: 12 of them. */
+const CHUNK_BYTES = 64 * 1024;
+const CHUNKS_A_COMMIT = 12;
+const ROUNDS = 5;
+const GROWTH_GOAL_MIB = 48;
+
+export async function assets(): Promise<readonly Result[]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/file`;
+    await Deno.writeFile(file, ReadableStream.from(chunks()));
+    await using server = await serve(`${folder}/kv.sqlite3`);
+    using kv = await Deno.openKv(`${folder}/bare.sqlite3`);
+    // Taking turns, as what else the machine does comes and goes; the first round is to warm up.
+    await round(server, kv, file, 0);
+    const rounds: Round[] = [];
+    for (let i = 1; i <= ROUNDS; i++) rounds.push(await round(server, kv, file, i));
+    const peak = await peakBytes(server.pid);
+    const growth = peak === undefined ? undefined : peak - server.restBytes;
+    return [
+      ...(["up", "down"] as const).map((way) => {
+        const [ours, bare] = [median(rounds, way), median(rounds, `${way}Bare`)];
+        return {
+          what: `an asset ${way}, floor to ours`,
+          work: `${FILE_BYTES / MIB} MiB, median of ${ROUNDS}`,
+          ours: `${Math.round(ours)} ms`,
+          floor: `${Math.round(bare)} ms`,
+          ratio: rounded(bare / ours),
+        };
+      }),
+      ...growth === undefined ? [] : [{
+        what: "peak memory: growth by assets up and down",
+        work: `${ROUNDS + 1} times ${FILE_BYTES / MIB} MiB`,
+        ours: `${Math.round(growth / MIB)} MiB`,
+        floor: `${GROWTH_GOAL_MIB} MiB`,
+        ratio: rounded(growth / MIB / GROWTH_GOAL_MIB),
+      }],
+    ];
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Each in ms. */
+interface Round {
+  readonly up: number;
+  readonly down: number;
+  readonly upBare: number;
+  readonly downBare: number;
+}
+
+async function round(server: Served, kv: Deno.Kv, file: string, i: number): Promise<Round> {
+  const path = `/assets/${server.graph}/${crypto.randomUUID()}.bin`;
+  const { ms: upBare } = await timed(async () => {
+    let operation = kv.atomic();
+    let count = 0;
+    for (const chunk of chunks()) {
+      operation.set(["blob", i, count++], chunk);
+      if (count % CHUNKS_A_COMMIT !== 0) continue;
+      await operation.commit();
+      operation = kv.atomic();
+    }
+    await operation.commit();
+  });
+  const { ms: up } = await timed(async () => {
+    const status = await server.upload(path, file);
+    if (status !== 200) throw new Error(`Cannot go on as the upload was answered with ${status}`);
+  });
+  const { ms: downBare } = await timed(async () => {
+    for await (const entry of kv.list({ prefix: ["blob", i] }, { batchSize: 16 })) void entry;
+  });
+  const { ms: down } = await timed(async () => {
+    let bytes = 0;
+    for await (const piece of (await server.send(path, {})).body ?? []) bytes += piece.length;
+    if (bytes !== FILE_BYTES) throw new Error(`Cannot go on: ${bytes} bytes came down`);
+  });
+  return { up, down, upBare, downBare };
+}
+
+function median(rounds: readonly Round[], key: keyof Round): number {
+  const sorted = rounds.map((round) => round[key]).toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? NaN;
+}
+
+/** The file's bytes; random, as what a store or a wire could make of equal ones is no measure. */
+function* chunks(): Generator<Uint8Array<ArrayBuffer>> {
+  const chunk = crypto.getRandomValues(new Uint8Array(CHUNK_BYTES));
+  for (let i = 0; i < FILE_BYTES / CHUNK_BYTES; i++) {
+    chunk[i % CHUNK_BYTES] = i;
+    yield chunk.slice();
+  }
+}
+
+interface Served extends AsyncDisposable {
+  readonly pid: number;
+  readonly graph: string;
+  /** Peak memory when it had only begun to serve; NaN where it can't be told. */
+  readonly restBytes: number;
+  readonly send: (path: string, init: RequestInit) => Promise<Response>;
+  /** PUTs a file; answers the status. */
+  readonly upload: (path: string, file: string) => Promise<number>;
+}
+
+async function serve(kvPath: string): Promise<Served> {
+  const program = runProgram("main.ts", [], {
+    AUTH_SECRET,
+    HOST: "127.0.0.1",
+    PORT: "0",
+    LOG_FORMAT: "json",
+    KV_PATH: kvPath,
+  });
+  const [, url] = await program.printed(/"url":"(http:[^"]+)"/);
+  const authorization = `Bearer ${await signToken(AUTH_SECRET, "bench", Date.now(), 3600)}`;
+  const send = async (path: string, init: RequestInit): Promise<Response> => {
+    const response = await fetch(`${url}${path}`, { ...init, headers: { authorization } });
+    if (!response.ok) throw new Error(`Cannot go on as ${path} answered ${response.status}`);
+    return response;
+  };
+  const created = await send("/graphs", { method: "POST", body: '{"graph_name":"bench"}' });
+  const graph = createGraphAnswerSchema.parse(await created.json()).graph_id;
+  const restBytes = await peakBytes(program.pid) ?? NaN;
+  return {
+    pid: program.pid,
+    graph,
+    restBytes,
+    send,
+    upload: (path, file) => upload(`${url}${path}`, authorization, file),
+    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
+  };
+}
+
+/**
+ * By node's client: fetch copies a body that it has whole for as long as sending it takes, and a
+ * stream of its stalls for 40 ms whenever the server takes its time (its TCP_NODELAY is off).
+ */
+async function upload(url: string, authorization: string, file: string): Promise<number> {
+  const request = http.request(url, {
+    method: "PUT",
+    headers: { authorization, "content-length": FILE_BYTES },
+  });
+  request.setNoDelay(true);
+  const answered = once(request, "response");
+  await pipeline(createReadStream(file, { highWaterMark: 256 * 1024 }), request);
+  const [response] = await answered;
+  response.resume();
+  return response.statusCode;
+}
+
+/** `undefined` where the system doesn't say. */
+async function peakBytes(pid: number): Promise<number | undefined> {
+  if (Deno.build.os !== "linux") return undefined;
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(status.match(/VmHWM:\s+(\d+) kB/)?.[1]) * 1024;
+}

@@ -1,0 +1,233 @@
+/** News: how late it is, and what many sockets cost, beside a server that only sends. */
+import { signToken } from "../auth/sign.ts";
+import { createGraphAnswerSchema } from "../protocol/http.ts";
+import { blockTx } from "../tests/support/forms.ts";
+import { ACCESS_TOKEN, startConnectServer } from "../tests/support/kv_connect/server.ts";
+import { type Program, runProgram } from "../tests/support/program.ts";
+import { CountingSocket } from "./counting_socket.ts";
+import { type Result, rounded, timed } from "./result.ts";
+
+const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+const BATCHES = 300;
+const NOTICES_EACH = 100;
+
+const VARIABLES = { AUTH_SECRET, HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json" };
+
+export async function fanout(): Promise<readonly Result[]> {
+  return [...await latencies(), ...await manySockets()];
+}
+
+// Latency
+
+async function latencies(): Promise<readonly Result[]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    return [
+      await sameIsolate(`${folder}/one.sqlite3`),
+      await otherIsolate(`${folder}/two.sqlite3`),
+      await otherProcess(),
+    ];
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function sameIsolate(kvPath: string): Promise<Result> {
+  await using program = serve({ KV_PATH: kvPath });
+  const url = await urlOf(program);
+  return await latency("same isolate", url, url);
+}
+
+async function otherIsolate(kvPath: string): Promise<Result> {
+  const workers = [0, 1].map(() =>
+    new Worker(new URL("isolate.ts", import.meta.url), { type: "module" })
+  );
+  try {
+    const urls: string[] = [];
+    for (const worker of workers) {
+      const answer = new Promise<string>((resolve) => {
+        worker.onmessage = ({ data }: MessageEvent<string>): void => resolve(data);
+      });
+      worker.postMessage({ ...VARIABLES, KV_PATH: kvPath });
+      urls.push(await answer);
+    }
+    const [here = "", there = ""] = urls;
+    return await latency("other isolate of the process (workers)", here, there);
+  } finally {
+    for (const worker of workers) worker.terminate();
+  }
+}
+
+async function otherProcess(): Promise<Result> {
+  await using kvServer = startConnectServer();
+  const variables = { KV_PATH: kvServer.url, DENO_KV_ACCESS_TOKEN: ACCESS_TOKEN };
+  await using here = serve(variables);
+  await using there = serve(variables);
+  const name = "other process, KV Connect (server in the bench)";
+  return await latency(name, await urlOf(here), await urlOf(there));
+}
+
+/** Batches come in at one server, and are heard of at the other. */
+async function latency(what: string, here: string, there: string): Promise<Result> {
+  const graph = await createGraph(here);
+  using writer = await CountingSocket.open(await socketUrl(here, graph));
+  using reader = await CountingSocket.open(await socketUrl(there, graph));
+  await roundTrip(writer);
+  const late: number[] = [];
+  const trips: number[] = [];
+  for (let t = 0; t < BATCHES; t++) {
+    const [ok, changed] = [writer.next("tx/batch/ok"), reader.next(`"t":${t + 1}}`)];
+    writer.send(batchText(t));
+    const at = (await ok).at;
+    late.push((await changed).at - at);
+    trips.push(await roundTrip(writer));
+  }
+  const [ours, floor] = [percentile(late, 50), percentile(trips, 50)];
+  return {
+    what: `changed after tx/batch/ok: ${what}`,
+    work: `${BATCHES} batches`,
+    ours: `${rounded(ours)} ms, p99 ${rounded(percentile(late, 99))} ms`,
+    floor: `${rounded(floor)} ms: ping to pong`,
+    ratio: rounded(ours / floor),
+  };
+}
+
+async function roundTrip(socket: CountingSocket): Promise<number> {
+  const pong = socket.next("pong");
+  const sent = performance.now();
+  socket.send('{"type":"ping"}');
+  return (await pong).at - sent;
+}
+
+function percentile(numbers: readonly number[], percent: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * percent / 100))] ?? NaN;
+}
+
+// Many sockets
+
+async function manySockets(): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const [graphs, each] of [[1, 1000], [100, 10]] as const) {
+    const ours = await measured(() => serve({ KV_PATH: ":memory:" }), graphs, each, ourGraphs);
+    const floor = await measured(
+      () => runProgram("bench/bare_sockets.ts"),
+      graphs,
+      each,
+      bareGroups,
+    );
+    const what = `${graphs} ${graphs === 1 ? "graph" : "graphs"} × ${each} sockets`;
+    const work = `${graphs * each} sockets, ${ours.notices} notices`;
+    results.push({
+      what: `memory a socket: ${what}`,
+      work,
+      ours: `${rounded(ours.kbASocket)} kB`,
+      floor: `${rounded(floor.kbASocket)} kB`,
+      ratio: rounded(ours.kbASocket / floor.kbASocket),
+    }, {
+      what: `notices a second: ${what}`,
+      work,
+      ours: `${Math.round(ours.noticesASecond)}, a commit before each ${each - 1}`,
+      floor: `${Math.round(floor.noticesASecond)}, bare send`,
+      ratio: rounded(ours.noticesASecond / floor.noticesASecond),
+    });
+  }
+  return results;
+}
+
+interface Measured {
+  readonly kbASocket: number;
+  readonly notices: number;
+  readonly noticesASecond: number;
+}
+
+/** Where the sockets of each group go, and what makes the notices of one. */
+interface Groups {
+  readonly urls: readonly string[];
+  readonly write: (writer: CountingSocket) => Promise<void>;
+}
+
+async function measured(
+  run: () => Program,
+  count: number,
+  each: number,
+  groupsOf: (url: string, count: number) => Promise<Groups>,
+): Promise<Measured> {
+  await using program = run();
+  const { urls, write } = await groupsOf(await urlOf(program), count);
+  const before = await residentKb(program);
+  const sockets = await CountingSocket.openMany(urls.flatMap((url) => Array(each).fill(url)));
+  try {
+    const kbASocket = (await residentKb(program) - before) / sockets.length;
+    const writers = sockets.filter((_, i) => i % each === 0);
+    const readers = sockets.filter((_, i) => i % each !== 0);
+    const last = `"t":${NOTICES_EACH}}`;
+    const { ms } = await timed(() =>
+      Promise.all([...readers.map((reader) => reader.next(last)), ...writers.map(write)])
+    );
+    const notices = readers.reduce((sum, reader) => sum + reader.count, 0);
+    return { kbASocket, notices, noticesASecond: notices / ms * 1000 };
+  } finally {
+    for (const socket of sockets) socket[Symbol.dispose]();
+  }
+}
+
+async function ourGraphs(url: string, count: number): Promise<Groups> {
+  const urls: string[] = [];
+  for (let i = 0; i < count; i++) urls.push(await socketUrl(url, await createGraph(url)));
+  return {
+    urls,
+    write: async (writer) => {
+      for (let t = 0; t < NOTICES_EACH; t++) {
+        const ok = writer.next("tx/batch/ok");
+        writer.send(batchText(t));
+        await ok;
+      }
+    },
+  };
+}
+
+function bareGroups(url: string, count: number): Promise<Groups> {
+  return Promise.resolve({
+    urls: Array.from({ length: count }, (_, i) => `${url.replace("http", "ws")}/${i}`),
+    write: (writer) => Promise.resolve(writer.send(`${NOTICES_EACH}`)),
+  });
+}
+
+async function residentKb({ pid }: Program): Promise<number> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return Number(status.match(/VmRSS:\s+(\d+) kB/)?.[1]);
+}
+
+// The server
+
+function serve(variables: Readonly<Record<string, string>>): Program {
+  return runProgram("main.ts", [], { ...VARIABLES, ...variables });
+}
+
+async function urlOf(program: Program): Promise<string> {
+  const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
+  return url;
+}
+
+function token(): Promise<string> {
+  return signToken(AUTH_SECRET, "bench", Date.now(), 3600);
+}
+
+async function createGraph(url: string): Promise<string> {
+  const response = await fetch(`${url}/graphs`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${await token()}` },
+    body: '{"graph_name":"bench"}',
+  });
+  return createGraphAnswerSchema.parse(await response.json()).graph_id;
+}
+
+async function socketUrl(url: string, graph: string): Promise<string> {
+  return `${url.replace("http", "ws")}/sync/${graph}?token=${await token()}`;
+}
+
+function batchText(t: number): string {
+  const txs = [blockTx(crypto.randomUUID(), `block ${t}`)];
+  return JSON.stringify({ type: "tx/batch", t_before: t, txs });
+}

@@ -1,0 +1,60 @@
+/** Opens the database, wherever it is: a file, memory, a denokv server, what Deno Deploy assigned. */
+import { dirname } from "node:path";
+
+/** Forgets everything at the end; each opening of it is a database of its own. */
+export const MEMORY = ":memory:";
+
+/** The database that Deno Deploy has assigned to the app; elsewhere Deno chooses a file. */
+export const ASSIGNED = ":assigned:";
+
+/** The database can't be opened; the message says what to change. */
+export class OpenKvError extends Error {
+  override readonly name = "OpenKvError";
+}
+
+/** Whether the database is behind KV Connect: a denokv server, or Deploy's from elsewhere. */
+export function isAddress(path: string): boolean {
+  return /^https?:/i.test(path);
+}
+
+/** Whether the database is a file of this path. */
+export function isFile(path: string): boolean {
+  return path !== MEMORY && path !== ASSIGNED && !isAddress(path);
+}
+
+/**
+ * Opens the database, and makes the folder that a file is to be in. A server's access token comes
+ * from DENO_KV_ACCESS_TOKEN, which Deno reads itself.
+ *
+ * @param path of a file, a server's address, MEMORY or ASSIGNED
+ * @throws {OpenKvError} the server can't be reached, or takes no such token
+ */
+export async function openKv(path: string): Promise<Deno.Kv> {
+  if (path === ASSIGNED) return await Deno.openKv();
+  if (isAddress(path)) return await connect(path);
+  if (isFile(path)) await Deno.mkdir(dirname(path), { recursive: true });
+  return await Deno.openKv(path);
+}
+
+async function connect(url: string): Promise<Deno.Kv> {
+  try {
+    return await Deno.openKv(url);
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    throw new OpenKvError(`KV_PATH is ${url}, but ${whatToChange(cause.message)}`, { cause });
+  }
+}
+
+/** Goes by the words of Deno's client (2.9), which has one class of error for all of these. */
+function whatToChange(message: string): string {
+  if (message.startsWith("Missing DENO_KV_ACCESS_TOKEN")) {
+    return "DENO_KV_ACCESS_TOKEN is not set: set it to that server's access token";
+  }
+  if (/status 40[13] /.test(message)) {
+    return "the server there refuses DENO_KV_ACCESS_TOKEN: set it to that server's access token";
+  }
+  if (message.includes("failed to connect")) {
+    return `no server answers there: start it, or correct the address (${message})`;
+  }
+  return `no KV Connect server is there: correct the address (${message})`;
+}

@@ -1,0 +1,41 @@
+/** What every page of the status site is in: head, title, who is signed in. */
+import type { Child } from "hono/jsx";
+import type { JSX } from "hono/jsx/jsx-runtime";
+
+export interface PageProps {
+  readonly title: string;
+  /** Signed in; the page then has a button to sign out. */
+  readonly user?: string;
+  readonly children: Child;
+}
+
+export function Page({ title, user, children }: PageProps): JSX.Element {
+  return (
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>{title} · Logseq sync</title>
+        <link rel="icon" href="/static/icon.svg" />
+        <link rel="stylesheet" href="/static/style.css" />
+      </head>
+      <body>
+        <header>
+          <a class="home" href="/">Logseq sync</a>
+          <nav aria-label="Site">
+            <a href="/docs">API</a>
+            {user !== undefined && (
+              <form method="post" action="/sign-out">
+                <button type="submit" class="quiet" title={`Signed in as ${user}`}>
+                  Sign out
+                </button>
+              </form>
+            )}
+          </nav>
+        </header>
+        <main>{children}</main>
+      </body>
+    </html>
+  );
+}

@@ -1,0 +1,71 @@
+/**
+ * JSON texts from outside, and Transit, which is JSON too. One that is nested deeply costs far more
+ * to parse than to send (64 MiB of `[` and `]`: 2 GB, and seconds in which nobody is answered), so a
+ * text is looked through before it is parsed.
+ */
+
+/** Arrays and objects in each other; the deepest body of the protocol, an import, has 3. */
+export const MAX_JSON_DEPTH = 32;
+
+/** The same in a transaction or a row, where each value may be an array with a tag. */
+export const MAX_TRANSIT_DEPTH = 1000;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** Follows a text piece by piece, and counts. Whether it is JSON at all is the parser's to say. */
+export class JsonDepth {
+  readonly #max: number;
+  #depth = 0;
+  #inString = false;
+  #escaped = false;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /**
+   * Goes on with more of the text, cut anywhere: all that counts is ASCII, of which no other
+   * character has a part, in UTF-8 nor in UTF-16.
+   *
+   * @returns whether it is still within the maximum
+   */
+  take(piece: Uint8Array | string): boolean {
+    const text = typeof piece === "string";
+    for (let i = 0; i < piece.length; i++) {
+      if (!this.#unit(text ? piece.charCodeAt(i) : piece[i])) return false;
+    }
+    return true;
+  }
+
+  #unit(unit: number | undefined): boolean {
+    if (this.#inString) {
+      if (this.#escaped) this.#escaped = false;
+      else if (unit === BACKSLASH) this.#escaped = true;
+      else if (unit === QUOTE) this.#inString = false;
+    } else if (unit === QUOTE) this.#inString = true;
+    else if (unit === OPEN_ARRAY || unit === OPEN_OBJECT) this.#depth++;
+    else if (unit === CLOSE_ARRAY || unit === CLOSE_OBJECT) this.#depth--;
+    return this.#depth <= this.#max;
+  }
+}
+
+/** Whether a text, if it is Transit at all, can be parsed at no great cost. */
+export function isShallowTransit(text: string): boolean {
+  return text.length <= MAX_TRANSIT_DEPTH || new JsonDepth(MAX_TRANSIT_DEPTH).take(text);
+}
+
+/** `undefined` for what is no JSON, or is too deep: no JSON text means that. */
+export function parseJson(text: string): unknown {
+  if (!new JsonDepth(MAX_JSON_DEPTH).take(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // SyntaxError: the client's text, so a refusal and no fault; which one is the caller's to say.
+    return undefined;
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The status pages, for people with a browser: sign in, see the own graphs, download, delete. They
+ * go by the session's cookie (session.ts) and by nothing else.
+ */
+import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { csrf } from "hono/csrf";
+import { html } from "hono/html";
+import { HTTPException } from "hono/http-exception";
+import type { JSX } from "hono/jsx/jsx-runtime";
+import { accessTo } from "../auth/access.ts";
+import type { GraphId, UserId } from "../protocol/ids.ts";
+import type { Role } from "../protocol/role.ts";
+import { DeletePage } from "../pages/delete.tsx";
+import { GraphsPage } from "../pages/graphs.tsx";
+import { NoticePage } from "../pages/notice.tsx";
+import { SignInPage } from "../pages/sign_in.tsx";
+import { loggerFor } from "../telemetry/log.ts";
+import { pageHeaders } from "./page_headers.ts";
+import type { Services } from "./services.ts";
+import { signedInUser, signIn, signOut } from "./session.ts";
+
+const log = loggerFor("pages");
+
+/** A form with a token, and some. */
+const MAX_FORM_BYTES = 16 * 1024;
+
+type StatusServices = Pick<Services, "verify" | "graphs" | "pages">;
+
+/** What a page of one graph knows. */
+interface OneGraph {
+  Variables: { user: UserId; graph: GraphId; role: Role };
+}
+
+const NOTHING_YET = {
+  title: "Nothing to download",
+  text: "No client has put anything into this graph yet.",
+};
+
+const MANAGERS_ONLY = {
+  title: "Refused",
+  text: "Only a manager of this graph can delete it.",
+};
+
+const PROBLEMS = {
+  "unauthorized": "This token is not good, or no longer.",
+  "forbidden": "This token is good, but its user may not use this server.",
+  "sign-in unavailable": "The sign-in provider does not answer now. Try again in a minute.",
+  "too long": "This token is too long to be kept in a browser.",
+} as const;
+
+/** @param now ms since the epoch */
+export function statusRoutes(services: StatusServices, now: () => number): Hono {
+  const { verify, pages, graphs } = services;
+  const routes = new Hono();
+  routes.onError(errorPage);
+  for (const path of ["/", "/sign-in", "/sign-out", "/status/*"]) {
+    routes.use(path, pageHeaders("plain"), noStore, csrf({ origin: isSameHost }));
+  }
+
+  routes.get("/", async (c) => {
+    const user = await signedInUser(c, verify);
+    if (user === undefined) return page(c, <SignInPage />);
+    return page(c, <GraphsPage user={user} graphs={await pages.overview(user)} now={now()} />);
+  });
+
+  routes.post("/sign-in", bodyLimit({ maxSize: MAX_FORM_BYTES, onError: tooLarge }), async (c) => {
+    const { token } = await c.req.parseBody();
+    const signedIn = typeof token === "string"
+      ? await signIn(c, verify, token.trim())
+      : "unauthorized";
+    if (signedIn === "ok") return c.redirect("/", 303);
+    return page(c, <SignInPage problem={PROBLEMS[signedIn]} />, 401);
+  });
+
+  routes.post("/sign-out", (c) => {
+    signOut(c);
+    return c.redirect("/", 303);
+  });
+
+  routes.route("/status/:id", graphPages({ verify, pages, graphs }));
+  return routes;
+}
+
+function graphPages({ verify, pages, graphs }: StatusServices): Hono<OneGraph> {
+  const routes = new Hono<OneGraph>();
+  routes.use("/*", async (c, next): Promise<Response | void> => {
+    const user = await signedInUser(c, verify);
+    if (user === undefined) return c.redirect("/", 303);
+    const access = await accessTo(graphs.access, user, c.req.param("id") ?? "");
+    // Another's graph is none that there is, for all that this page tells.
+    if (!access.ok) return noSuchGraph(c);
+    c.set("user", user);
+    c.set("graph", access.graph);
+    c.set("role", access.role);
+    await next();
+  });
+
+  routes.use("/delete", async (c, next): Promise<Response | void> => {
+    if (c.get("role") !== "manager") return page(c, <NoticePage {...MANAGERS_ONLY} />, 403);
+    await next();
+  });
+
+  routes.get("/delete", async (c) => {
+    const name = await pages.name(c.get("graph"));
+    if (name === undefined) return noSuchGraph(c);
+    return page(c, <DeletePage user={c.get("user")} graph={c.get("graph")} name={name} />);
+  });
+
+  routes.post("/delete", async (c) => {
+    await graphs.remove(c.get("graph"));
+    return c.redirect("/", 303);
+  });
+
+  routes.get("/backup", async (c) => {
+    const backup = await pages.backup(c.get("graph"));
+    if (backup === undefined) return noSuchGraph(c);
+    if (backup === "empty") return page(c, <NoticePage {...NOTHING_YET} />, 404);
+    return c.body(backup.stream, 200, {
+      "content-type": "application/vnd.sqlite3",
+      "content-length": String(backup.size),
+      "content-disposition": `attachment; filename="${backup.filename}"`,
+    });
+  });
+  return routes;
+}
+
+type PageStatus = 200 | 401 | 403 | 404 | 413 | 500;
+
+function page(
+  c: Context,
+  content: JSX.Element,
+  status: PageStatus = 200,
+): Response | Promise<Response> {
+  return c.html(html`<!DOCTYPE html>${content}`, status);
+}
+
+function noSuchGraph(c: Context): Response | Promise<Response> {
+  return page(c, <NoticePage title="No such graph" text="It may have been deleted." />, 404);
+}
+
+function tooLarge(c: Context): Response | Promise<Response> {
+  return page(c, <SignInPage problem={PROBLEMS["too long"]} />, 413);
+}
+
+function errorPage(cause: Error, c: Context): Response | Promise<Response> {
+  if (cause instanceof HTTPException && cause.status === 403) {
+    const text = "This form was sent from another site.";
+    return page(c, <NoticePage title="Refused" text={text} />, 403);
+  }
+  log.error("Cannot show {path}", { path: c.req.path, cause });
+  const text = "The fault is the server's. Its log says more.";
+  return page(c, <NoticePage title="That did not work" text={text} />, 500);
+}
+
+/** What a page shows is its user's: no cache may keep it. */
+const noStore: MiddlewareHandler = async (c, next): Promise<void> => {
+  await next();
+  c.header("cache-control", "no-store");
+};
+
+/** By host and port alone: a proxy that ends TLS hides the scheme. */
+function isSameHost(origin: string, c: Context): boolean {
+  return URL.canParse(origin) && new URL(origin).host === new URL(c.req.url).host;
+}

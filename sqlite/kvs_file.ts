@@ -1,0 +1,149 @@
+/**
+ * An SQLite file in which Logseq keeps a graph: the table kvs, a row for each node. Written whole or
+ * not at all; read row by row. What is in the rows is not looked into.
+ */
+import { basename, dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { z } from "zod";
+
+/** One row; `addresses` is JSON text of the children's addresses, or null. */
+export interface KvsRow {
+  readonly addr: number;
+  readonly content: string;
+  readonly addresses: string | null;
+}
+
+/** The file can't be read as such a file, or can't be written. The message names it. */
+export class KvsFileError extends Error {
+  override readonly name: string = "KvsFileError";
+}
+
+const rowSchema = z.object({
+  addr: z.int(),
+  content: z.string(),
+  addresses: z.string().nullable(),
+});
+
+export interface WriteOptions {
+  /** Whether a file that is there may be replaced. */
+  readonly overwrite: boolean;
+}
+
+/**
+ * Writes rows into a new file. They go into a draft beside it (`NAME-….part`, which only a kill
+ * leaves there), which takes the file's name when all are in it and on the disk. Only its owner may
+ * read the file.
+ *
+ * Memory: a row at a time, and SQLite's cache of 2 MB.
+ *
+ * @throws {KvsFileError} there is such a file and it must not be replaced, or SQLite's own reason
+ * @throws what reading the rows throws; the file is then as it was before
+ */
+export async function writeKvsFile(
+  path: string,
+  rows: AsyncIterable<KvsRow>,
+  { overwrite }: WriteOptions,
+): Promise<void> {
+  await mayWrite(path, overwrite);
+  const draft = await makeDraft(path);
+  try {
+    await writeRows(draft, rows);
+    await sync(draft);
+    await mayWrite(path, overwrite);
+    await Deno.rename(draft, path);
+  } catch (cause) {
+    await Deno.remove(draft);
+    throw cause;
+  }
+}
+
+async function mayWrite(path: string, overwrite: boolean): Promise<void> {
+  const there = await Deno.stat(path).catch((cause) => {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw cause;
+  });
+  if (there?.isDirectory) throw new KvsFileError(`Cannot write ${path} as it is a folder`);
+  if (there && !overwrite) throw new KvsFileError(`Cannot write ${path} as it is there already`);
+}
+
+async function makeDraft(path: string): Promise<string> {
+  const dir = dirname(path);
+  try {
+    return await Deno.makeTempFile({ dir, prefix: `${basename(path)}-`, suffix: ".part" });
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new KvsFileError(`Cannot write ${path} as there is no folder ${dir}`, { cause });
+  }
+}
+
+async function writeRows(path: string, rows: AsyncIterable<KvsRow>): Promise<void> {
+  using file = new DatabaseSync(path);
+  // Nothing to roll back: a draft that isn't whole is removed.
+  named(path, () => file.exec("PRAGMA journal_mode = OFF; BEGIN; " + CREATE));
+  const insert = named(path, () => file.prepare("INSERT INTO kvs VALUES (?, ?, ?)"));
+  for await (const { addr, content, addresses } of rows) {
+    named(path, () => insert.run(addr, content, addresses));
+  }
+  named(path, () => file.exec("COMMIT"));
+}
+
+/** As Logseq makes it. */
+const CREATE = "CREATE TABLE kvs (addr INTEGER PRIMARY KEY, content TEXT, addresses JSON)";
+
+async function sync(path: string): Promise<void> {
+  using file = await Deno.open(path, { read: true, write: true });
+  await file.sync();
+}
+
+/** A file that is there. Another program's changes show, so it should be closed there. */
+export class KvsFile implements Disposable {
+  readonly #path: string;
+  readonly #file: DatabaseSync;
+  readonly #select: StatementSync;
+
+  private constructor(path: string, file: DatabaseSync, select: StatementSync) {
+    this.#path = path;
+    this.#file = file;
+    this.#select = select;
+  }
+
+  /** @throws {KvsFileError} it isn't there, is no SQLite file, or has no table kvs */
+  static open(path: string): KvsFile {
+    const file = named(path, () => new DatabaseSync(path, { readOnly: true }));
+    try {
+      const select = named(
+        path,
+        () => file.prepare("SELECT addr, content, addresses FROM kvs WHERE addr = ?"),
+      );
+      return new KvsFile(path, file, select);
+    } catch (cause) {
+      file.close();
+      throw cause;
+    }
+  }
+
+  /** @throws {KvsFileError} the file is damaged, or the row is of other kinds */
+  row(addr: number): KvsRow | undefined {
+    const found = named(this.#path, () => this.#select.get(addr));
+    if (found === undefined) return undefined;
+    const row = rowSchema.safeParse(found);
+    if (row.success) return row.data;
+    throw new KvsFileError(
+      `Cannot read row ${addr} of ${this.#path}: ${z.prettifyError(row.error)}`,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+  }
+}
+
+/** SQLite's errors with the file's name. */
+function named<Result>(path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new KvsFileError(`Cannot use ${path} as a graph's SQLite file: ${reason}`, { cause });
+  }
+}

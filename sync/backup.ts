@@ -1,0 +1,152 @@
+/** A graph as a file that Logseq opens: all rows of one version, and nothing else. */
+import type { Root } from "../datascript/db.ts";
+import { decodeNode } from "../datascript/node.ts";
+import { INDEXES } from "../datascript/order.ts";
+import { decodeRoot } from "../datascript/root.ts";
+import { type Head, readHead } from "../kv/head.ts";
+import { listRows, parseRowJson, readRowsMany, type Row } from "../kv/rows.ts";
+import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
+import { writeKvsFile, type WriteOptions } from "../sqlite/kvs_file.ts";
+import { addrOf, RowMissingError } from "./database.ts";
+import { rootAndTail } from "./snapshot.ts";
+
+export interface BackupOptions extends WriteOptions {
+  /** Called before the first row, and after each. Begins again at 0 if the rows were replaced. */
+  readonly progress?: (done: number, total: number) => void;
+}
+
+/** What was written. */
+export interface Backup {
+  readonly t: T;
+  readonly rows: number;
+}
+
+/** Nothing was put into the graph yet: there is no database to be opened. */
+export class EmptyGraphError extends Error {
+  override readonly name: string = "EmptyGraphError";
+}
+
+/** How often rows may be replaced while they are copied: flushes are minutes apart. */
+const ATTEMPTS = 5;
+/** Branches that are read at once. */
+const SOME = 500;
+
+/**
+ * Writes the graph as of now into an SQLite file, its tail included; `undefined` where there is no
+ * such graph. Batches may land meanwhile, they aren't in it. Of the graph's rows only those are
+ * copied that this version refers to.
+ *
+ * Memory: an address for each row, the tail, and little else. Cost: reads branches twice, and rows
+ * that flushes made useless as well.
+ *
+ * @throws {KvsFileError} the file can't be written
+ * @throws {EmptyGraphError | RowMissingError | CorruptRowError | CorruptValueError | CorruptLogError}
+ */
+export async function backupGraph(
+  kv: Deno.Kv,
+  graph: GraphId,
+  path: string,
+  options: BackupOptions,
+): Promise<Backup | undefined> {
+  for (let attempt = 1;; attempt++) {
+    const head = await readHead(kv, graph);
+    if (head === undefined) return undefined;
+    try {
+      return await backupAt(kv, head, path, options);
+    } catch (cause) {
+      // Rows that were replaced, or swept after a flush, are no damage.
+      if (attempt === ATTEMPTS || isSameRows(await readHead(kv, graph), head)) throw cause;
+    }
+  }
+}
+
+function isSameRows(now: Head | undefined, head: Head): boolean {
+  return now?.log === head.log && now.rows === head.rows && now.rowsVersion === head.rowsVersion &&
+    now.flushed === head.flushed;
+}
+
+async function backupAt(
+  kv: Deno.Kv,
+  head: Head,
+  path: string,
+  { overwrite, progress = (): void => {} }: BackupOptions,
+): Promise<Backup> {
+  const first = await rootAndTail(kv, head, head.t);
+  const root = first.find(({ addr }) => addr === ROOT_ADDR);
+  if (root === undefined) {
+    throw new EmptyGraphError(`Cannot back up ${head.graph} as nothing was put into it yet`);
+  }
+  const addresses = await addressesBelow(kv, head, decodeRoot(root.content));
+  const total = first.length + addresses.size;
+  async function* rows(): AsyncGenerator<Row> {
+    let done = 0;
+    progress(done, total);
+    for await (const row of copiedRows(kv, head, first, addresses)) {
+      yield row;
+      progress(++done, total);
+    }
+  }
+  await writeKvsFile(path, rows(), { overwrite });
+  return { t: head.t, rows: total };
+}
+
+/** Those two and the rows of these addresses, ascending. @throws {RowMissingError} */
+async function* copiedRows(
+  kv: Deno.Kv,
+  head: Head,
+  first: readonly Row[],
+  addresses: ReadonlySet<number>,
+): AsyncGenerator<Row> {
+  const { graph, rows, rowsVersion } = head;
+  yield* first;
+  let copied = 0;
+  for await (const row of listRows(kv, graph, rows, TAIL_ADDR)) {
+    if (!addresses.has(row.addr)) continue;
+    yield parseRowJson(graph, rows, row);
+    copied++;
+  }
+  if (copied !== addresses.size) {
+    throw new RowMissingError(
+      `Cannot copy all rows of ${graph}: ${addresses.size - copied} are missing`,
+    );
+  }
+  const now = await readHead(kv, graph);
+  if (now?.rows !== rows || now.rowsVersion !== rowsVersion) {
+    throw new RowMissingError(`Cannot copy the rows of ${graph} as they were replaced`);
+  }
+}
+
+/** The addresses of all nodes. Leaves are not read for it. */
+async function addressesBelow(kv: Deno.Kv, head: Head, root: Root): Promise<ReadonlySet<number>> {
+  const addresses = new Set<number>();
+  for (const index of INDEXES) {
+    const tree = root.trees[index];
+    let level = typeof tree.root === "number" ? [tree.root] : [];
+    for (let shift = tree.shift; shift > 0 && level.length > 0; shift--) {
+      for (const address of level) addresses.add(address);
+      level = await childrenOf(kv, head, level);
+    }
+    for (const address of level) addresses.add(address);
+  }
+  return addresses;
+}
+
+async function childrenOf(
+  kv: Deno.Kv,
+  { graph, rows }: Head,
+  branches: readonly number[],
+): Promise<number[]> {
+  const children: number[] = [];
+  for (let start = 0; start < branches.length; start += SOME) {
+    const some = branches.slice(start, start + SOME).map(addrOf);
+    const found = await readRowsMany(kv, graph, rows, some);
+    for (const addr of some) {
+      const row = found.get(addr);
+      if (row === undefined) throw new RowMissingError(`Row ${addr} of ${graph} is missing`);
+      for (const child of decodeNode(row).children ?? []) {
+        if (typeof child === "number") children.push(child);
+      }
+    }
+  }
+  return children;
+}

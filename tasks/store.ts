@@ -1,0 +1,60 @@
+/** What the tasks of a store's owner share: the database of KV_PATH, and how they end. */
+// deno-lint-ignore-file no-console
+import { ConfigError, environment } from "../config.ts";
+import { openKv, OpenKvError } from "../kv/open.ts";
+import { type GraphId, parseGraphId } from "../protocol/ids.ts";
+import { readDevConfig } from "./dev_config.ts";
+
+/** The task can't be done as it was asked for; the message says what to change. */
+export class TaskError extends Error {
+  override readonly name: string = "TaskError";
+}
+
+/**
+ * Runs a task on the store, and ends the process: with the status that it answers, or with 2 and a
+ * line where the arguments, a setting, or what they name is wrong.
+ *
+ * @param isRefusal of errors of the task's own that are told as a line
+ */
+export async function runTask(
+  usage: string,
+  task: (kv: Deno.Kv) => Promise<number>,
+  isRefusal: (cause: unknown) => cause is Error,
+): Promise<void> {
+  try {
+    const { kvPath } = await readDevConfig(environment());
+    using kv = await openKv(kvPath);
+    Deno.exitCode = await task(kv);
+  } catch (cause) {
+    if (isUsage(cause)) console.error(`${cause.message}\n${usage}`);
+    else if (isTold(cause) || isRefusal(cause)) console.error(cause.message);
+    else throw cause;
+    Deno.exitCode = 2;
+  }
+}
+
+/** Says all by its message. */
+function isTold(cause: unknown): cause is Error {
+  return cause instanceof TaskError || cause instanceof OpenKvError;
+}
+
+/** What `parseArgs` throws is a TypeError with a code. */
+function isUsage(cause: unknown): cause is Error {
+  return cause instanceof ConfigError ||
+    cause instanceof TypeError && "code" in cause &&
+      String(cause.code).startsWith("ERR_PARSE_ARGS");
+}
+
+/** @throws {TaskError} */
+export function graphOf(text: string | undefined): GraphId {
+  const graph = parseGraphId(text);
+  if (graph !== undefined) return graph;
+  throw new TaskError(
+    `GRAPH must be a graph's id, a UUID, as \`deno task graphs\` lists them: got ${text ?? "none"}`,
+  );
+}
+
+/** @throws {TaskError} */
+export function noGraph(graph: GraphId): never {
+  throw new TaskError(`There is no graph ${graph}: \`deno task graphs\` lists those of KV_PATH`);
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { TX0 } from "../../datascript/datom.ts";
+import { Db, type Trees } from "../../datascript/db.ts";
+import { checkDb } from "../../datascript/db_check.ts";
+import type { Index } from "../../datascript/order.ts";
+import { nodeAt } from "../../datascript/source.ts";
+import { drive } from "../../datascript/tree_check.ts";
+import { stored, type StoredNodes, treeWith } from "../support/memory_db.ts";
+import { fact, schemaOf } from "../support/written.ts";
+
+const SCHEMA = schemaOf({
+  "name": {},
+  "id": { ":db/unique": ":db.unique/identity" },
+  "rank": { ":db/index": true },
+});
+const FACTS = Array.from({ length: 12 }, (_, i) => [
+  fact(i + 1, "name", `n${i}`),
+  fact(i + 1, "id", i),
+  fact(i + 1, "rank", i % 3),
+]).flat();
+
+/** What is wrong with a database. */
+function problemsOf(db: Db, nodes: StoredNodes): readonly string[] {
+  const problems: string[] = [];
+  const walk = checkDb(
+    db,
+    { minKeys: 2, maxKeys: 4 },
+    (place, what) => void problems.push(`${place} ${what}`),
+  );
+  drive(walk, (refs) => refs.map((ref) => nodeAt(nodes, ref)));
+  return problems;
+}
+
+/** The facts, with another tree of one index. */
+function withTree(
+  index: Index,
+  facts: Parameters<typeof stored>[1],
+): readonly [Db, StoredNodes] {
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  const tree = treeWith(index, facts, 4);
+  const trees: Trees = { ...root.trees, [index]: { ...tree, root: nodes.store(tree.root) } };
+  return [Db.open({ ...root, trees }, nodes), nodes];
+}
+
+Deno.test("A database of sound trees has no problem, nor has one with an overlay", () => {
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  const db = Db.open(root, nodes);
+  assert.deepEqual(problemsOf(db, nodes), []);
+  const moved = db.with({ ...fact(3, "id", 2), added: false }).with(fact(4, "id", 2, TX0 + 2));
+  assert.deepEqual(problemsOf(moved, nodes), []);
+});
+
+Deno.test("A unique value that two entities have is told, in the trees and in the overlay", () => {
+  const twice = stored(SCHEMA, [...FACTS, fact(40, "id", 5)]);
+  const said = /^AVET has one unique value of two entities: \[6,.*\] and \[40,.*\]$/;
+  const [one, ...more] = problemsOf(Db.open(twice.root, twice.nodes), twice.nodes);
+  assert.match(one ?? "", said);
+  assert.deepEqual(more, []);
+
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  const over = Db.open(root, nodes).with(fact(40, "id", 5, TX0 + 2));
+  assert.match(problemsOf(over, nodes).join("\n"), said);
+});
+
+Deno.test("A fact that one index lacks or has in another way is named", () => {
+  const changed = FACTS.map((one) => one.e === 4 && one.a === "name" ? fact(4, "name", "x") : one);
+  assert.deepEqual(problemsOf(...withTree("aevt", changed)), [
+    `AEVT lacks [4,"~:name","n3",${TX0 + 1}], which is in EAVT`,
+    `EAVT lacks [4,"~:name","x",${TX0 + 1}], which is in AEVT`,
+  ]);
+  const indexed = FACTS.filter(({ a }) => a !== "name");
+  assert.deepEqual(problemsOf(...withTree("avet", indexed.slice(1))), [
+    `AVET lacks [1,"~:id",0,${TX0 + 1}], which is in AEVT`,
+  ]);
+  assert.deepEqual(problemsOf(...withTree("avet", FACTS)), [
+    "AVET holds datoms of :name, which is not indexed",
+  ]);
+});
+
+Deno.test("AVET need not have what came before its attribute was indexed", () => {
+  const late = [
+    fact(90, "db/ident", ":late", TX0 + 3),
+    fact(90, "db/index", true, TX0 + 3),
+  ];
+  const schema = schemaOf({ late: { ":db/index": true } });
+  const early = fact(1, "late", "x", TX0 + 2);
+  const { root, nodes } = stored(schema, [early, ...late]);
+  const tree = treeWith("avet", [late[0]].filter((one) => one !== undefined), 4);
+  const trees = { ...root.trees, avet: { ...tree, root: nodes.store(tree.root) } };
+  assert.deepEqual(problemsOf(Db.open({ ...root, trees }, nodes), nodes), []);
+});

@@ -1,0 +1,115 @@
+/** The pages in a real browser (support/browser.ts says where it comes from, and when it is missing). */
+import assert from "node:assert/strict";
+import { blockTx } from "../support/forms.ts";
+import { NO_BROWSER, openBrowser, type Visit, type Visitor } from "../support/browser.ts";
+import { ALICE, startServer, type TestServer } from "../support/server.ts";
+
+const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
+
+async function signIn({ page }: Visit, server: TestServer): Promise<void> {
+  await page.goto("/");
+  await page.getByLabel("Token").fill(await server.token());
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Your graphs" }).waitFor();
+}
+
+/** How far a page can be scrolled sideways, in pixels. */
+async function sideways({ page }: Visit): Promise<number> {
+  return await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+}
+
+/** What the browser found wrong, and what it loaded from elsewhere: nothing. */
+function assertClean({ problems, elsewhere }: Visit): void {
+  assert.deepEqual({ problems, elsewhere }, { problems: [], elsewhere: [] });
+}
+
+Deno.test("In a real browser the pages work, load nothing from elsewhere, and have no error", {
+  ignore: NO_BROWSER,
+}, async (t) => {
+  await using browser = await openBrowser();
+  // One after the other: to start a browser takes longer than what they do.
+  for (const [title, check] of Object.entries(CHECKS)) await t.step(title, () => check(browser));
+});
+
+const CHECKS: Readonly<Record<string, (browser: Visitor) => Promise<void>>> = {
+  "Sign in, see the graphs, delete one, sign out": signInAndDelete,
+  "On a phone no page scrolls sideways, and what is to be touched is large enough": onAPhone,
+  "/docs shows every operation and tries one, from this server alone, with no error": readTheDocs,
+};
+
+async function signInAndDelete(browser: Visitor): Promise<void> {
+  await using server = await startServer();
+  const graph = await server.createGraph(ALICE, "Notes");
+  await server.createGraph(ALICE, "Work");
+  const json = { t_before: 0, txs: [blockTx(crypto.randomUUID(), "a")] };
+  await server.call(`/sync/${graph}/tx/batch`, { json });
+  const visit = await browser.visit(server);
+  const { page } = visit;
+  await signIn(visit, server);
+
+  const notes = page.getByRole("listitem").filter({ hasText: "Notes" });
+  await notes.getByText("1 change in the last 24 hours").waitFor();
+  const bars = notes.locator("svg rect");
+  assert.equal(await bars.count(), 24);
+  const last = await bars.last().boundingBox();
+  assert.ok(last !== null && last.height > 20 && last.width > 2, JSON.stringify(last));
+
+  const download = page.waitForEvent("download");
+  await notes.getByRole("link", { name: "Download backup" }).click();
+  assert.equal((await download).suggestedFilename(), `${graph}.sqlite`);
+
+  // By keyboard alone, first back and then for good.
+  await notes.getByRole("link", { name: "Delete…" }).press("Enter");
+  await page.getByRole("heading", { name: "Delete “Notes”?" }).waitFor();
+  await page.getByRole("link", { name: "Keep it" }).press("Enter");
+  await notes.getByRole("link", { name: "Delete…" }).press("Enter");
+  await page.getByRole("button", { name: "Delete it for good" }).press("Enter");
+  await page.getByRole("heading", { name: "Your graphs" }).waitFor();
+  assert.deepEqual(await page.getByRole("heading", { level: 2 }).allTextContents(), ["Work"]);
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 404);
+
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Token").waitFor();
+  assert.deepEqual(await page.context().cookies(), []);
+  assertClean(visit);
+}
+
+async function onAPhone(browser: Visitor): Promise<void> {
+  await using server = await startServer();
+  await server.createGraph(ALICE, "averylongname".repeat(20));
+  const visit = await browser.visit(server, PHONE);
+  const { page } = visit;
+  await page.goto("/");
+  assert.equal(await sideways(visit), 0);
+  await signIn(visit, server);
+  assert.equal(await sideways(visit), 0);
+  for (const button of await page.locator(".button").all()) {
+    const box = await button.boundingBox();
+    assert.ok(box !== null && box.height >= 44, JSON.stringify(box));
+  }
+  await page.getByRole("link", { name: "Delete…" }).tap();
+  await page.getByRole("button", { name: "Delete it for good" }).waitFor();
+  assert.equal(await sideways(visit), 0);
+  assertClean(visit);
+}
+
+async function readTheDocs(browser: Visitor): Promise<void> {
+  await using server = await startServer();
+  const visit = await browser.visit(server);
+  const { page } = visit;
+  await page.goto("/docs");
+  await page.locator(".opblock").first().waitFor();
+  const shown = await page.locator(".opblock-summary-path").allTextContents();
+  const plain = shown.map((path) => path.replaceAll("\u200b", ""));
+  assert.ok(plain.includes("/sync/{graph_id}/tx/batch"), plain.join(" "));
+  assert.equal(plain.length, 28);
+
+  await page.locator("#operations-server-get_health .opblock-summary-control").click();
+  await page.getByRole("button", { name: "Try it out" }).click();
+  await page.getByRole("button", { name: "Execute" }).click();
+  await page.locator(".live-responses-table .response-col_status", { hasText: "200" }).waitFor();
+
+  await page.locator("#operations-sync-get_sync_graph_id .opblock-summary-control").click();
+  await page.getByRole("cell", { name: "tx/batch/ok" }).waitFor();
+  assertClean(visit);
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { openKv, OpenKvError } from "../../kv/open.ts";
+import { ACCESS_TOKEN, startConnectServer } from "../support/kv_connect/server.ts";
+import { runProgram } from "../support/program.ts";
+
+const TOKEN = "DENO_KV_ACCESS_TOKEN";
+
+async function problemOf(path: string): Promise<string> {
+  try {
+    (await openKv(path)).close();
+  } catch (error) {
+    assert.ok(error instanceof OpenKvError);
+    return error.message;
+  }
+  throw new Error(`${path} was opened`);
+}
+
+Deno.test("A file is made with its folder, and memory has none", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/a/b/kv.sqlite3`;
+    {
+      using kv = await openKv(path);
+      await kv.set(["a"], 1);
+    }
+    using again = await openKv(path);
+    assert.equal((await again.get(["a"])).value, 1);
+    using memory = await openKv(":memory:");
+    assert.equal((await memory.get(["a"])).value, null);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Whoever opens a server's address shares its database", async () => {
+  await using server = startConnectServer();
+  Deno.env.set(TOKEN, ACCESS_TOKEN);
+  using a = await openKv(server.url);
+  using b = await openKv(server.url);
+  await a.set(["a"], 1);
+  assert.equal((await b.get(["a"])).value, 1);
+});
+
+Deno.test("What has to be changed is said when a server can't be opened", async () => {
+  await using server = startConnectServer();
+  Deno.env.delete(TOKEN);
+  assert.equal(
+    await problemOf(server.url),
+    `KV_PATH is ${server.url}, but DENO_KV_ACCESS_TOKEN is not set: ` +
+      "set it to that server's access token",
+  );
+  Deno.env.set(TOKEN, "not the right one");
+  const refused = await problemOf(server.url);
+  assert.match(refused, /the server there refuses DENO_KV_ACCESS_TOKEN: set it to/);
+  assert.doesNotMatch(refused, /not the right one/);
+  Deno.env.set(TOKEN, ACCESS_TOKEN);
+  assert.match(await problemOf("http://127.0.0.1:1"), /no server answers there: start it, or/);
+  assert.match(await problemOf(`${server.url}/elsewhere`), /no KV Connect server is there/);
+});
+
+Deno.test("The program that can't reach its database ends with status 1 and says so on one line", async () => {
+  await using program = runProgram("main.ts", [], {
+    AUTH_SECRET: "0123456789abcdef0123456789abcdef",
+    KV_PATH: "http://127.0.0.1:1",
+    PORT: "0",
+    [TOKEN]: ACCESS_TOKEN,
+  });
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^Cannot start:\nKV_PATH is http:\/\/127\.0\.0\.1:1, but no server answers.*\n$/,
+  );
+});

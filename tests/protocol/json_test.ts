@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { isShallowTransit, JsonDepth, MAX_JSON_DEPTH, parseJson } from "../../protocol/json.ts";
+
+function nested(depth: number, inner = "1"): string {
+  return "[".repeat(depth) + inner + "]".repeat(depth);
+}
+
+function depthOf(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  return 1 + Math.max(0, ...Object.values(value).map(depthOf));
+}
+
+Deno.test("A text of the greatest depth is parsed, one that is deeper is not", () => {
+  assert.equal(depthOf(parseJson(nested(MAX_JSON_DEPTH))), MAX_JSON_DEPTH);
+  assert.equal(parseJson(nested(MAX_JSON_DEPTH + 1)), undefined);
+  assert.equal(parseJson(`${'{"a":'.repeat(33)}1${"}".repeat(33)}`), undefined);
+});
+
+Deno.test("What is no JSON is no value", () => {
+  for (const text of ["", "{", "[1,]", "a", nested(10_000_000)]) {
+    assert.equal(parseJson(text), undefined);
+  }
+});
+
+Deno.test("The depth of any JSON is counted right, wherever its bytes are cut", () => {
+  const json = fc.json({ maxDepth: 6, stringUnit: "binary" });
+  fc.assert(fc.property(json, fc.integer({ min: 1, max: 9 }), fc.nat(8), (text, size, max) => {
+    const shallow = depthOf(JSON.parse(text)) <= max;
+    const whole = new JsonDepth(max);
+    assert.equal(whole.take(text), shallow);
+    const bytes = new TextEncoder().encode(text);
+    const cut = new JsonDepth(max);
+    let answer = true;
+    for (let at = 0; at < bytes.length && answer; at += size) {
+      answer = cut.take(bytes.subarray(at, at + size));
+    }
+    assert.equal(answer, shallow);
+  }));
+});
+
+Deno.test("Transit may be deeper", () => {
+  assert.equal(isShallowTransit(nested(1000)), true);
+  assert.equal(isShallowTransit(nested(1001)), false);
+  assert.equal(isShallowTransit(JSON.stringify([nested(2000)])), true);
+});

@@ -1,0 +1,258 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { signToken } from "../../auth/sign.ts";
+import { newGraphId, parseUserId } from "../../protocol/ids.ts";
+import { restoreGraph } from "../../sync/restore.ts";
+import { upload } from "../support/client.ts";
+import { readRows } from "../support/fixtures.ts";
+import { blockTx } from "../support/forms.ts";
+import { ALICE, SECRET, startServer, type TestServer } from "../support/server.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+interface Ask {
+  readonly cookie?: string;
+  readonly form?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** As a browser does on this server's own pages; redirects are not followed. */
+async function ask(server: TestServer, path: string, options: Ask = {}): Promise<Answer> {
+  const { cookie, form, headers } = options;
+  const response = await fetch(server.url + path, {
+    redirect: "manual",
+    ...form !== undefined && { method: "POST", body: new URLSearchParams(form) },
+    headers: {
+      origin: server.url,
+      ...cookie !== undefined && { cookie },
+      ...headers,
+    },
+  });
+  const text = await response.text();
+  return { status: response.status, text, headers: response.headers };
+}
+
+/** Signs in, and answers with the cookie as a browser sends it back. */
+async function cookieOf(server: TestServer, as = ALICE): Promise<string> {
+  const { status, headers } = await ask(server, "/sign-in", {
+    form: { token: await server.token(as) },
+  });
+  assert.equal(status, 303);
+  assert.equal(headers.get("location"), "/");
+  return (headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+}
+
+Deno.test("Who isn't signed in is asked for a token, and sees no graph", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const { status, text, headers } = await ask(server, "/");
+  assert.equal(status, 200);
+  assert.match(text, /^<!DOCTYPE html><html lang="en">/);
+  assert.match(text, /<form class="card" method="post" action="\/sign-in">/);
+  assert.ok(!text.includes(graph));
+  assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
+  assert.equal(headers.get("cache-control"), "no-store");
+  for (const page of ["delete", "backup"]) {
+    const refused = await ask(server, `/status/${graph}/${page}`);
+    assert.deepEqual([refused.status, refused.headers.get("location")], [303, "/"]);
+  }
+});
+
+Deno.test("A good token becomes a cookie that no script reads, no other site sends, and that ends with it", async () => {
+  await using server = await startServer();
+  const { headers } = await ask(server, "/sign-in", { form: { token: await server.token() } });
+  const cookie = headers.get("set-cookie") ?? "";
+  assert.match(cookie, /; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Strict$/);
+  const ends = Date.parse(cookie.match(/Expires=([^;]+)/)?.[1] ?? "");
+  assert.ok(Math.abs(ends - Date.now() - 60 * 60 * 1000) < 60_000);
+
+  const proxied = await ask(server, "/sign-in", {
+    form: { token: await server.token() },
+    headers: { "x-forwarded-proto": "https" },
+  });
+  assert.match(proxied.headers.get("set-cookie") ?? "", /; Secure/);
+});
+
+Deno.test("A bad token, an expired one, none at all and a huge one are refused, and set no cookie", async () => {
+  await using server = await startServer();
+  const expired = await signToken(SECRET, ALICE, Date.now(), -3600);
+  const long = await signToken(SECRET, "a".repeat(512), Date.now(), 60);
+  const forms: readonly [number, Record<string, string>][] = [
+    [401, { token: "x" }],
+    [401, { token: expired }],
+    [401, { token: "" }],
+    [401, {}],
+    [413, { token: long.repeat(40) }],
+  ];
+  for (const [wanted, form] of forms) {
+    const { status, text, headers } = await ask(server, "/sign-in", { form });
+    assert.equal(status, wanted);
+    assert.match(text, /role="alert"/);
+    assert.equal(headers.get("set-cookie"), null);
+  }
+});
+
+Deno.test("A cookie whose token has expired signs nobody in", async () => {
+  await using server = await startServer();
+  const expired = await signToken(SECRET, ALICE, Date.now(), -3600);
+  const { text } = await ask(server, "/", { cookie: `sync_session=${expired}` });
+  assert.match(text, /action="\/sign-in"/);
+});
+
+Deno.test("The page shows the own graphs with t, rows, size, clients, last change and activity", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph(ALICE, "<Notes> & more");
+  const others = await server.createGraph("bob");
+  await upload(server, graph, readRows("small-a"));
+  for (const t of [0, 1]) {
+    const txs = [blockTx(crypto.randomUUID(), "a")];
+    await server.call(`/sync/${graph}/tx/batch`, { json: { t_before: t, txs } });
+  }
+  await using _socket = await server.connect(graph);
+  const { text } = await ask(server, "/", { cookie: await cookieOf(server) });
+  const facts = Object.fromEntries(
+    [...text.matchAll(/<dt>([^<]+)<\/dt><dd>(?:<time[^>]*>)?([^<]+)/g)].map(([, k, v]) => [k, v]),
+  );
+  assert.equal(facts["Version"], "2");
+  assert.equal(Number(facts["Rows"]?.replace(",", "")), readRows("small-a").length);
+  assert.match(facts["Size"] ?? "", /^[\d.,]+ (kB|MB)$/);
+  assert.equal(facts["Connected here"], "1");
+  assert.match(facts["Last change"] ?? "", /^(now|\d+ seconds? ago)$/);
+  assert.ok(text.includes("&lt;Notes&gt; &amp; more"));
+  assert.ok(text.includes("2 changes in the last 24 hours, at most 2 in an hour"));
+  assert.equal([...text.matchAll(/<rect/g)].length, 24);
+  assert.ok(!text.includes(others));
+  assert.ok(!text.includes("<script"));
+  assert.ok(!/ style=/.test(text));
+});
+
+Deno.test("A member may download a graph, but only a manager deletes it at its page", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const bob = await cookieOf(server, "bob");
+  await server.call("/graphs", { as: "bob" });
+  const path = `/status/${graph}/delete`;
+  const members = `/graphs/${graph}/members`;
+  await server.call(members, { json: { "user-id": "bob" } });
+  for (const form of [undefined, {}]) {
+    const refused = await ask(server, path, { cookie: bob, ...form !== undefined && { form } });
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /Only a manager of this graph can delete it/);
+  }
+  assert.match((await ask(server, `/status/${graph}/backup`, { cookie: bob })).text, /Nothing to/);
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 200);
+
+  await server.call(`${members}/bob`, { method: "PUT", json: { role: "manager" } });
+  assert.equal((await ask(server, path, { cookie: bob, form: {} })).status, 303);
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 404);
+});
+
+Deno.test("A graph is deleted after a page has asked, and by nobody who has no access", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph(ALICE, "Notes");
+  const path = `/status/${graph}/delete`;
+  for (const id of [newGraphId(), "x"]) {
+    const cookie = await cookieOf(server);
+    assert.equal((await ask(server, `/status/${id}/delete`, { cookie })).status, 404);
+  }
+  const bob = await cookieOf(server, "bob");
+  assert.equal((await ask(server, path, { cookie: bob })).status, 404);
+  assert.equal((await ask(server, path, { cookie: bob, form: {} })).status, 404);
+
+  const cookie = await cookieOf(server);
+  const asked = await ask(server, path, { cookie });
+  assert.match(asked.text, /Delete “Notes”\?/);
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 200);
+  assert.equal((await ask(server, path, { cookie, form: {} })).status, 303);
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 404);
+});
+
+Deno.test("A form of another site is refused, whatever cookie comes with it", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const cookie = await cookieOf(server);
+  for (const headers of [{ origin: "https://evil.example" }, { origin: "null" }]) {
+    const options = { cookie, form: {}, headers };
+    assert.equal((await ask(server, `/status/${graph}/delete`, options)).status, 403);
+    assert.equal((await ask(server, "/sign-out", options)).status, 403);
+    const signIn = { form: { token: await server.token() }, headers };
+    assert.equal((await ask(server, "/sign-in", signIn)).status, 403);
+  }
+  assert.equal((await server.call(`/graphs/${graph}/access`)).status, 200);
+});
+
+Deno.test("The API takes no cookie", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const cookie = await cookieOf(server);
+  for (const path of ["/graphs", `/graphs/${graph}/access`, `/sync/${graph}/pull`]) {
+    assert.deepEqual(await server.call(path, { as: null, headers: { cookie } }), {
+      status: 401,
+      body: { error: "unauthorized" },
+    });
+  }
+});
+
+Deno.test("Signing out takes the cookie away", async () => {
+  await using server = await startServer();
+  const { status, headers } = await ask(server, "/sign-out", {
+    cookie: await cookieOf(server),
+    form: {},
+  });
+  assert.equal(status, 303);
+  assert.match(headers.get("set-cookie") ?? "", /^sync_session=; Max-Age=0;/);
+});
+
+Deno.test("Of a graph that nothing was put into there is no backup", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const { status, text } = await ask(server, `/status/${graph}/backup`, {
+    cookie: await cookieOf(server),
+  });
+  assert.equal(status, 404);
+  assert.match(text, /Nothing to download/);
+});
+
+Deno.test("A backup is an SQLite file with the graph's rows, for nobody who has no access", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const rows = readRows("small-a");
+  await upload(server, graph, rows);
+  const folder = await Deno.makeTempDir();
+  try {
+    const response = await fetch(`${server.url}/status/${graph}/backup`, {
+      headers: { cookie: await cookieOf(server) },
+    });
+    assert.equal(response.status, 200);
+    assert.equal(
+      response.headers.get("content-disposition"),
+      `attachment; filename="${graph}.sqlite"`,
+    );
+    const bytes = await response.bytes();
+    assert.equal(bytes.length, Number(response.headers.get("content-length")));
+    await Deno.writeFile(`${folder}/graph.sqlite`, bytes);
+    using file = new DatabaseSync(`${folder}/graph.sqlite`, { readOnly: true });
+    const kept = file.prepare("SELECT addr, content, addresses FROM kvs ORDER BY addr").all();
+    const uploaded = new Map(rows.map((row) => [row[0], row]));
+    for (const { addr, content, addresses } of kept) {
+      assert.deepEqual([addr, content, addresses], uploaded.get(Number(addr)));
+    }
+    // What the trees refer to is all that a backup holds: the file is looked through as a whole.
+    const owner = parseUserId(ALICE);
+    assert.ok(owner !== undefined);
+    const deps = { kv: server.kv, now: () => Date.now() };
+    const restored = await restoreGraph(deps, `${folder}/graph.sqlite`, { owner, name: "again" });
+    assert.equal(restored.rows, kept.length);
+    const bob = await fetch(`${server.url}/status/${graph}/backup`, {
+      headers: { cookie: await cookieOf(server, "bob") },
+    });
+    assert.equal(bob.status, 404);
+    await bob.body?.cancel();
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

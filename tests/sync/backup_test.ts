@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
+import { readCircle } from "../../kv/members.ts";
+import { newGraphId } from "../../protocol/ids.ts";
+import { KvsFileError } from "../../sqlite/kvs_file.ts";
+import { backupGraph, EmptyGraphError } from "../../sync/backup.ts";
+import { RowMissingError } from "../../sync/database.ts";
+import { BrokenFileError, restoreGraph } from "../../sync/restore.ts";
+import { sweepFlushes, sweepGarbage } from "../../sync/sweep.ts";
+import { verifyGraph } from "../../sync/verify.ts";
+import { datomsOf, openRows } from "../support/client.ts";
+import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
+import { txOf } from "../support/forms.ts";
+import { after, EMPTY, TestGraph } from "../support/graph.ts";
+import { dump, keysOf, withCommit } from "../support/kv.ts";
+import { ALICE, headOf, Process, rowsOf } from "../support/process.ts";
+
+const META = { owner: ALICE, name: "notes" };
+const NEW = { overwrite: false };
+const NODE_ROWS = z.array(z.object({
+  addr: z.number(),
+  content: z.string(),
+  addresses: z.string().nullable(),
+}));
+
+/** A folder that is gone at the end. */
+class Folder implements AsyncDisposable {
+  private constructor(readonly path: string) {}
+
+  static async make(): Promise<Folder> {
+    return new Folder(await Deno.makeTempDir());
+  }
+
+  names(): readonly string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** All rows of a file, as Logseq reads them. */
+function rowsIn(path: string): readonly FixtureRow[] {
+  using file = new DatabaseSync(path, { readOnly: true });
+  return NODE_ROWS.parse(file.prepare("SELECT * FROM kvs ORDER BY addr").all())
+    .map(({ addr, content, addresses }) => [addr, content, addresses]);
+}
+
+/** What a client that opens these rows has. */
+function datomsIn(rows: readonly FixtureRow[]): readonly string[] {
+  return datomsOf(
+    openRows(new Map(rows.map(([addr, content, addresses]) => [addr, { content, addresses }]))),
+  );
+}
+
+function deps(kv: Deno.Kv): { readonly kv: Deno.Kv; readonly now: () => number } {
+  return { kv, now: () => 1000 };
+}
+
+for (const set of ["small-a", "variety-small", "variety-medium"]) {
+  Deno.test(`A backup of ${set} restores as a graph of the same rows, which is sound`, async () => {
+    await using folder = await Folder.make();
+    const path = `${folder.path}/b.sqlite`;
+    using kv = await Deno.openKv(":memory:");
+    const graph = await new Process(kv).graphWith(readRows(set));
+    const written = await backupGraph(kv, graph, path, NEW);
+    const recorded = readRows(set);
+    const copied = rowsIn(path);
+    assert.equal(written?.rows, copied.length);
+    const wanted = new Set(copied.map(([addr]) => addr));
+    assert.deepEqual(copied, recorded.filter(([addr]) => wanted.has(addr)));
+    if (set !== "variety-medium") assert.deepEqual(datomsIn(copied), datomsIn(recorded));
+    assert.deepEqual(folder.names(), ["b.sqlite"]);
+
+    const restored = await restoreGraph(deps(kv), path, META);
+    assert.notEqual(restored.graph, graph);
+    assert.deepEqual(await rowsOf(kv, restored.graph), copied);
+    const verified = await verifyGraph(kv, restored.graph);
+    assert.deepEqual(verified?.problems, []);
+    assert.equal(verified.strayRows, 0);
+    assert.equal((await headOf(kv, restored.graph)).t, 0);
+    const circle = await readCircle(kv, restored.graph, [META.owner]);
+    assert.equal(circle?.standings[0]?.role, "manager");
+  });
+}
+
+Deno.test("A file as Logseq wrote it, with rows of no use, opens as the same database", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/db.sqlite`;
+  {
+    using file = new DatabaseSync(path);
+    file.exec("PRAGMA journal_mode = WAL");
+    file.exec(
+      "create table if not exists kvs (addr INTEGER primary key, content TEXT, addresses JSON)",
+    );
+    const insert = file.prepare("INSERT INTO kvs VALUES (?, ?, ?)");
+    file.exec("BEGIN");
+    for (const row of readRows("small-a")) insert.run(...row);
+    file.exec("COMMIT");
+  }
+  using kv = await Deno.openKv(":memory:");
+  const { graph } = await restoreGraph(deps(kv), path, META);
+  assert.deepEqual(datomsIn(await rowsOf(kv, graph)), datomsIn(readRows("small-a")));
+});
+
+Deno.test("A backup holds the tail: every batch accepted before it, and none after", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(readRows("small-a"));
+  const cases = readCases("small-a").filter(({ response }) => response.type === "tx/batch/ok");
+  for (const [t, { request }] of cases.entries()) await server.writeBatch(graph, t, request.txs);
+  const expected = await server.datoms(graph);
+  await backupGraph(kv, graph, `${folder.path}/b`, NEW);
+  assert.deepEqual(datomsIn(rowsIn(`${folder.path}/b`)), expected);
+  const restored = await restoreGraph(deps(kv), `${folder.path}/b`, META);
+  assert.deepEqual(await server.datoms(restored.graph), expected);
+});
+
+Deno.test("Batches and flushes while rows are copied do not show: a backup is of one version", async () => {
+  await using folder = await Folder.make();
+  using store = await Deno.openKv(":memory:");
+  let clock = 0;
+  const now = (): number => clock;
+  for (const sweeps of [false, true]) {
+    const graph = await TestGraph.create(store, now);
+    const models = [EMPTY];
+    const write = async (): Promise<void> => {
+      const t = models.length - 1;
+      const forms = Array.from({ length: 30 }, (_, i) => [
+        "^ ",
+        "~:block/uuid",
+        `~u00000000-0000-4000-8000-0000000000${10 + (i + t) % 40}`,
+        "~:block/title",
+        `${t} ${i}`,
+      ]);
+      assert.equal(await graph.batch(t, [txOf(...forms)]), t + 1);
+      models.push(after(models[t] ?? EMPTY, [txOf(...forms)]));
+    };
+    for (let i = 0; i < 5; i++) await write();
+    await graph.flush();
+    await write();
+    let lists = 0;
+    // The rows are listed after root and tail were read.
+    const kv = new Proxy(store, {
+      get(target, name): unknown {
+        if (name === "list") {
+          return async function* (
+            selector: Deno.KvListSelector,
+            options?: Deno.KvListOptions,
+          ): AsyncGenerator<Deno.KvEntry<unknown>> {
+            const isRows = "prefix" in selector && selector.prefix[0] === "row";
+            if (isRows && lists++ === 0) {
+              await write();
+              await graph.flush();
+              await write();
+              clock += 10;
+              if (sweeps) await sweepFlushes(store, { now, graceMs: 1 });
+            }
+            yield* target.list(selector, options);
+          };
+        }
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const path = `${folder.path}/${sweeps}`;
+    const written = await backupGraph(kv, graph.graph, path, NEW);
+    // Where the sweep took rows that it needed, it has begun again.
+    assert.equal(written?.t, sweeps ? 8 : 6);
+    assert.ok(lists >= (sweeps ? 2 : 1));
+    assert.deepEqual(datomsIn(rowsIn(path)), datomsOf(models[written.t] ?? EMPTY));
+  }
+});
+
+Deno.test("A backup that is cut off leaves no file, and one that is there as it was", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).graphWith(readRows("small-a"));
+  const head = await headOf(kv, graph);
+  const path = `${folder.path}/b`;
+  await backupGraph(kv, graph, path, NEW);
+  const whole = rowsIn(path);
+  const gone = whole.at(-1)?.[0];
+  assert.ok(gone !== undefined);
+  await kv.delete(["row", graph, head.rows, gone, 0]);
+  const overwrite = { overwrite: true };
+  await assert.rejects(backupGraph(kv, graph, path, overwrite), RowMissingError);
+  assert.deepEqual(rowsIn(path), whole);
+  await assert.rejects(backupGraph(kv, graph, `${path}2`, NEW), RowMissingError);
+  assert.deepEqual(folder.names(), ["b"]);
+});
+
+Deno.test("A file that is there is not replaced unless that is asked for", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).graphWith(readRows("small-a"));
+  const path = `${folder.path}/b`;
+  await Deno.writeTextFile(path, "mine");
+  await assert.rejects(backupGraph(kv, graph, path, NEW), /is there already/);
+  assert.equal(await Deno.readTextFile(path), "mine");
+  await backupGraph(kv, graph, path, { overwrite: true });
+  assert.ok(rowsIn(path).length > 0);
+  await assert.rejects(backupGraph(kv, graph, `${folder.path}/no/b`, NEW), /there is no folder/);
+  await assert.rejects(backupGraph(kv, graph, folder.path, NEW), /is a folder/);
+});
+
+Deno.test("There is no backup of a graph that nothing was put into, nor of none", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).createGraph();
+  await assert.rejects(backupGraph(kv, graph, `${folder.path}/b`, NEW), EmptyGraphError);
+  assert.equal(await backupGraph(kv, newGraphId(), `${folder.path}/b`, NEW), undefined);
+  assert.deepEqual(folder.names(), []);
+});
+
+const BROKEN: readonly (readonly [title: string, sql: string, said: RegExp])[] = [
+  ["without its root", "DELETE FROM kvs WHERE addr = 0", /row 0 is missing/],
+  ["without its table", "DROP TABLE kvs", /no such table: kvs/],
+  [
+    "without a node",
+    "DELETE FROM kvs WHERE addr = (SELECT max(addr) FROM kvs)",
+    /row \d+ is missing/,
+  ],
+  [
+    "with a node that is no Transit",
+    "UPDATE kvs SET content = '[' WHERE addr = (SELECT max(addr) FROM kvs)",
+    /row \d+ can't be read/,
+  ],
+  ["with a tail that is none", "UPDATE kvs SET content = '[1]' WHERE addr = 1", /can't be read/],
+  [
+    "with a blob for a text",
+    "UPDATE kvs SET content = x'00' WHERE addr = (SELECT max(addr) FROM kvs)",
+    /Cannot read row \d+/,
+  ],
+  [
+    "with one node in the place of another",
+    "UPDATE kvs SET content = (SELECT content FROM kvs WHERE addresses IS NULL AND addr > 1 LIMIT 1) " +
+    "WHERE addr = (SELECT max(addr) FROM kvs WHERE addresses IS NULL)",
+    /does not follow|not the greatest/,
+  ],
+];
+
+Deno.test("A damaged file is refused, in words, and changes nothing", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).graphWith(readRows("small-a"));
+  const path = `${folder.path}/b`;
+  const before = await keysOf(kv);
+  for (const [title, sql, said] of BROKEN) {
+    await backupGraph(kv, graph, path, { overwrite: true });
+    {
+      using file = new DatabaseSync(path);
+      file.exec(sql);
+    }
+    await assert.rejects(restoreGraph(deps(kv), path, META), (thrown) => {
+      assert.ok(thrown instanceof BrokenFileError || thrown instanceof KvsFileError, title);
+      assert.match(thrown.message, said, title);
+      return true;
+    });
+  }
+  await Deno.writeTextFile(path, "no database at all ".repeat(100));
+  await assert.rejects(restoreGraph(deps(kv), path, META), /not a database/);
+  await assert.rejects(restoreGraph(deps(kv), `${path}2`, META), /unable to open/);
+  assert.deepEqual(await keysOf(kv), before);
+});
+
+Deno.test("A restore that is cut off after any commit shows no graph, and a sweep leaves nothing of it", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/b`;
+  using setup = await Deno.openKv(":memory:");
+  const graph = await new Process(setup).graphWith(readRows("small-a"));
+  await backupGraph(setup, graph, path, NEW);
+  for (let cut = 0;; cut++) {
+    using kv = await Deno.openKv(":memory:");
+    // As a kill does, it takes all commits away from there on.
+    const broken = withCommit(kv, async (commit, before) => {
+      if (before < cut) return await commit();
+      throw new Error("The connection to the store broke");
+    });
+    const restored = await restoreGraph(deps(broken), path, META).catch(() => undefined);
+    if (restored !== undefined) {
+      assert.ok(cut >= 3);
+      assert.deepEqual((await verifyGraph(kv, restored.graph))?.problems, []);
+      break;
+    }
+    const kinds = new Set((await keysOf(kv)).map(([kind]) => kind));
+    assert.deepEqual([...kinds].filter((kind) => kind !== "row" && kind !== "garbage"), []);
+    await sweepGarbage(kv, { now: () => 1e9 });
+    assert.deepEqual(await dump(kv), []);
+  }
+});
+
+Deno.test("A database that another process has locked for moments is restored into all the same", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/b`;
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).graphWith(readRows("small-a"));
+  await backupGraph(kv, graph, path, NEW);
+  const busy = withCommit(kv, async (commit, before) => {
+    if (before % 3 !== 2) throw new TypeError("database is locked");
+    return await commit();
+  });
+  const restored = await restoreGraph(deps(busy), path, META);
+  assert.deepEqual((await verifyGraph(kv, restored.graph))?.problems, []);
+});

@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { z } from "zod";
+import { backup } from "../../tasks/backup.ts";
+import { graphsText } from "../../tasks/graphs.ts";
+import { lines } from "../../tasks/progress.ts";
+import { restore } from "../../tasks/restore.ts";
+import { verify } from "../../tasks/verify.ts";
+import { headKey } from "../../kv/keys.ts";
+import { readMeta } from "../../kv/graphs.ts";
+import { readRows } from "../support/fixtures.ts";
+import { Process } from "../support/process.ts";
+import { runProgram } from "../support/program.ts";
+
+const listedSchema = z.array(z.strictObject({
+  graph: z.string(),
+  name: z.string(),
+  owner: z.string(),
+  t: z.number(),
+  rows: z.number(),
+  bytes: z.number(),
+  updatedAt: z.iso.datetime(),
+}));
+
+Deno.test("The tasks of an owner work on the database of KV_PATH, beside a process that has it open", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const KV_PATH = `${folder}/kv.sqlite3`;
+    const file = `${folder}/notes.sqlite`;
+    using kv = await Deno.openKv(KV_PATH);
+    const server = new Process(kv);
+    const graph = await server.graphWith(readRows("small-a"));
+
+    const run = async (
+      task: string,
+      ...args: string[]
+    ): Promise<{ code: number; stdout: string; stderr: string }> => {
+      await using program = runProgram(`tasks/${task}.ts`, args, { KV_PATH });
+      return await program.ended;
+    };
+    const saved = await run("backup", graph, file);
+    assert.equal(saved.code, 0, saved.stderr);
+    assert.match(saved.stdout, /^\S+notes\.sqlite has graph \S+ as of t 0: 671 rows\n$/);
+    assert.match(saved.stderr, /671 of 671 rows/);
+
+    const refused = await run("backup", graph, file);
+    assert.deepEqual([refused.code, refused.stdout], [2, ""]);
+    assert.match(refused.stderr, /^Cannot write \S+ as it is there already/);
+    assert.ok(!refused.stderr.includes("    at "));
+
+    const made = await run("restore", file, "--owner", "bob");
+    assert.equal(made.code, 0, made.stderr);
+    assert.match(made.stdout, /^[0-9a-f-]{36}\n$/);
+
+    const listed = listedSchema.parse(JSON.parse((await run("graphs", "--json")).stdout));
+    assert.deepEqual(
+      listed.map(({ graph, name, owner, rows }) => [graph, name, owner, rows]),
+      [[made.stdout.trim(), "notes", "bob", 671], [graph, "notes", "alice", 699]],
+    );
+
+    const sound = await run("verify", "--all");
+    assert.equal(sound.code, 0);
+    assert.equal(sound.stdout.match(/: sound at t 0: \d+ datoms in 669 rows/g)?.length, 2);
+    await kv.delete(headKey(graph));
+    const broken = await run("verify", graph);
+    assert.deepEqual([broken.code, broken.stdout], [1, `${graph}: the head is missing\n`]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Arguments that are wrong are said, with what to write instead", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const none = crypto.randomUUID();
+  const now = (): number => 1000;
+  const print = (): void => {};
+  await assert.rejects(backup(kv, []), /GRAPH must be a graph's id/);
+  await assert.rejects(backup(kv, [none]), /there must be one file/);
+  await assert.rejects(backup(kv, [none, "x", "y"]), /there must be one file/);
+  await assert.rejects(backup(kv, [none, "x"]), /There is no graph .*deno task graphs/);
+  await assert.rejects(backup(kv, [none, "x", "--fast"]), /Unknown option '--fast'/);
+  await assert.rejects(restore(kv, [], now), /must be one file/);
+  await assert.rejects(restore(kv, ["x"], now), /--owner must name the user/);
+  await assert.rejects(
+    restore(kv, ["x", "--owner", "a", "--name", "x".repeat(2000)], now),
+    /--name must have/,
+  );
+  await assert.rejects(verify(kv, [], print), /GRAPH must be a graph's id/);
+  await assert.rejects(verify(kv, [none, none], print), /One graph, or --all/);
+  await assert.rejects(verify(kv, [none], print), /There is no graph/);
+});
+
+Deno.test("A name's control characters don't reach a terminal", async () => {
+  using kv = await Deno.openKv(":memory:");
+  assert.equal(await graphsText(kv, []), "There is no graph");
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/b`;
+    const graph = await new Process(kv).graphWith(readRows("small-a"));
+    await backup(kv, [graph, path]);
+    const args = [path, "--owner", "bob", "--name", "\u001b[2Jno\ntes", "--schema-version", "65"];
+    const restored = await restore(kv, args, () => 1000);
+    assert.equal((await readMeta(kv, restored.graph))?.schemaVersion, "65");
+    const text = await graphsText(kv, []);
+    assert.match(text, /│ no tes +│ bob +│ +0 │ +671 │/);
+    assert.ok(!text.includes("\u001b"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("Progress without a terminal is a line for each tenth", () => {
+  const printed: string[] = [];
+  const { progress } = lines("rows", (line) => printed.push(line));
+  for (let done = 0; done <= 1000; done++) progress(done, 1000);
+  assert.equal(printed.length, 10);
+  assert.deepEqual([printed[0], printed.at(-1)], ["100 of 1000 rows", "1000 of 1000 rows"]);
+});
