@@ -5,6 +5,7 @@ import { type AssetName, type GraphId, newGraphId, parseAssetName } from "../../
 import { openAsset, putAsset, removeAsset } from "../../sync/assets.ts";
 import { sweepAssets } from "../../sync/asset_sweep.ts";
 import { openGraphs } from "../../sync/graphs.ts";
+import { sweepPeople } from "../../sync/sweep.ts";
 import type { UploadDeps } from "../../sync/upload.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 import { bytesOf, sha256Of, together } from "../support/bytes.ts";
@@ -318,7 +319,10 @@ Deno.test("A graph's files are gone when its removal answers; a cut-off removal 
     // Before the commit that removes the graph nothing is removed.
     if (n === 0) assert.equal(await read(kv, graph), sha256Of(next));
     else {
-      if (told === "cut") await sweepAssets(depsAt(kv), GRACE_MS);
+      if (told === "cut") {
+        await sweepPeople(kv, depsAt(kv).now);
+        await sweepAssets(depsAt(kv), GRACE_MS);
+      }
       const { garbage: _, ...left } = await kinds(kv);
       assert.deepEqual(left, { ...before, graph: 1, head: 1, owned: 1 }, `cut at ${n}`);
     }
