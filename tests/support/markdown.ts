@@ -9,11 +9,15 @@ export interface Block {
   readonly at: string;
 }
 
-/** All blocks, in order. */
+/** All blocks, in order, also those that are part of a list. */
 export function blocksOf(file: string, markdown: string): readonly Block[] {
-  return [...markdown.matchAll(/^```([^\n]+)\n([^]*?)^```$/gm)].map((match) => {
-    const [, info = "", text = ""] = match;
+  return [...markdown.matchAll(/^( *)```(\S[^\n]*)\n([^]*?)^\1```$/gm)].map((match) => {
+    const [, indent = "", info = "", text = ""] = match;
     const line = markdown.slice(0, match.index).split("\n").length;
-    return { info, text, at: `${file}:${line}` };
+    return {
+      info,
+      text: text.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+      at: `${file}:${line}`,
+    };
   });
 }
