@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { within } from "./deadline.ts";
 
+/** A command may be several programs, one after the other, on a busy machine. */
+const DEADLINE_MS = 30_000;
+
 export class Terminal implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -60,7 +63,7 @@ export class Terminal implements AsyncDisposable {
         await new Promise<void>((resolve) => this.#wake = resolve);
       }
     };
-    return await within(found(), String(pattern)).catch((cause) => {
+    return await within(found(), String(pattern), DEADLINE_MS).catch((cause) => {
       throw new Error(`stdout: ${this.#stdout}\nstderr: ${this.#stderr}`, { cause });
     });
   }
