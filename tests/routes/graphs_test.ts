@@ -67,6 +67,7 @@ Deno.test("A graph that is asked for in today's spelling is answered in it, and 
     "graph_id": made["graph-id"],
     "graph_name": "notes ü",
     "schema_version": "65",
+    "role": "manager",
   });
 });
 

@@ -118,7 +118,7 @@ export class TestServer implements AsyncDisposable {
   /** The same for a client that reads messages in its own way; see TestSocket.openAs. */
   async connectAs<Message extends { readonly type: string }>(
     graph: string,
-    parse: (text: string) => Message,
+    parse: (text: string) => Message | undefined,
     as: string = ALICE,
   ): Promise<TestSocket<Message>> {
     const url = `${this.url.replace("http", "ws")}/sync/${graph}?token=${await this.token(as)}`;

@@ -100,7 +100,7 @@ export async function pullToday(
   const { status, body } = await server.call(`/sync/${graph}/pull${query}`);
   assert.equal(status, 200);
   const message = parseTodaysMessage(JSON.stringify(body));
-  assert.ok(message.type === "pull/ok");
+  assert.ok(message?.type === "pull/ok");
   return message;
 }
 

@@ -57,12 +57,14 @@ export class TestSocket<Message extends { readonly type: string } = ServerMessag
   readonly #arrived: (Message | Error)[] = [];
   #wake: (() => void) | undefined;
 
-  private constructor(socket: WsSocket, parse: (text: string) => Message) {
+  private constructor(socket: WsSocket, parse: (text: string) => Message | undefined) {
     this.#socket = socket;
     socket.on("message", (data, isBinary) => {
-      this.#arrived.push(
-        isBinary ? new Error("A binary frame came in") : parsed(data.toString(), parse),
-      );
+      const arrived = isBinary
+        ? new Error("A binary frame came in")
+        : parsed(data.toString(), parse);
+      if (arrived === undefined) return;
+      this.#arrived.push(arrived);
       this.#wake?.();
     });
     this.closed = new Promise((resolve) => {
@@ -81,11 +83,11 @@ export class TestSocket<Message extends { readonly type: string } = ServerMessag
   /**
    * The same for a client that reads messages in its own way.
    *
-   * @param parse throws for what the client would get stuck on
+   * @param parse throws for what the client would get stuck on; what is `undefined` isn't waited for
    */
   static async openAs<Message extends { readonly type: string }>(
     url: string,
-    parse: (text: string) => Message,
+    parse: (text: string) => Message | undefined,
     headers: Record<string, string> = {},
   ): Promise<TestSocket<Message>> {
     const socket: WsSocket = new WebSocket(url, { headers });
@@ -176,7 +178,10 @@ export class TestSocket<Message extends { readonly type: string } = ServerMessag
   }
 }
 
-function parsed<Message>(text: string, parse: (text: string) => Message): Message | Error {
+function parsed<Message>(
+  text: string,
+  parse: (text: string) => Message | undefined,
+): Message | undefined | Error {
   try {
     return parse(text);
   } catch (cause) {

@@ -75,16 +75,30 @@ const message = z.discriminatedUnion("type", [
   z.object({ type: z.literal("pong") }),
 ]);
 
+/** News of who is here: it may come between any two others, and answers nothing. */
+const peopleNews = z.union([
+  z.object({
+    "type": z.literal("online-users"),
+    "online-users": z.array(z.object({ "user-id": z.string(), "email": z.string().optional() })),
+  }),
+  z.object({
+    "type": z.literal("presence"),
+    "user-id": z.string(),
+    "editing-block-uuid": z.string().nullable(),
+  }),
+]);
+
 export type TodaysMessage = z.output<typeof message>;
 export type TodaysPullOk = z.output<typeof pullOk>;
 
 /**
- * A frame as a client of today reads it.
+ * A frame as a client of today reads it; `undefined`: news of people.
  *
  * @throws {Error} it would get stuck on it: on `error` and on whatever it doesn't know
  */
-export function parseTodaysMessage(text: string): TodaysMessage {
-  return message.parse(JSON.parse(text));
+export function parseTodaysMessage(text: string): TodaysMessage | undefined {
+  const frame: unknown = JSON.parse(text);
+  return peopleNews.safeParse(frame).success ? undefined : message.parse(frame);
 }
 
 /** As the seed's client reads it: its maps are open too, so what today's clients need is no harm. */

@@ -93,7 +93,7 @@ async function stateOf(kv: Deno.Kv, graph: GraphId): Promise<unknown> {
   const log = await pull(kv, graph, version(0));
   assert.ok(log !== undefined);
   const pulled = parseTodaysMessage(await pullFrame(log));
-  assert.ok(pulled.type === "pull/ok");
+  assert.ok(pulled?.type === "pull/ok");
   return { t, ready, txs: pulled.txs, rows: await rowsOf(kv, graph) };
 }
 
