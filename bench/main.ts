@@ -9,6 +9,7 @@ import { coldBatch, writeAmplification } from "./batches.ts";
 import { entries } from "./entries.ts";
 import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
+import { rates } from "./rates.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
 
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "cold-batch": coldBatch,
   "write-amplification": writeAmplification,
   "entries": entries,
+  "rates": rates,
   "snapshots": snapshots,
   "memory": memory,
   "fanout": fanout,
