@@ -4,6 +4,13 @@ import type { BlobId, GraphId } from "./ids.ts";
 /** A file may have this many bytes; one more is refused with 413 (protocol.md §2). */
 export const MAX_ASSET_BYTES = 100 * 1024 * 1024;
 
+/** The same for a file of an encrypted graph: ciphertext in Transit takes more (upstream.md §1.7). */
+const MAX_ENCRYPTED_ASSET_BYTES = 2 * MAX_ASSET_BYTES;
+
+export function maxAssetBytes(e2ee: boolean): number {
+  return e2ee ? MAX_ENCRYPTED_ASSET_BYTES : MAX_ASSET_BYTES;
+}
+
 /** Longer texts in these headers are taken for none: they are kept with the file's name. */
 const MAX_HEADER_CHARACTERS = 1024;
 

@@ -4,7 +4,7 @@ import { type Context, Hono } from "hono";
 import fresh from "fresh";
 import { NoBlobStoreError } from "../assets/store.ts";
 import { type ByteRange, parseRange } from "../assets/range.ts";
-import { MAX_ASSET_BYTES, parseAssetHeaders } from "../protocol/asset.ts";
+import { parseAssetHeaders } from "../protocol/asset.ts";
 import { assetExt, type AssetName, parseAssetName } from "../protocol/ids.ts";
 import type { OpenAsset } from "../sync/assets.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
@@ -28,11 +28,7 @@ const FILE_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   "x-content-type-options": "nosniff",
 });
 
-/** @param maxBytes of a file */
-export function assetRoutes(
-  { graphs, assets }: Services,
-  maxBytes: number = MAX_ASSET_BYTES,
-): Hono<WithAsset> {
+export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
   const routes = new Hono<WithAsset>();
   routes.onError((cause, c) => {
     if (cause instanceof NoBlobStoreError) return refuse(c, "missing assets bucket");
@@ -55,7 +51,7 @@ export function assetRoutes(
     const outcome = await assets.put(c.get("graph"), c.get("asset"), {
       headers: parseAssetHeaders(c.req.raw.headers),
       body: c.req.raw.body,
-      maxBytes,
+      maxBytes: await assets.maxBytes(c.get("graph")),
     });
     if (outcome === undefined) return refuse(c, "not found");
     return outcome === "stored" ? c.json({ ok: true }) : refuse(c, outcome);

@@ -7,7 +7,7 @@ import { type Form, parseForms } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { decode, encode, TransitError } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
-import { prepareBatch, type Prepared } from "../logseq/prepare.ts";
+import { preparation, type Prepared } from "../logseq/prepare.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { isShallowTransit } from "../protocol/json.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
@@ -26,8 +26,8 @@ export interface BatchDeps extends StoreDeps {
  * Stores a batch and tells the graph's other sockets, or refuses it; `undefined` where there is no
  * such graph.
  *
- * Cost: against another version than the current one a read of the head; else that, the nodes that
- * are not in memory, and one commit.
+ * Cost: one commit, and the nodes that are not in memory; a read of the head before it if this
+ * process last saw another version; for a refusal that read alone, and what it takes to tell.
  *
  * @param sender is not told
  * @throws {UnsettledError | RowMissingError | CorruptLogError} a fault of ours or the store's
@@ -89,7 +89,7 @@ async function prepare(
 ): Promise<Prepared | TransactError> {
   try {
     await databases.prefetch(open, () => missingNodes(open.db, forms));
-    return await databases.run(open, () => prepareBatch(open.db, forms));
+    return await databases.run(open, preparation(open.db, forms));
   } catch (thrown) {
     if (thrown instanceof TransactError) return thrown;
     throw thrown;

@@ -11,7 +11,7 @@ import type { Head } from "../kv/head.ts";
 import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
-import { type Addr, parseAddr, ROOT_ADDR } from "../protocol/ids.ts";
+import { type Addr, type GraphId, parseAddr, ROOT_ADDR } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
 import { CachedNodes, NodeCache, rowsIdOf } from "./node_cache.ts";
 
@@ -72,6 +72,11 @@ export class Databases {
     const opened = { ...start, head, db };
     // One without rows has its nodes in memory alone: with its first batch it is opened anew.
     return opened.founding.length > 0 ? opened : this.keep(opened);
+  }
+
+  /** The head that the graph was last opened or committed at here; others may have moved it since. */
+  lastHead(graph: GraphId): Head | undefined {
+    return this.#open.peek(graph)?.head;
   }
 
   /** What `open` gives for this head from now on. */

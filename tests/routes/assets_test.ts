@@ -3,6 +3,7 @@ import { createApp } from "../../app.ts";
 import { openBlobStores } from "../../assets/open.ts";
 import { MAX_ASSET_BYTES } from "../../protocol/asset.ts";
 import { newGraphId } from "../../protocol/ids.ts";
+import { createGraphAnswerSchema } from "../../protocol/today/http.ts";
 import { createServices } from "../../services.ts";
 import { openFanout } from "../../sync/fanout.ts";
 import { Hub } from "../../sync/hub.ts";
@@ -108,6 +109,16 @@ Deno.test("More than 100 MiB by Content-Length are 413, and nothing is stored", 
   const before = await keysOf(server.kv);
   assert.deepEqual(await put(server, path, new Uint8Array(MAX_ASSET_BYTES + 1)), tooLarge);
   assert.deepEqual(await keysOf(server.kv), before);
+});
+
+Deno.test("A file of an encrypted graph may be twice as large", async () => {
+  await using server = await startServer();
+  const json = { "graph-name": "secrets", "graph-e2ee?": true };
+  const { body } = await server.call("/graphs", { json });
+  const graph = createGraphAnswerSchema.parse(body)["graph-id"];
+  const path = `/assets/${graph}/${UUID}.bin`;
+  assert.deepEqual(await put(server, path, new Uint8Array(MAX_ASSET_BYTES + 1)), ok);
+  assert.deepEqual(await put(server, path, new Uint8Array(2 * MAX_ASSET_BYTES + 1)), tooLarge);
 });
 
 Deno.test("100 MiB without a Content-Length are taken, a byte more is 413 and leaves nothing", async () => {
