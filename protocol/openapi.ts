@@ -143,7 +143,14 @@ const OPERATIONS: readonly Operation[] = [
     summary: "Makes a graph at version 0",
     body: "CreateGraph",
     answer: { schemas: ["CreatedGraph"], text: "The new graph's id" },
-    refusals: [...NEEDS_TOKEN, "too many graphs", "missing body", "invalid body", "body too large"],
+    refusals: [
+      ...NEEDS_TOKEN,
+      "too many graphs",
+      "missing user rsa key pair",
+      "missing body",
+      "invalid body",
+      "body too large",
+    ],
   },
   {
     method: "get",

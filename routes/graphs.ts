@@ -25,6 +25,11 @@ export function graphRoutes(
     if (body.kind === "malformed") return refuse(c, "invalid body");
     const asked = parseNewGraph(body.value);
     if (asked === undefined) return refuse(c, "invalid body");
+    // Nobody could be given the key of such a graph (upstream.md §1.2).
+    const isEncrypted = asked.dialect === "today" && asked.graph.e2ee;
+    if (isEncrypted && await keys.pairOf(c.get("user")) === undefined) {
+      return refuse(c, "missing user rsa key pair");
+    }
     const graph = await graphs.create(c.get("user"), asked.graph);
     if (graph === undefined) return refuse(c, "too many graphs");
     if (asked.dialect === "seed") return c.json({ graph_id: graph });

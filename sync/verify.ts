@@ -11,6 +11,7 @@ import { type Head, readHead } from "../kv/head.ts";
 import { lastAddr } from "../kv/rows.ts";
 import { type GraphId, type T, T_ZERO } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
+import { wholeChecksum } from "./checksum.ts";
 import { Databases, type OpenDb, RowMissingError } from "./database.ts";
 import { NodeCache } from "./node_cache.ts";
 import { Problems } from "./problems.ts";
@@ -126,9 +127,24 @@ async function verifyRows(
   const keys = { minKeys: maxKeys >>> 1, maxKeys };
   const walk = checkDb(afterTail ?? open.db, keys, problems.tell);
   const checked = await walkRows(kv, head, walk, problems);
+  await verifyChecksum(databases, { ...open, db: afterTail ?? open.db }, problems);
   // What hangs below a row that is missing is referred to all the same.
   const strayRows = checked.whole ? await verifyOthers(kv, head, checked, problems) : 0;
   return { datoms: checked.datoms, rows: checked.addresses.size, strayRows };
+}
+
+/** Of a graph that today's clients use: the checksum in the head, made anew of the whole database. */
+async function verifyChecksum(
+  databases: Databases,
+  open: OpenDb,
+  problems: Problems,
+): Promise<void> {
+  const { checksum } = open.head;
+  if (checksum === undefined || checksum === "unknown") return;
+  const whole = await problems.catch("the checksum", () => wholeChecksum(databases, open));
+  if (whole !== undefined && whole !== checksum) {
+    problems.tell("the head", `has the checksum ${checksum}, where the database has ${whole}`);
+  }
 }
 
 /**

@@ -113,6 +113,7 @@ Deno.test("Every error word has its status, and is an error body", () => {
       "checksum mismatch",
       "invalid snapshot",
       "user not found",
+      "missing user rsa key pair",
     ],
     401: ["unauthorized"],
     403: ["forbidden"],

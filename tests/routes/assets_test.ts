@@ -113,6 +113,8 @@ Deno.test("More than 100 MiB by Content-Length are 413, and nothing is stored", 
 
 Deno.test("A file of an encrypted graph may be twice as large", async () => {
   await using server = await startServer();
+  const pair = { "public-key": "public", "encrypted-private-key": "private" };
+  await server.call("/e2ee/user-keys", { json: pair });
   const json = { "graph-name": "secrets", "graph-e2ee?": true };
   const { body } = await server.call("/graphs", { json });
   const graph = createGraphAnswerSchema.parse(body)["graph-id"];

@@ -50,6 +50,10 @@ Deno.test("A schema version that was not given, or was null, is left out", async
 Deno.test("A graph that is asked for in today's spelling is answered in it, and listed in both", async () => {
   await using server = await startServer();
   const json = { "graph-name": "notes ü", "schema-version": "65", "graph-ready-for-use?": false };
+  const refused = await server.call("/graphs", { json });
+  assert.deepEqual(refused, { status: 400, body: { error: "missing user rsa key pair" } });
+  const pair = { "public-key": "public", "encrypted-private-key": "private" };
+  await server.call("/e2ee/user-keys", { json: pair });
   const { status, body } = await server.call("/graphs", { json });
   assert.equal(status, 200);
   const made = today.createGraphAnswerSchema.parse(body);

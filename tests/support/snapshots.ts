@@ -16,7 +16,11 @@ export interface Answer {
 
 /** A graph that waits for its upload. */
 export async function createUnready(server: TestServer): Promise<string> {
-  const json = { "graph-name": crypto.randomUUID(), "graph-ready-for-use?": false };
+  const json = {
+    "graph-name": crypto.randomUUID(),
+    "graph-e2ee?": false,
+    "graph-ready-for-use?": false,
+  };
   const { body } = await server.call("/graphs", { json });
   return createGraphAnswerSchema.parse(body)["graph-id"];
 }

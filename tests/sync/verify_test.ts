@@ -3,10 +3,17 @@ import fc from "fast-check";
 import { decodeNode, encodeNode } from "../../datascript/node.ts";
 import { encodeTextParts } from "../../kv/chunks.ts";
 import { flushSets, readRoot } from "../../kv/flushes.ts";
-import type { Head } from "../../kv/head.ts";
+import { commitHead, type Head } from "../../kv/head.ts";
 import { entryKey, headKey, ownedKey, rowKey } from "../../kv/keys.ts";
 import { listRows, parseRowJson, type Row, rowSets } from "../../kv/rows.ts";
-import { type Addr, newGraphId, parseAddr } from "../../protocol/ids.ts";
+import {
+  type Addr,
+  type Checksum,
+  EMPTY_CHECKSUM,
+  newGraphId,
+  parseAddr,
+  parseChecksum,
+} from "../../protocol/ids.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { verifyGraph } from "../../sync/verify.ts";
 import { readCases, readRows } from "../support/fixtures.ts";
@@ -39,6 +46,23 @@ Deno.test("Recorded batches on a recorded graph are found sound, before and afte
   assert.equal(before.logEntries, cases.length);
   assert.equal(await new TestGraph(kv, graph, undefined, 32).flush(), "done");
   assert.deepEqual((await verifyGraph(kv, graph))?.problems, []);
+});
+
+Deno.test("verify sums a graph anew whose head has a checksum, and tells if it is another", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).graphWith(readRows("small-a"));
+  async function problemsWith(checksum: Checksum): Promise<readonly string[]> {
+    const head = await headOf(kv, graph);
+    await commitHead(kv, head, { ...head, checksum }, { sets: [], deletes: [] });
+    return (await verifyGraph(kv, graph))?.problems ?? [];
+  }
+  const [problem = "", ...more] = await problemsWith(EMPTY_CHECKSUM);
+  assert.deepEqual(more, []);
+  const [, sum] = problem.match(/has the checksum 0{16}, where the database has ([0-9a-f]{16})/) ??
+    [];
+  const right = parseChecksum(sum);
+  assert.ok(right !== undefined && right !== EMPTY_CHECKSUM, problem);
+  assert.deepEqual(await problemsWith(right), []);
 });
 
 /** Blocks with what makes datoms of all three indexes. */
