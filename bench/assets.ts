@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { signToken } from "../auth/sign.ts";
 import { createGraphAnswerSchema } from "../protocol/http.ts";
 import { runProgram } from "../tests/support/program.ts";
-import { type Result, rounded, timed } from "./result.ts";
+import { type Result, rounded, TASK_FLAGS, timed } from "./result.ts";
 
 const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const MIB = 1024 * 1024;
@@ -124,7 +124,7 @@ async function serve(kvPath: string): Promise<Served> {
     PORT: "0",
     LOG_FORMAT: "json",
     KV_PATH: kvPath,
-  });
+  }, TASK_FLAGS);
   const [, url] = await program.printed(/"url":"(http:[^"]+)"/);
   const authorization = `Bearer ${await signToken(AUTH_SECRET, "bench", Date.now(), 3600)}`;
   const send = async (path: string, init: RequestInit): Promise<Response> => {

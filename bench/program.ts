@@ -3,6 +3,7 @@ import { signToken } from "../auth/sign.ts";
 import { createGraphAnswerSchema } from "../protocol/http.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { runProgram } from "../tests/support/program.ts";
+import { TASK_FLAGS } from "./result.ts";
 
 const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const HOUR_SECONDS = 3600;
@@ -29,7 +30,7 @@ export async function openServer(): Promise<BenchServer> {
     PORT: "0",
     LOG_FORMAT: "json",
     KV_PATH: kvPath,
-  });
+  }, TASK_FLAGS);
   const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
   const token = await signToken(AUTH_SECRET, "bench", Date.now(), HOUR_SECONDS);
 

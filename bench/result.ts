@@ -22,3 +22,6 @@ export async function timed<Value>(
 export function rounded(x: number): number {
   return Math.round(x * 100) / 100;
 }
+
+/** With which `deno task start` runs the server. */
+export const TASK_FLAGS = ["--v8-flags=--max-semi-space-size=4"] as const;

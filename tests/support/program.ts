@@ -20,17 +20,18 @@ export interface Program extends AsyncDisposable {
   readonly ended: Promise<Ended>;
 }
 
-/** Runs a file of the repository with just these variables (and PATH, HOME and Deno's own). */
+/** Runs a file of the repository with just these variables (and PATH, HOME and Deno's own), and flags for Deno. */
 export function runProgram(
   file: string,
   args: readonly string[] = [],
   variables: Readonly<Record<string, string>> = {},
+  flags: readonly string[] = [],
 ): Program {
   const kept = Object.entries(Deno.env.toObject()).filter(([name]) =>
     /^(PATH|HOME|DENO_DIR)$/.test(name)
   );
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(file, ROOT).pathname, ...args],
+    args: ["run", "-A", ...flags, new URL(file, ROOT).pathname, ...args],
     cwd: ROOT,
     clearEnv: true,
     env: { ...Object.fromEntries(kept), NO_COLOR: "1", ...variables },
