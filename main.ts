@@ -10,14 +10,13 @@ import { closeReason } from "./sync/close_codes.ts";
 import { byChannel } from "./sync/channel.ts";
 import { type OpenCarrier, openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
-import { sweep } from "./sync/sweep.ts";
+import { sweep, type SweepParts } from "./sync/sweep.ts";
 import { byWatch } from "./sync/watch.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
 import { createMetrics, NO_METER } from "./telemetry/metrics.ts";
 
 const log = loggerFor("main");
 
-/** Also at the start, for what a process before this one left. */
 const SWEEP_EVERY_MS = 5 * 60 * 1000;
 
 /** A server that listens. */
@@ -59,9 +58,8 @@ export async function start(
     { port: config.port, hostname: config.host, onListen: () => {} },
     app.fetch,
   );
-  const { hostname, port } = server.addr;
   return {
-    url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
+    url: urlOf(server.addr),
     async stop(): Promise<void> {
       // Sockets first: shutdown() would overtake our reason with its own (platform.md §8).
       const { code, reason } = closeReason.shutdown;
@@ -74,15 +72,29 @@ export async function start(
   };
 }
 
+/** Where it listens. DENO_SERVE_ADDRESS, with which Deno Deploy runs, may say a socket of no port. */
+function urlOf(addr: Deno.Addr): string {
+  if (!("hostname" in addr)) return addr.transport;
+  const { hostname, port } = addr;
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}
+
+/** Sweeps at the start, for what a process before this one left, and every five minutes. */
+function sweepOften(parts: SweepParts): void {
+  void repeat("sweep", SWEEP_EVERY_MS, () => sweep(parts));
+}
+
 /**
  * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting, a database that can't be
  * reached or a port that is taken ends it with status 1 and a line that says so.
  *
  * @param ready called once the server listens
+ * @param keepSwept called once after that
  */
 export async function run<Read extends Config>(
   readConfig: () => Read | Promise<Read>,
   ready: (config: Read, url: string) => void | Promise<void> = () => {},
+  keepSwept: (parts: SweepParts) => void = sweepOften,
 ): Promise<void> {
   try {
     const config = await readConfig();
@@ -93,8 +105,7 @@ export async function run<Read extends Config>(
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
-    const parts = { kv, stores, now: () => Date.now(), ...config };
-    repeat("sweep", SWEEP_EVERY_MS, () => sweep(parts));
+    keepSwept({ kv, stores, now: () => Date.now(), ...config });
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });
     await running.stop();

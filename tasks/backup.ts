@@ -1,16 +1,23 @@
-/** `deno task backup GRAPH FILE [--force]`: a graph of KV_PATH as an SQLite file that Logseq opens. */
+/**
+ * `deno task backup GRAPH FILE [--force]`: a graph of KV_PATH as an SQLite file that Logseq opens.
+ * `deno task backup --all FOLDER`: each graph there is, in place of the files of before.
+ */
 // deno-lint-ignore-file no-console
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { backupGraph, EmptyGraphError } from "../sync/backup.ts";
+import { listGraphIds } from "../kv/graphs.ts";
+import type { GraphId } from "../protocol/ids.ts";
+import { type Backup, backupGraph, EmptyGraphError } from "../sync/backup.ts";
 import { isDamage } from "../sync/problems.ts";
 import { KvsFileError } from "../sqlite/kvs_file.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { graphOf, noGraph, runTask, TaskError } from "./store.ts";
 
-const USAGE = "Usage: deno task backup GRAPH FILE [--force]";
+const USAGE = "Usage: deno task backup GRAPH FILE [--force], or deno task backup --all FOLDER";
 
 /**
- * Writes the file, and answers the line that tells of it.
+ * Writes the file or files, and answers the lines that tell of them. Of all graphs those are left
+ * out into which nothing was put yet.
  *
  * @throws {TaskError | KvsFileError | EmptyGraphError} and the file is as it was before
  */
@@ -22,8 +29,12 @@ export async function backup(
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { force: { type: "boolean", default: false } },
+    options: {
+      force: { type: "boolean", default: false },
+      all: { type: "boolean", default: false },
+    },
   });
+  if (values.all) return await backupAll(kv, positionals, progress);
   const [text, path, ...more] = positionals;
   const graph = graphOf(text);
   if (path === undefined || more.length > 0) {
@@ -32,7 +43,35 @@ export async function backup(
   const options = { overwrite: values.force, ...progress && { progress } };
   const written = await backupGraph(kv, graph, path, options);
   if (written === undefined) noGraph(graph);
-  return `${path} has graph ${graph} as of t ${written.t}: ${written.rows} rows`;
+  return lineOf(path, graph, written);
+}
+
+async function backupAll(
+  kv: Deno.Kv,
+  [folder, ...more]: readonly string[],
+  progress?: Progress,
+): Promise<string> {
+  if (folder === undefined || more.length > 0) {
+    throw new TaskError(`With --all there must be one folder\n${USAGE}`);
+  }
+  const lines: string[] = [];
+  await Deno.mkdir(folder, { recursive: true });
+  for (const graph of await listGraphIds(kv)) {
+    try {
+      const path = join(folder, `${graph}.sqlite`);
+      const options = { overwrite: true, ...progress && { progress } };
+      const written = await backupGraph(kv, graph, path, options);
+      // Where there is none it has been removed meanwhile.
+      if (written !== undefined) lines.push(lineOf(path, graph, written));
+    } catch (cause) {
+      if (!(cause instanceof EmptyGraphError)) throw cause;
+    }
+  }
+  return lines.join("\n");
+}
+
+function lineOf(path: string, graph: GraphId, { t, rows }: Backup): string {
+  return `${path} has graph ${graph} as of t ${t}: ${rows} rows`;
 }
 
 function isRefusal(cause: unknown): cause is Error {

@@ -61,7 +61,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Wires everything, or tries everything. */
-const MAY_IMPORT_ALL = ["main.ts", "services.ts", "tasks", "tests", "bench"];
+const MAY_IMPORT_ALL = ["main.ts", "services.ts", "deploy", "tasks", "tests", "bench"];
 
 /** What the engine must not say: it is pure, synchronous, and knows nothing of Logseq. */
 const FOREIGN_TO_ENGINE = ["Deno.", "await", "Date.now", "Math.random", ":block/", ":logseq"];

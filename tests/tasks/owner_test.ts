@@ -68,6 +68,26 @@ Deno.test("The tasks of an owner work on the database of KV_PATH, beside a proce
   }
 });
 
+Deno.test("backup --all writes each graph that has anything, also in place of older files", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    using kv = await Deno.openKv(":memory:");
+    const server = new Process(kv);
+    const graph = await server.graphWith(readRows("small-a"));
+    await server.createGraph();
+    const path = `${folder}/kept/${graph}.sqlite`;
+    const line = (t: number): string => `${path} has graph ${graph} as of t ${t}: 671 rows`;
+    assert.equal(await backup(kv, ["--all", `${folder}/kept`]), line(0));
+    await server.write(graph, 0, '["~#list",[["~:db/add",-1,"~:block/title","a"]]]');
+    assert.equal(await backup(kv, ["--all", `${folder}/kept`]), line(1));
+    const files = await Array.fromAsync(Deno.readDir(`${folder}/kept`), ({ name }) => name);
+    assert.deepEqual(files, [`${graph}.sqlite`]);
+    await assert.rejects(backup(kv, ["--all"]), /there must be one folder/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("Arguments that are wrong are said, with what to write instead", async () => {
   using kv = await Deno.openKv(":memory:");
   const none = crypto.randomUUID();
