@@ -131,7 +131,13 @@ export class Presence {
       clearTimeout(post.timer);
       return this.#do(post, () => this.#write(post));
     }));
-    if (this.#leaseUntil > 0) await endLease(this.#deps.kv, this.#instance);
+    if (this.#leaseUntil === 0) return;
+    try {
+      await endLease(this.#deps.kv, this.#instance);
+    } catch (cause) {
+      // It lapses by itself; a store that is away keeps no process from leaving.
+      log.warn("Cannot end the lease of this instance", { cause });
+    }
   }
 
   #open(graph: GraphId): Post {

@@ -191,3 +191,17 @@ Deno.test("The times that the program uses renew a lease before it is over", () 
   const { quietMs, leaseMs, tickMs } = PRESENCE_TIMES;
   assert.ok(quietMs + 2 * tickMs < leaseMs);
 });
+
+Deno.test("An instance whose store is away leaves all the same", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graph = await newGraph(store);
+  let away = false;
+  const kv = withCommit(store, (commit) => {
+    return away ? Promise.reject(new Error("connection lost")) : commit();
+  });
+  const instance = new Instance(kv, { quietMs: 1 });
+  instance.enter(graph, alice);
+  await instance.untilTold();
+  away = true;
+  await instance.presence.close();
+});
