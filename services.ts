@@ -8,6 +8,7 @@ import { canRead } from "./kv/ready.ts";
 import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
 import { maxAssetBytes } from "./protocol/asset.ts";
+import type { UserId } from "./protocol/ids.ts";
 import { reachedAt } from "./protocol/today/server_message.ts";
 import { AcceptedIds } from "./sync/accepted.ts";
 import { openAsset, putAsset, removeAsset } from "./sync/assets.ts";
@@ -70,6 +71,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const graphs = openGraphs({ kv, stores, now });
   const databases = new Databases(kv, new NodeCache(nodeCacheBytes));
   const turns = new Turns();
+  const creations = new Turns<UserId>();
   const flusher = new Flusher({
     kv,
     databases,
@@ -109,7 +111,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     },
     graphs: {
       ...graphs,
-      create: (user, body) => graphs.createWithin(parts.graphsPerUser, user, body),
+      create: (user, body) =>
+        creations.take(user, () => graphs.createWithin(parts.graphsPerUser, user, body)),
       remove: async (graph) => {
         await graphs.remove(graph);
         fanout.ended(graph, "deleted");

@@ -30,6 +30,8 @@ export async function openServer(): Promise<BenchServer> {
     PORT: "0",
     LOG_FORMAT: "json",
     KV_PATH: kvPath,
+    REQUESTS_PER_SECOND: "1000000",
+    FRAMES_PER_SECOND: "1000000",
   }, TASK_FLAGS);
   const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
   const token = await signToken(AUTH_SECRET, "bench", Date.now(), HOUR_SECONDS);

@@ -8,7 +8,7 @@ import { type Result, rounded } from "./result.ts";
 
 const PAGE = 2000;
 /** Ours and the floor take turns, so that what else the machine does falls on both. */
-const ROUNDS = 3;
+const ROUNDS = 2;
 const GRAPHS = 64;
 const RIVALS = 16;
 const RIVAL_BATCHES = 40;

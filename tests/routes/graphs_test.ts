@@ -75,6 +75,13 @@ Deno.test("A graph that is asked for in today's spelling is answered in it, and 
   });
 });
 
+Deno.test("A user who makes a hundred graphs at once has a hundred graphs", async () => {
+  await using server = await startServer();
+  const made = await Promise.all(Array.from({ length: 100 }, () => server.createGraph()));
+  assert.equal(new Set(made).size, 100);
+  assert.equal((await graphsOf(server, "alice")).length, 100);
+});
+
 Deno.test("Graphs of one name are different graphs", async () => {
   await using server = await startServer();
   assert.notEqual(await server.createGraph(), await server.createGraph());
