@@ -10,6 +10,35 @@ export async function dump(kv: Deno.Kv): Promise<readonly Deno.KvEntry<unknown>[
   return await Array.fromAsync(kv.list<unknown>({ prefix: [] }));
 }
 
+/** The same store, with these methods in the place of its own. */
+function withMethods(kv: Deno.Kv, methods: Readonly<Record<string, unknown>>): Deno.Kv {
+  return new Proxy(kv, {
+    get(target, name): unknown {
+      if (typeof name === "string" && Object.hasOwn(methods, name)) return methods[name];
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/**
+ * The same store, of which `replace` makes the lists.
+ *
+ * @param replace gets the real list, and what is asked for
+ */
+export function withList(
+  kv: Deno.Kv,
+  replace: (
+    list: () => Deno.KvListIterator<unknown>,
+    selector: Deno.KvListSelector,
+  ) => AsyncGenerator<Deno.KvEntry<unknown>>,
+): Deno.Kv {
+  return withMethods(kv, {
+    list: (selector: Deno.KvListSelector, options?: Deno.KvListOptions) =>
+      replace(() => kv.list<unknown>(selector, options), selector),
+  });
+}
+
 type CommitResult = Deno.KvCommitResult | Deno.KvCommitError;
 
 /**
@@ -22,18 +51,12 @@ export function withCommit(
   replace: (commit: () => Promise<CommitResult>, before: number) => Promise<CommitResult>,
 ): Deno.Kv {
   let commits = 0;
-  return new Proxy(kv, {
-    get(target, name): unknown {
-      if (name === "atomic") {
-        return (): Deno.AtomicOperation => {
-          const operation = target.atomic();
-          const commit = operation.commit.bind(operation);
-          operation.commit = () => replace(commit, commits++);
-          return operation;
-        };
-      }
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
+  return withMethods(kv, {
+    atomic: (): Deno.AtomicOperation => {
+      const operation = kv.atomic();
+      const commit = operation.commit.bind(operation);
+      operation.commit = () => replace(commit, commits++);
+      return operation;
     },
   });
 }
@@ -79,21 +102,12 @@ export async function killedAt(
 /** The same store, with `first` run once, before the first list that it is asked for. */
 export function beforeFirstList(kv: Deno.Kv, first: () => Promise<void>): Deno.Kv {
   let done = false;
-  return new Proxy(kv, {
-    get(target, name): unknown {
-      if (name === "list" && !done) {
-        done = true;
-        return async function* (
-          selector: Deno.KvListSelector,
-          options?: Deno.KvListOptions,
-        ): AsyncGenerator<Deno.KvEntry<unknown>> {
-          await first();
-          yield* target.list(selector, options);
-        };
-      }
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+  return withList(kv, async function* (list): AsyncGenerator<Deno.KvEntry<unknown>> {
+    if (!done) {
+      done = true;
+      await first();
+    }
+    yield* list();
   });
 }
 
@@ -110,14 +124,8 @@ export function withWatch(
   ) => ReadableStream<Deno.KvEntryMaybe<unknown>[]>,
 ): Deno.Kv {
   let watches = 0;
-  return new Proxy(kv, {
-    get(target, name): unknown {
-      if (name === "watch") {
-        return (keys: readonly Deno.KvKey[]) =>
-          replace(() => target.watch<unknown[]>([...keys]), watches++);
-      }
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+  return withMethods(kv, {
+    watch: (keys: readonly Deno.KvKey[]) =>
+      replace(() => kv.watch<unknown[]>([...keys]), watches++),
   });
 }

@@ -13,7 +13,7 @@ import { datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
 import { txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
-import { dump, keysOf, withCommit } from "../support/kv.ts";
+import { dump, keysOf, withCommit, withList } from "../support/kv.ts";
 import { ALICE, headOf, Process, rowsOf } from "../support/process.ts";
 
 const META = { owner: ALICE, name: "notes" };
@@ -144,28 +144,20 @@ Deno.test("Batches and flushes while rows are copied do not show: a backup is of
     await write();
     let lists = 0;
     // The rows are listed after root and tail were read.
-    const kv = new Proxy(store, {
-      get(target, name): unknown {
-        if (name === "list") {
-          return async function* (
-            selector: Deno.KvListSelector,
-            options?: Deno.KvListOptions,
-          ): AsyncGenerator<Deno.KvEntry<unknown>> {
-            const isRows = "prefix" in selector && selector.prefix[0] === "row";
-            if (isRows && lists++ === 0) {
-              await write();
-              await graph.flush();
-              await write();
-              clock += 10;
-              if (sweeps) await sweepFlushes(store, { now, graceMs: 1 });
-            }
-            yield* target.list(selector, options);
-          };
+    const kv = withList(
+      store,
+      async function* (list, selector): AsyncGenerator<Deno.KvEntry<unknown>> {
+        const isRows = "prefix" in selector && selector.prefix[0] === "row";
+        if (isRows && lists++ === 0) {
+          await write();
+          await graph.flush();
+          await write();
+          clock += 10;
+          if (sweeps) await sweepFlushes(store, { now, graceMs: 1 });
         }
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === "function" ? value.bind(target) : value;
+        yield* list();
       },
-    });
+    );
     const path = `${folder.path}/${sweeps}`;
     const written = await backupGraph(kv, graph.graph, path, NEW);
     // Where the sweep took rows that it needed, it has begun again.

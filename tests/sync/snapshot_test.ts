@@ -8,6 +8,7 @@ import { rowsPage } from "../../sync/snapshot.ts";
 import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
+import { withList } from "../support/kv.ts";
 import { ALICE, BOB, Process, rowsOf } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
@@ -159,26 +160,15 @@ Deno.test("A page that a reset comes into is read again: rows of two graphs neve
   const other: readonly FixtureRow[] = SMALL.slice(0, 40).map(([addr], i) => [addr, `${i}`, null]);
   const wanted: readonly FixtureRow[] = [[0, "root", null], [1, "[]", null], ...other.slice(2)];
   let reset = false;
-  const kv = new Proxy(store, {
-    get(target, name): unknown {
-      if (name === "list") {
-        return async function* (
-          selector: Deno.KvListSelector,
-          options?: Deno.KvListOptions,
-        ): AsyncGenerator<Deno.KvEntry<unknown>> {
-          let seen = 0;
-          for await (const entry of target.list(selector, options)) {
-            if (++seen === 10 && !reset) {
-              reset = true;
-              await setup.import(graph, wanted, true);
-            }
-            yield entry;
-          }
-        };
+  const kv = withList(store, async function* (list): AsyncGenerator<Deno.KvEntry<unknown>> {
+    let seen = 0;
+    for await (const entry of list()) {
+      if (++seen === 10 && !reset) {
+        reset = true;
+        await setup.import(graph, wanted, true);
       }
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+      yield entry;
+    }
   });
   const { rows, done } = await new Process(kv).page(graph, -1, 2000);
   assert.ok(reset && done);
