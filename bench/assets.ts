@@ -6,12 +6,10 @@ import { once } from "node:events";
 import { createReadStream } from "node:fs";
 import http from "node:http";
 import { pipeline } from "node:stream/promises";
-import { signToken } from "../auth/sign.ts";
-import { createGraphAnswerSchema } from "../protocol/http.ts";
-import { runProgram } from "../tests/support/program.ts";
+import { Served } from "../tests/support/served.ts";
+import { peakBytes } from "./program.ts";
 import { type Result, rounded, TASK_FLAGS, timed } from "./result.ts";
 
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const MIB = 1024 * 1024;
 const FILE_BYTES = 100 * MIB;
 /** Also what one commit takes, at most: 12 of them. */
@@ -25,14 +23,16 @@ export async function assets(): Promise<readonly Result[]> {
   try {
     const file = `${folder}/file`;
     await Deno.writeFile(file, ReadableStream.from(chunks()));
-    await using server = await serve(`${folder}/kv.sqlite3`);
+    await using served = await Served.start({ KV_PATH: `${folder}/kv.sqlite3` }, TASK_FLAGS);
+    const graph = await served.createGraph();
+    const restBytes = await peakBytes(served.program.pid);
     using kv = await Deno.openKv(`${folder}/bare.sqlite3`);
     // Taking turns, as what else the machine does comes and goes; the first round is to warm up.
-    await round(server, kv, file, 0);
+    await round(served, graph, kv, file, 0);
     const rounds: Round[] = [];
-    for (let i = 1; i <= ROUNDS; i++) rounds.push(await round(server, kv, file, i));
-    const peak = await peakBytes(server.pid);
-    const growth = peak === undefined ? undefined : peak - server.restBytes;
+    for (let i = 1; i <= ROUNDS; i++) rounds.push(await round(served, graph, kv, file, i));
+    const peak = await peakBytes(served.program.pid);
+    const growth = peak === undefined || restBytes === undefined ? undefined : peak - restBytes;
     return [
       ...(["up", "down"] as const).map((way) => {
         const [ours, bare] = [median(rounds, way), median(rounds, `${way}Bare`)];
@@ -65,8 +65,14 @@ interface Round {
   readonly downBare: number;
 }
 
-async function round(server: Served, kv: Deno.Kv, file: string, i: number): Promise<Round> {
-  const path = `/assets/${server.graph}/${crypto.randomUUID()}.bin`;
+async function round(
+  served: Served,
+  graph: string,
+  kv: Deno.Kv,
+  file: string,
+  i: number,
+): Promise<Round> {
+  const path = `/assets/${graph}/${crypto.randomUUID()}.bin`;
   const { ms: upBare } = await timed(async () => {
     let operation = kv.atomic();
     let count = 0;
@@ -79,7 +85,7 @@ async function round(server: Served, kv: Deno.Kv, file: string, i: number): Prom
     await operation.commit();
   });
   const { ms: up } = await timed(async () => {
-    const status = await server.upload(path, file);
+    const status = await upload(served, path, file);
     if (status !== 200) throw new Error(`Cannot go on as the upload was answered with ${status}`);
   });
   const { ms: downBare } = await timed(async () => {
@@ -87,7 +93,7 @@ async function round(server: Served, kv: Deno.Kv, file: string, i: number): Prom
   });
   const { ms: down } = await timed(async () => {
     let bytes = 0;
-    for await (const piece of (await server.send(path, {})).body ?? []) bytes += piece.length;
+    for await (const piece of (await served.fetch(path)).body ?? []) bytes += piece.length;
     if (bytes !== FILE_BYTES) throw new Error(`Cannot go on: ${bytes} bytes came down`);
   });
   return { up, down, upBare, downBare };
@@ -107,52 +113,14 @@ function* chunks(): Generator<Uint8Array<ArrayBuffer>> {
   }
 }
 
-interface Served extends AsyncDisposable {
-  readonly pid: number;
-  readonly graph: string;
-  /** Peak memory when it had only begun to serve; NaN where it can't be told. */
-  readonly restBytes: number;
-  readonly send: (path: string, init: RequestInit) => Promise<Response>;
-  /** PUTs a file; answers the status. */
-  readonly upload: (path: string, file: string) => Promise<number>;
-}
-
-async function serve(kvPath: string): Promise<Served> {
-  const program = runProgram("main.ts", [], {
-    AUTH_SECRET,
-    HOST: "127.0.0.1",
-    PORT: "0",
-    LOG_FORMAT: "json",
-    KV_PATH: kvPath,
-  }, TASK_FLAGS);
-  const [, url] = await program.printed(/"url":"(http:[^"]+)"/);
-  const authorization = `Bearer ${await signToken(AUTH_SECRET, "bench", Date.now(), 3600)}`;
-  const send = async (path: string, init: RequestInit): Promise<Response> => {
-    const response = await fetch(`${url}${path}`, { ...init, headers: { authorization } });
-    if (!response.ok) throw new Error(`Cannot go on as ${path} answered ${response.status}`);
-    return response;
-  };
-  const created = await send("/graphs", { method: "POST", body: '{"graph_name":"bench"}' });
-  const graph = createGraphAnswerSchema.parse(await created.json()).graph_id;
-  const restBytes = await peakBytes(program.pid) ?? NaN;
-  return {
-    pid: program.pid,
-    graph,
-    restBytes,
-    send,
-    upload: (path, file) => upload(`${url}${path}`, authorization, file),
-    [Symbol.asyncDispose]: () => program[Symbol.asyncDispose](),
-  };
-}
-
 /**
  * By node's client: fetch copies a body that it has whole for as long as sending it takes, and a
  * stream of its stalls for 40 ms whenever the server takes its time (its TCP_NODELAY is off).
  */
-async function upload(url: string, authorization: string, file: string): Promise<number> {
-  const request = http.request(url, {
+async function upload(served: Served, path: string, file: string): Promise<number> {
+  const request = http.request(`${served.url}${path}`, {
     method: "PUT",
-    headers: { authorization, "content-length": FILE_BYTES },
+    headers: { authorization: served.authorization, "content-length": FILE_BYTES },
   });
   request.setNoDelay(true);
   const answered = once(request, "response");
@@ -160,11 +128,4 @@ async function upload(url: string, authorization: string, file: string): Promise
   const [response] = await answered;
   response.resume();
   return response.statusCode;
-}
-
-/** `undefined` where the system doesn't say. */
-async function peakBytes(pid: number): Promise<number | undefined> {
-  if (Deno.build.os !== "linux") return undefined;
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return Number(status.match(/VmHWM:\s+(\d+) kB/)?.[1]) * 1024;
 }

@@ -1,11 +1,10 @@
 /** Peak memory of the server's process (Linux) while a large graph goes up and down. */
-import { signToken } from "../auth/sign.ts";
-import { createGraphAnswerSchema, rowsAnswerSchema } from "../protocol/http.ts";
-import { runProgram } from "../tests/support/program.ts";
+import { rowsAnswerSchema } from "../protocol/http.ts";
+import { Served } from "../tests/support/served.ts";
 import { readLargeRows } from "./large.ts";
+import { peakBytes } from "./program.ts";
 import { type Result, rounded } from "./result.ts";
 
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const PAGE = 2000;
 const LARGE_PAGE_CHARACTERS = 50e6;
 /** What a small instance on Deploy has. */
@@ -41,27 +40,10 @@ async function measured(
 ): Promise<Result> {
   const folder = await Deno.makeTempDir();
   try {
-    await using program = runProgram("main.ts", [], {
-      AUTH_SECRET,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      LOG_FORMAT: "json",
-      KV_PATH: `${folder}/kv.sqlite3`,
-    });
-    const [, url] = await program.printed(/"url":"(http:[^"]+)"/);
-    const authorization = `Bearer ${await signToken(AUTH_SECRET, "bench", Date.now(), 3600)}`;
-    const send = async (path: string, body?: string): Promise<string> => {
-      const method = body === undefined ? "GET" : "POST";
-      const init = { method, headers: { authorization }, ...body !== undefined && { body } };
-      const response = await fetch(`${url}${path}`, init);
-      if (!response.ok) throw new Error(`Cannot go on as ${path} answered ${response.status}`);
-      return await response.text();
-    };
-    const created: unknown = JSON.parse(await send("/graphs", '{"graph_name":"bench"}'));
-    const graph = createGraphAnswerSchema.parse(created).graph_id;
-    await work((path, body) => send(`/sync/${graph}${path}`, body));
-    const status = await Deno.readTextFile(`/proc/${program.pid}/status`);
-    const peak = Number(status.match(/VmHWM:\s+(\d+) kB/)?.[1]) / 1000;
+    await using served = await Served.start({ KV_PATH: `${folder}/kv.sqlite3` });
+    const graph = await served.createGraph();
+    await work((path, body) => served.text(`/sync/${graph}${path}`, body));
+    const peak = (await peakBytes(served.program.pid) ?? NaN) / 1024 / 1000;
     return {
       what: `peak memory: ${what}`,
       work: `${lines.length} rows`,

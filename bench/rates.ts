@@ -35,11 +35,11 @@ async function rivals(server: BenchServer): Promise<Result> {
   const rival = { ms: 0, sent: 0, accepted: 0 };
   const alone = { ms: 0, sent: 0, accepted: 0 };
   for (let round = 0; round < ROUNDS; round++) {
-    const [shared, own] = [await server.createGraph(), await server.createGraph()];
-    const addresses = Array.from({ length: RIVALS }, () => addressOf(server, shared));
+    const [shared, own] = [await server.served.createGraph(), await server.served.createGraph()];
+    const addresses = Array.from({ length: RIVALS }, () => server.served.socketUrl(shared));
     add(rival, await load({ ...plan, addresses }));
     const wanted = RIVALS * RIVAL_BATCHES;
-    add(alone, await load({ ...plan, addresses: [addressOf(server, own)], wanted }));
+    add(alone, await load({ ...plan, addresses: [server.served.socketUrl(own)], wanted }));
   }
   return {
     what: `${RIVALS} clients on one graph, pull and retry on stale, to one writer`,
@@ -60,10 +60,12 @@ async function besideFloor(
   const ours = { ms: 0, sent: 0, accepted: 0 };
   const floor = { ms: 0, sent: 0, accepted: 0 };
   for (let round = 0; round < ROUNDS; round++) {
-    const graphs = await Promise.all(Array.from({ length: clients }, () => server.createGraph()));
+    const graphs = await Promise.all(
+      Array.from({ length: clients }, () => server.served.createGraph()),
+    );
     for (const graph of graphs) await upload(server, graph, rows);
     const plan = { kind: "recorded", set, wanted: 0 } as const;
-    const addresses = graphs.map((graph) => addressOf(server, graph));
+    const addresses = graphs.map((graph) => server.served.socketUrl(graph));
     add(ours, await loadFrom(processes, { ...plan, addresses }));
     await using bare = await openFloor(await floorPlan(server, graphs));
     const bareAddresses = graphs.map((graph) => `${bare.url}/${graph}`);
@@ -90,7 +92,7 @@ async function upload(server: BenchServer, graph: GraphId, set: string): Promise
   const rows = readRows(set);
   for (let start = 0; start < rows.length; start += PAGE) {
     const body = JSON.stringify({ reset: start === 0, rows: rows.slice(start, start + PAGE) });
-    await server.call(`/sync/${graph}/snapshot/import`, body);
+    await server.served.text(`/sync/${graph}/snapshot/import`, body);
   }
 }
 
@@ -109,10 +111,6 @@ async function floorPlan(server: BenchServer, graphs: readonly GraphId[]): Promi
   };
   const kvPath = `${server.kvPath}.${crypto.randomUUID()}`;
   return { kvPath, logBytes: await mean("log"), tailBytes: await mean("tail") };
-}
-
-function addressOf({ url, token }: BenchServer, graph: GraphId): string {
-  return `${url.replace("http", "ws")}/sync/${graph}?token=${token}`;
 }
 
 function batchesRow(what: string, ours: Outcome, floor: Outcome): Result {

@@ -1,89 +1,40 @@
 /** The real program is killed (SIGKILL) at work, and started again on the same file. */
 import assert from "node:assert/strict";
-import { signToken } from "../../auth/sign.ts";
 import type { Db } from "../../datascript/db.ts";
 import { Uuid } from "../../datascript/value.ts";
-import {
-  createGraphAnswerSchema,
-  importAnswerSchema,
-  rowsAnswerSchema,
-} from "../../protocol/http.ts";
+import { importAnswerSchema, rowsAnswerSchema } from "../../protocol/http.ts";
 import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
 import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { txOf } from "../support/forms.ts";
-import { type Program, runProgram } from "../support/program.ts";
-import { TestSocket } from "../support/socket.ts";
+import { seededRandom } from "../support/seeded_random.ts";
+import { Served } from "../support/served.ts";
+import type { TestSocket } from "../support/socket.ts";
 
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const ROUNDS = 3;
 
-/** The program on a file. */
-class Served implements AsyncDisposable {
-  private constructor(readonly program: Program, readonly url: string, readonly token: string) {}
+async function importInto(
+  served: Served,
+  graph: string,
+  rows: readonly FixtureRow[],
+): Promise<void> {
+  const body = await served.call(`/sync/${graph}/snapshot/import`, { reset: true, rows });
+  assert.equal(importAnswerSchema.parse(body).count, rows.length);
+}
 
-  static async start(kvPath: string): Promise<Served> {
-    const program = runProgram("main.ts", [], {
-      AUTH_SECRET,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      KV_PATH: kvPath,
-      LOG_FORMAT: "json",
-    });
-    const [, url] = await program.printed(/"url":"(http:[^"]+)"/);
-    assert.ok(url !== undefined);
-    return new Served(program, url, await signToken(AUTH_SECRET, "alice", Date.now(), 3600));
-  }
+async function pullOf(served: Served, graph: string): Promise<PullOk> {
+  return pullOkSchema.parse(await served.call(`/sync/${graph}/pull`));
+}
 
-  async kill(): Promise<void> {
-    await this.program.end("SIGKILL");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.program[Symbol.asyncDispose]();
-  }
-
-  /** The body of an answer that must be a good one. */
-  async call(path: string, json?: unknown): Promise<unknown> {
-    const response = await fetch(`${this.url}${path}`, {
-      method: json === undefined ? "GET" : "POST",
-      headers: { authorization: `Bearer ${this.token}` },
-      ...json !== undefined && { body: JSON.stringify(json) },
-    });
-    const body: unknown = await response.json();
-    assert.equal(response.status, 200, JSON.stringify(body));
-    return body;
-  }
-
-  async createGraph(): Promise<string> {
-    const body = await this.call("/graphs", { graph_name: "notes" });
-    return createGraphAnswerSchema.parse(body).graph_id;
-  }
-
-  async import(graph: string, rows: readonly FixtureRow[]): Promise<void> {
-    const body = await this.call(`/sync/${graph}/snapshot/import`, { reset: true, rows });
-    assert.equal(importAnswerSchema.parse(body).count, rows.length);
-  }
-
-  connect(graph: string): Promise<TestSocket> {
-    const url = `${this.url.replace("http", "ws")}/sync/${graph}?token=${this.token}`;
-    return TestSocket.open(url);
-  }
-
-  async pull(graph: string): Promise<PullOk> {
-    return pullOkSchema.parse(await this.call(`/sync/${graph}/pull`));
-  }
-
-  async rows(graph: string): Promise<ReadonlyMap<number, ClientRow>> {
-    const rows = new Map<number, ClientRow>();
-    for (let after = -1;;) {
-      await this.pull(graph);
-      const path = `/sync/${graph}/snapshot/rows?after=${after}&limit=2000`;
-      const page = rowsAnswerSchema.parse(await this.call(path));
-      for (const row of page.rows) rows.set(row.addr, row);
-      if (page.done) return rows;
-      after = page.last_addr;
-    }
+async function rowsOf(served: Served, graph: string): Promise<ReadonlyMap<number, ClientRow>> {
+  const rows = new Map<number, ClientRow>();
+  for (let after = -1;;) {
+    await pullOf(served, graph);
+    const path = `/sync/${graph}/snapshot/rows?after=${after}&limit=2000`;
+    const page = rowsAnswerSchema.parse(await served.call(path));
+    for (const row of page.rows) rows.set(row.addr, row);
+    if (page.done) return rows;
+    after = page.last_addr;
   }
 }
 
@@ -110,15 +61,6 @@ function batchOf(n: number): readonly string[] {
 
 function uuidOf(n: number): string {
   return `6f1e2d3c-0000-4000-9000-${String(n).padStart(12, "0")}`;
-}
-
-/** Numbers below a bound, the same ones for a seed. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = Math.imul(state ^ state >>> 15, 0x2c1b3c6d) + 0x9e3779b9 | 0;
-    return (state >>> 0) % below;
-  };
 }
 
 /** Sends batches as fast as they are answered until the server is gone; answers the last t acked. */
@@ -151,17 +93,17 @@ function blocksOf(db: Db): readonly string[] {
 
 Deno.test("Killed while a client writes, the program has every batch that it acknowledged, once and whole", async () => {
   const seed = Date.now() % 1_000_000;
-  const below = random(seed);
+  const below = seededRandom(seed);
   const rows = readRows("small-a");
   const base = openRows(
     new Map(rows.map(([addr, content, addresses]) => [addr, { content, addresses }])),
   );
   const baseDatoms = datomsOf(base);
   await withFile(async (kvPath) => {
-    let served = await Served.start(kvPath);
+    let served = await Served.start({ KV_PATH: kvPath });
     try {
       const graph = await served.createGraph();
-      await served.import(graph, rows);
+      await importInto(served, graph, rows);
       for (let round = 0, t = 0; round < ROUNDS; round++) {
         const at = `seed ${seed}, round ${round}`;
         const killAfter = 1 + below(80);
@@ -177,8 +119,8 @@ Deno.test("Killed while a client writes, the program has every batch that it ack
           t = acked;
         }
 
-        served = await Served.start(kvPath);
-        const log = await served.pull(graph);
+        served = await Served.start({ KV_PATH: kvPath });
+        const log = await pullOf(served, graph);
         // The batch in flight may have been stored, or not.
         assert.ok(log.t === t || log.t === t + 1, `${at}: ${t} acked, t is ${log.t}`);
         t = log.t;
@@ -190,7 +132,7 @@ Deno.test("Killed while a client writes, the program has every batch that it ack
           }
         }
         // The downloaded tail says what the log says, and nothing else than before is gone.
-        const db = openRows(await served.rows(graph));
+        const db = openRows(await rowsOf(served, graph));
         assert.deepEqual(blocksOf(db), versions.map((n) => `batch ${n}`), at);
         const datoms = datomsOf(db);
         const held = new Set(datoms);
@@ -203,7 +145,7 @@ Deno.test("Killed while a client writes, the program has every batch that it ack
         assert.equal(db.value(shared, "block/title"), `shared ${t}`, at);
       }
       // And the next batch is accepted.
-      const { t } = await served.pull(graph);
+      const { t } = await pullOf(served, graph);
       await using socket = await served.connect(graph);
       const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
       assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
@@ -216,27 +158,27 @@ Deno.test("Killed while a client writes, the program has every batch that it ack
 Deno.test("Killed in the middle of a reset import, the program has the old graph or the new one, whole", async () => {
   const medium = readRows("medium-a");
   await withFile(async (kvPath) => {
-    let served = await Served.start(kvPath);
+    let served = await Served.start({ KV_PATH: kvPath });
     try {
       const graph = await served.createGraph();
-      await served.import(graph, readRows("small-a"));
+      await importInto(served, graph, readRows("small-a"));
       for (const pongs of [8, 30]) {
         {
-          const { t } = await served.pull(graph);
+          const { t } = await pullOf(served, graph);
           await using socket = await served.connect(graph);
           const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
           assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
         }
-        const before = { log: await served.pull(graph), rows: await served.rows(graph) };
+        const before = { log: await pullOf(served, graph), rows: await rowsOf(served, graph) };
         await using socket = await served.connect(graph);
-        const importing = served.import(graph, medium).then(() => "done", () => "cut off");
+        const importing = importInto(served, graph, medium).then(() => "done", () => "cut off");
         // While rows are written pongs come between the commits; the first ones before the body.
         for (let i = 0; i < pongs; i++) await socket.untilPong();
         await served.kill();
         const told = await importing;
 
-        served = await Served.start(kvPath);
-        const now = { log: await served.pull(graph), rows: await served.rows(graph) };
+        served = await Served.start({ KV_PATH: kvPath });
+        const now = { log: await pullOf(served, graph), rows: await rowsOf(served, graph) };
         const rows = [...now.rows].map((
           [addr, row],
         ): FixtureRow => [addr, row.content, row.addresses]);
@@ -249,9 +191,9 @@ Deno.test("Killed in the middle of a reset import, the program has the old graph
         } else assert.deepEqual(now.log, { type: "pull/ok", t: 0, txs: [] });
       }
       // Nothing is in the way of doing it again.
-      await served.import(graph, medium);
-      assert.equal((await served.rows(graph)).size, medium.length);
-      assert.deepEqual(await served.pull(graph), { type: "pull/ok", t: 0, txs: [] });
+      await importInto(served, graph, medium);
+      assert.equal((await rowsOf(served, graph)).size, medium.length);
+      assert.deepEqual(await pullOf(served, graph), { type: "pull/ok", t: 0, txs: [] });
     } finally {
       await served[Symbol.asyncDispose]();
     }

@@ -1,34 +1,16 @@
 import assert from "node:assert/strict";
-import { signToken } from "../../auth/sign.ts";
-import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import { blockTx } from "../support/forms.ts";
-import { runProgram } from "../support/program.ts";
-import { TestSocket } from "../support/socket.ts";
+import { Served } from "../support/served.ts";
 
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const MIB = 1024 * 1024;
 const HELLO = { type: "hello", client: "repo" };
 
 Deno.test("A client that stops reading is given up with 1013, and the others are told on", async () => {
-  await using program = runProgram("main.ts", [], {
-    AUTH_SECRET,
-    HOST: "127.0.0.1",
-    PORT: "0",
-    KV_PATH: ":memory:",
-    LOG_FORMAT: "json",
-  });
-  const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
-  const token = await signToken(AUTH_SECRET, "alice", Date.now(), 600);
-  const created = await fetch(`${url}/graphs`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}` },
-    body: JSON.stringify({ graph_name: "notes" }),
-  });
-  const { graph_id } = createGraphAnswerSchema.parse(await created.json());
-  const address = `${url.replace("http", "ws")}/sync/${graph_id}?token=${token}`;
-  await using slow = await TestSocket.open(address);
-  await using writer = await TestSocket.open(address);
-  await using reader = await TestSocket.open(address);
+  await using served = await Served.start({ KV_PATH: ":memory:" });
+  const graph = await served.createGraph();
+  await using slow = await served.connect(graph);
+  await using writer = await served.connect(graph);
+  await using reader = await served.connect(graph);
   for (const socket of [slow, writer, reader]) await socket.ask(HELLO);
 
   async function write(t_before: number, title: string): Promise<void> {
@@ -45,7 +27,7 @@ Deno.test("A client that stops reading is given up with 1013, and the others are
   slow.pause();
   for (let i = 0; i < 10; i++) slow.send({ type: "pull", since: 0 });
   await write(4, "meanwhile");
-  await program.printed(/Gave up a socket/);
+  await served.program.printed(/Gave up a socket/);
   await write(5, "after");
   slow.resume();
   assert.deepEqual(await slow.closed, { code: 1013, reason: "too slow a reader" });

@@ -1,4 +1,5 @@
 /** What a test may let go wrong between a store and its clients. */
+import { seededRandom } from "../seeded_random.ts";
 
 /** What a client of the store can ask for. */
 export type Operation = "snapshot_read" | "atomic_write" | "watch";
@@ -18,18 +19,6 @@ export const NO_FAULTS: Faults = (): undefined => undefined;
 
 /** How many requests in 100 have each fault. */
 export type FaultRates = Readonly<Partial<Record<Fault, number>>>;
-
-/** Numbers with 0 ≤ n < below, the same ones for a seed. */
-export function seededRandom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    // Mulberry32, a generator of 32 bits of state.
-    state = state + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(state ^ state >>> 15, 1 | state);
-    mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed;
-    return Math.floor(((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32 * below);
-  };
-}
 
 /** Faults at these rates, the same ones in the same order for a seed. */
 export function seededFaults(
