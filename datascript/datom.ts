@@ -1,5 +1,6 @@
 /** `[e a v tx]`: one fact, or its retraction; and its form as a Transit vector. */
 
+import { sortKey } from "./compare.ts";
 import { CorruptRowError } from "./errors.ts";
 import { isVector, Keyword, type Value } from "./value.ts";
 
@@ -10,6 +11,9 @@ export const MAX_EID = 0x7fffffff;
 
 /** Fact `a` of entity `e` is `v` since transaction `tx`; `added: false`: is no more since then. */
 export class Datom {
+  /** Of the attribute: to look it up in each comparison took 5 % of a batch. */
+  readonly sortKey: string;
+
   constructor(
     readonly e: number,
     /** The attribute's name without its colon: `block/uuid`. */
@@ -17,7 +21,9 @@ export class Datom {
     readonly v: Value,
     readonly tx: number,
     readonly added: boolean = true,
-  ) {}
+  ) {
+    this.sortKey = sortKey(a);
+  }
 }
 
 /** `[e a v tx]`; a retraction has a negative `tx`. */

@@ -3,7 +3,7 @@
  * values and `tx` compare as compare.ts has it; `tx` without its sign.
  */
 
-import { compareKeywords, compareValues } from "./compare.ts";
+import { compareText, compareValues, sortKey } from "./compare.ts";
 import type { Datom } from "./datom.ts";
 import type { Value } from "./value.ts";
 
@@ -16,11 +16,11 @@ export type CompareDatoms = (x: Datom, y: Datom) => number;
 /** The orders of facts: `tx` left out, so that a fact equals its retraction. */
 export const compareFacts: Readonly<Record<Index, CompareDatoms>> = Object.freeze({
   eavt: (x: Datom, y: Datom): number =>
-    x.e - y.e || compareKeywords(x.a, y.a) || compareValues(x.v, y.v),
+    x.e - y.e || compareText(x.sortKey, y.sortKey) || compareValues(x.v, y.v),
   aevt: (x: Datom, y: Datom): number =>
-    compareKeywords(x.a, y.a) || x.e - y.e || compareValues(x.v, y.v),
+    compareText(x.sortKey, y.sortKey) || x.e - y.e || compareValues(x.v, y.v),
   avet: (x: Datom, y: Datom): number =>
-    compareKeywords(x.a, y.a) || compareValues(x.v, y.v) || x.e - y.e,
+    compareText(x.sortKey, y.sortKey) || compareValues(x.v, y.v) || x.e - y.e,
 });
 
 /** The orders of the trees. */
@@ -46,10 +46,11 @@ export function all(index: Index): Range {
 
 /** In EAVT: the datoms of an entity, of one attribute of it, or with one value there. */
 export function ofEntity(e: number, a?: string, v?: Value): Range {
+  const key = a === undefined ? undefined : sortKey(a);
   return {
     index: "eavt",
     place: (datom) =>
-      datom.e - e || (a === undefined ? 0 : compareKeywords(datom.a, a)) ||
+      datom.e - e || (key === undefined ? 0 : compareText(datom.sortKey, key)) ||
       (v === undefined ? 0 : compareValues(datom.v, v)),
   };
 }
@@ -61,15 +62,17 @@ export function ofEntities(from: number, to: number): Range {
 
 /** In AEVT: the datoms of an attribute. */
 export function ofAttribute(a: string): Range {
-  return { index: "aevt", place: (datom) => compareKeywords(datom.a, a) };
+  const key = sortKey(a);
+  return { index: "aevt", place: (datom) => compareText(datom.sortKey, key) };
 }
 
 /** In AVET: the datoms that give an indexed attribute this value; from entity `fromE` on. */
 export function ofValue(a: string, v: Value, fromE = 0): Range {
+  const key = sortKey(a);
   return {
     index: "avet",
     place: (datom) => {
-      const order = compareKeywords(datom.a, a) || compareValues(datom.v, v);
+      const order = compareText(datom.sortKey, key) || compareValues(datom.v, v);
       return order === 0 && datom.e < fromE ? -1 : order;
     },
   };

@@ -92,8 +92,8 @@ export function find({ source, compare }: Edit, tree: Tree, datom: Datom): Datom
  * @throws {NodeMissing}
  */
 export function insert(edit: Edit, tree: Tree, datom: Datom): Tree {
-  const count = find(edit, tree, datom) === undefined ? tree.count + 1 : tree.count;
-  const nodes = insertInto(edit, nodeAt(edit.source, tree.root), datom);
+  const { nodes, more } = insertInto(edit, nodeAt(edit.source, tree.root), datom);
+  const count = tree.count + more;
   const [only] = nodes;
   return nodes.length === 1 && only !== undefined
     ? { root: only, shift: tree.shift, count }
@@ -121,17 +121,23 @@ function onlyChild({ children }: Node): Ref | undefined {
   return children?.length === 1 ? children[0] : undefined;
 }
 
-/** The node with the datom, in one or two nodes. */
-function insertInto(edit: Edit, node: Node, datom: Datom): readonly Node[] {
+/** One or two nodes in place of one, and how many datoms more there are in them: 0 or 1. */
+interface Inserted {
+  readonly nodes: readonly Node[];
+  readonly more: number;
+}
+
+function insertInto(edit: Edit, node: Node, datom: Datom): Inserted {
   const i = firstNotBefore(node.keys, (key) => edit.compare(key, datom));
   if (node.children === undefined) {
     const key = node.keys[i];
     const equals = key !== undefined && edit.compare(key, datom) === 0 ? 1 : 0;
-    return splitIfFull(edit, { keys: node.keys.toSpliced(i, equals, datom) });
+    const nodes = splitIfFull(edit, { keys: node.keys.toSpliced(i, equals, datom) });
+    return { nodes, more: 1 - equals };
   }
   const at = Math.min(i, node.children.length - 1);
-  const nodes = insertInto(edit, childAt(edit, node, at), datom);
-  return splitIfFull(edit, replaced(node, at, 1, nodes));
+  const { nodes, more } = insertInto(edit, childAt(edit, node, at), datom);
+  return { nodes: splitIfFull(edit, replaced(node, at, 1, nodes)), more };
 }
 
 /** The node without the datom, which may leave it with too few keys; itself when it lacks the datom. */
@@ -166,6 +172,12 @@ function childAt(edit: Edit, node: Branch, i: number): Node {
 }
 
 function replaced(node: Branch, at: number, count: number, nodes: readonly Node[]): Branch {
+  const [only] = nodes;
+  if (count === 1 && nodes.length === 1 && only !== undefined) {
+    const key = greatest(only);
+    const keys = key === node.keys[at] ? node.keys : node.keys.with(at, key);
+    return { keys, children: node.children.with(at, only) };
+  }
   return {
     keys: node.keys.toSpliced(at, count, ...nodes.map(greatest)),
     children: node.children.toSpliced(at, count, ...nodes),
