@@ -88,8 +88,8 @@ async function prepare(
   forms: readonly Form[],
 ): Promise<Prepared | TransactError> {
   try {
-    await databases.prefetch(open, () => missingNodes(open.db, forms));
-    return await databases.run(open, preparation(open.db, forms));
+    const ahead = (): ReadonlySet<number> => missingNodes(open.db, forms);
+    return await databases.run(open, preparation(open.db, forms), ahead);
   } catch (thrown) {
     if (thrown instanceof TransactError) return thrown;
     throw thrown;

@@ -89,10 +89,21 @@ export class Databases {
   /**
    * Runs pure work on a database, again whenever a node that it named has been loaded.
    *
+   * @param ahead names nodes that the work is going to ask for: once one is missing, these are loaded
+   *   first, many at once, until there are none
    * @throws what the work throws, and what reading rows throws
    */
-  async run<Result>({ head, nodes }: OpenDb, work: () => Result): Promise<Result> {
+  async run<Result>(
+    { head, nodes }: OpenDb,
+    work: () => Result,
+    ahead?: () => ReadonlySet<number>,
+  ): Promise<Result> {
     try {
+      const done = ahead && tryWork(work);
+      if (done !== undefined) return done.result;
+      for (let wanted = ahead?.(); wanted !== undefined && wanted.size > 0; wanted = ahead?.()) {
+        await this.#load(head, nodes, [...wanted]);
+      }
       return await this.runOn(head, nodes, work);
     } finally {
       nodes.unpin();
@@ -108,17 +119,6 @@ export class Databases {
         if (!(thrown instanceof NodeMissing)) throw thrown;
         await this.#load(head, nodes, thrown.addresses);
       }
-    }
-  }
-
-  /**
-   * Loads nodes, many at once, until none is missing any more.
-   *
-   * @param missing names those that are to be loaded next
-   */
-  async prefetch({ head, nodes }: OpenDb, missing: () => ReadonlySet<number>): Promise<void> {
-    for (let wanted = missing(); wanted.size > 0; wanted = missing()) {
-      await this.#load(head, nodes, [...wanted]);
     }
   }
 
@@ -164,6 +164,16 @@ export class Databases {
       }
       nodes.add(address, decodeNode(row), row.content.length);
     }
+  }
+}
+
+/** What the work answers, or `undefined` where a node is missing. */
+function tryWork<Result>(work: () => Result): { readonly result: Result } | undefined {
+  try {
+    return { result: work() };
+  } catch (thrown) {
+    if (!(thrown instanceof NodeMissing)) throw thrown;
+    return undefined;
   }
 }
 

@@ -218,8 +218,8 @@ async function prepare(
   const { db } = open;
   const forms = parse(tx);
   if (forms === undefined) return { kind: "failed", why: "not transaction data", missing: [] };
-  await databases.prefetch(open, () => missingNodes(db, forms));
-  return await databases.run(open, () => prepareEntry(db, forms, op));
+  const ahead = (): ReadonlySet<number> => missingNodes(db, forms);
+  return await databases.run(open, () => prepareEntry(db, forms, op), ahead);
 }
 
 /** The forms of an entry, or `undefined` where its text is not Transit of forms. */
