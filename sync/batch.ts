@@ -39,9 +39,10 @@ export async function txBatch(
   sender?: object,
 ): Promise<TxBatchOk | TxReject | undefined> {
   const plan = (head: Head): Promise<BatchPlan> => planBatch(deps, head, batch);
+  const arrival = deps.databases.lastCommit(graph);
   return await deps.turns.take(
     graph,
-    () => storePlanned(deps, graph, batch.t_before, plan, sender),
+    () => storePlanned(deps, graph, batch.t_before, plan, arrival, sender),
   );
 }
 

@@ -21,6 +21,9 @@ const OPEN_BYTES = 128 * 1024 * 1024;
 const BYTES_PER_DB = 500_000;
 const BYTES_PER_OVERLAY_DATOM = 600;
 
+/** Graphs whose last commit is remembered. */
+const MAX_COMMITS = 10_000;
+
 /** A graph's database at a head. */
 export interface OpenDb {
   readonly head: Head;
@@ -43,6 +46,7 @@ export class Databases {
   readonly #kv: Deno.Kv;
   readonly #nodes: NodeCache;
   readonly #open = new LRUCache<string, OpenDb>({ maxSize: OPEN_BYTES });
+  readonly #commits = new LRUCache<GraphId, Head>({ max: MAX_COMMITS });
 
   constructor(kv: Deno.Kv, nodes: NodeCache = new NodeCache()) {
     this.#kv = kv;
@@ -71,7 +75,7 @@ export class Databases {
     }
     const opened = { ...start, head, db };
     // One without rows has its nodes in memory alone: with its first batch it is opened anew.
-    return opened.founding.length > 0 ? opened : this.keep(opened);
+    return opened.founding.length > 0 ? opened : this.#keep(opened);
   }
 
   /** The head that the graph was last opened or committed at here; others may have moved it since. */
@@ -79,8 +83,20 @@ export class Databases {
     return this.#open.peek(graph)?.head;
   }
 
+  /** The head that the last commit of this process made; another object with each. */
+  lastCommit(graph: GraphId): Head | undefined {
+    return this.#commits.get(graph);
+  }
+
+  /** A commit of this process made this the graph's database. */
+  committed(open: OpenDb): void {
+    this.#commits.set(open.head.graph, open.head);
+    // See `open`.
+    if (open.founding.length === 0) this.#keep(open);
+  }
+
   /** What `open` gives for this head from now on. */
-  keep(open: OpenDb): OpenDb {
+  #keep(open: OpenDb): OpenDb {
     const size = BYTES_PER_DB + open.db.overlaySize * BYTES_PER_OVERLAY_DATOM;
     this.#open.set(open.head.graph, open, { size });
     return open;

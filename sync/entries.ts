@@ -47,7 +47,8 @@ export async function txEntries(
   batch: EntriesBatch,
   sender?: object,
 ): Promise<EntriesAnswer | undefined> {
-  return await deps.turns.take(graph, () => storeEntries(deps, graph, batch, sender));
+  const arrival = deps.databases.lastCommit(graph);
+  return await deps.turns.take(graph, () => storeEntries(deps, graph, batch, arrival, sender));
 }
 
 /** How far a batch has come. */
@@ -66,6 +67,7 @@ async function storeEntries(
   deps: EntriesDeps,
   graph: GraphId,
   batch: EntriesBatch,
+  arrival: Head | undefined,
   sender: object | undefined,
 ): Promise<EntriesAnswer | undefined> {
   let progress: Progress = {
@@ -82,7 +84,14 @@ async function storeEntries(
       head.t === before.t
         ? planEntries(deps, head, entries, before)
         : notOnTop(deps, head, batch, before);
-    const step: Step | undefined = await storePlanned(deps, graph, before.t, plan, sender);
+    const step: Step | undefined = await storePlanned(
+      deps,
+      graph,
+      before.t,
+      plan,
+      arrival,
+      sender,
+    );
     if (step === undefined) return undefined;
     if ("answered" in step) return step.answered;
     progress = step;

@@ -81,6 +81,7 @@ const ATTEMPTS = 10;
  * `undefined` where there is no such graph. The caller has the graph's turn.
  *
  * @param base the version that the batch is on top of: a plan stores nothing on another
+ * @param arrival the last commit of this process when the batch came in
  * @param sender is not told
  * @throws {UnsettledError}
  */
@@ -89,14 +90,16 @@ export async function storePlanned<Answer>(
   graph: GraphId,
   base: T,
   plan: (head: Head) => Promise<Plan<Answer>>,
+  arrival: Head | undefined,
   sender: object | undefined,
 ): Promise<Answer | undefined> {
   const writer = crypto.randomUUID();
   /** What is to be answered if the commit of the last attempt was made after all. */
   let told: (() => Answer) | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const passed = attempt === 0 ? passedHead(deps, graph, base, arrival) : undefined;
     const guess = attempt === 0 ? guessedHead(deps, graph, base) : undefined;
-    const head = guess ?? await readHead(deps.kv, graph);
+    const head = passed ?? guess ?? await readHead(deps.kv, graph);
     if (head === undefined) return undefined;
     // Not only after an unknown outcome: a conflict may be with this very batch (commit.ts).
     if (told !== undefined && await wrote(deps.kv, head, base, writer)) return told();
@@ -132,6 +135,21 @@ export async function storePlanned<Answer>(
 }
 
 /**
+ * The head that this process made itself while the batch waited, if the batch is not on top of it: at
+ * that moment it was to be refused, so nobody is asked again. Most batches of a graph on which many
+ * write at once end so.
+ */
+function passedHead(
+  { databases }: StoreDeps,
+  graph: GraphId,
+  base: T,
+  arrival: Head | undefined,
+): Head | undefined {
+  const head = databases.lastCommit(graph);
+  return head === arrival || head?.t === base ? undefined : head;
+}
+
+/**
  * The head that this process saw last, if the batch is on top of it. Mostly it still is the head: then
  * the commit, which it guards, is all that a batch has to wait for.
  */
@@ -142,7 +160,7 @@ function guessedHead({ databases }: StoreDeps, graph: GraphId, base: T): Head | 
 
 function keep({ databases, flusher }: StoreDeps, head: Head, { open, made }: Versions): void {
   const db = (made.at(-1) ?? made[0]).report.after;
-  if (open.founding.length === 0) databases.keep({ ...open, head, db });
+  databases.committed({ ...open, head, db });
   flusher.changed(head.graph, db.overlaySize);
 }
 

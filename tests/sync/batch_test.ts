@@ -69,6 +69,36 @@ Deno.test("A batch on the version that this process saw last costs one commit, i
   assert.deepEqual(take(), { ...NOTHING, commits: 1 });
 });
 
+Deno.test("Of batches on one version that wait for each other, one is stored and the others are stale without a read", async () => {
+  using store = await Deno.openKv(":memory:");
+  const { kv, take } = counted(store);
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  const first = block("one");
+  await server.write(graph, 0, first);
+  take();
+  const answers = await Promise.all(
+    ["two", "three", "four"].map((title) => server.send(graph, 1, block(title))),
+  );
+  const stale = { type: "tx/reject", reason: "stale", t: 2 };
+  assert.deepEqual(answers, [{ type: "tx/batch/ok", t: 2 }, stale, stale]);
+  const { gets, commits } = take();
+  assert.deepEqual({ gets, commits }, { gets: 0, commits: 1 });
+});
+
+Deno.test("A batch that came in after the last commit is judged by a read, as others may have reset the graph", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [one, other] = [new Process(kv), new Process(kv)];
+  const graph = await one.graphWith(SMALL);
+  await one.write(graph, 0, block("gone with the reset"));
+  await other.import(graph, SMALL, true);
+  const waiting = [one.send(graph, 0, block("first")), one.send(graph, 1, block("second"))];
+  assert.deepEqual(await Promise.all(waiting), [
+    { type: "tx/batch/ok", t: 1 },
+    { type: "tx/batch/ok", t: 2 },
+  ]);
+});
+
 Deno.test("A batch of no graph has no answer and leaves nothing", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
