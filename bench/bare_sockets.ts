@@ -1,6 +1,7 @@
 /**
  * The floor of `bench/fanout.ts`, a program: a WebSocket server without anything else. `/group` puts
- * a socket into a group; a message `n` there is sent on n times, as a notice, to the group's others.
+ * a socket into a group; a message `t` there is sent on, as a notice, to the group's others, and
+ * answered.
  */
 // deno-lint-ignore-file no-console
 if (import.meta.main) {
@@ -15,11 +16,11 @@ if (import.meta.main) {
     const group = groups.get(pathname) ?? new Set();
     groups.set(pathname, group.add(socket));
     socket.onmessage = ({ data }: MessageEvent<string>): void => {
-      for (let t = 1; t <= Number(data); t++) {
-        for (const other of group) {
-          if (other !== socket) other.send(JSON.stringify({ type: "changed", t }));
-        }
+      const t = Number(data);
+      for (const other of group) {
+        if (other !== socket) other.send(JSON.stringify({ type: "changed", t }));
       }
+      socket.send(JSON.stringify({ type: "tx/batch/ok", t }));
     };
     return response;
   });

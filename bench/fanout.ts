@@ -5,13 +5,20 @@ import { blockTx } from "../tests/support/forms.ts";
 import { ACCESS_TOKEN, startConnectServer } from "../tests/support/kv_connect/server.ts";
 import { type Program, runProgram } from "../tests/support/program.ts";
 import { CountingSocket } from "./counting_socket.ts";
-import { type Result, rounded, timed } from "./result.ts";
+import { NO_LIMITS } from "./program.ts";
+import { type Result, rounded, TASK_FLAGS, timed } from "./result.ts";
 
 const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const BATCHES = 300;
 const NOTICES_EACH = 100;
 
-const VARIABLES = { AUTH_SECRET, HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json" };
+const VARIABLES = {
+  AUTH_SECRET,
+  HOST: "127.0.0.1",
+  PORT: "0",
+  LOG_FORMAT: "json",
+  ...NO_LIMITS,
+};
 
 export async function fanout(): Promise<readonly Result[]> {
   return [...await latencies(), ...await manySockets()];
@@ -128,7 +135,7 @@ async function manySockets(): Promise<readonly Result[]> {
       what: `notices a second: ${what}`,
       work,
       ours: `${Math.round(ours.noticesASecond)}, a commit before each ${each - 1}`,
-      floor: `${Math.round(floor.noticesASecond)}, bare send`,
+      floor: `${Math.round(floor.noticesASecond)}, bare sends before each answer`,
       ratio: rounded(ours.noticesASecond / floor.noticesASecond),
     });
   }
@@ -144,8 +151,11 @@ interface Measured {
 /** Where the sockets of each group go, and what makes the notices of one. */
 interface Groups {
   readonly urls: readonly string[];
-  readonly write: (writer: CountingSocket) => Promise<void>;
+  readonly write: Write;
 }
+
+/** Sends what makes a notice NOTICES_EACH times, each when the last is answered. */
+type Write = (writer: CountingSocket) => Promise<void>;
 
 async function measured(
   run: () => Program,
@@ -175,22 +185,21 @@ async function measured(
 async function ourGraphs(url: string, count: number): Promise<Groups> {
   const urls: string[] = [];
   for (let i = 0; i < count; i++) urls.push(await socketUrl(url, await createGraph(url)));
-  return {
-    urls,
-    write: async (writer) => {
-      for (let t = 0; t < NOTICES_EACH; t++) {
-        const ok = writer.next("tx/batch/ok");
-        writer.send(batchText(t));
-        await ok;
-      }
-    },
-  };
+  return { urls, write: (writer) => writeAll(writer, batchText) };
+}
+
+async function writeAll(writer: CountingSocket, textOf: (t: number) => string): Promise<void> {
+  for (let t = 0; t < NOTICES_EACH; t++) {
+    const ok = writer.next("tx/batch/ok");
+    writer.send(textOf(t));
+    await ok;
+  }
 }
 
 function bareGroups(url: string, count: number): Promise<Groups> {
   return Promise.resolve({
     urls: Array.from({ length: count }, (_, i) => `${url.replace("http", "ws")}/${i}`),
-    write: (writer) => Promise.resolve(writer.send(`${NOTICES_EACH}`)),
+    write: (writer) => writeAll(writer, (t) => `${t + 1}`),
   });
 }
 
@@ -202,7 +211,7 @@ async function residentKb({ pid }: Program): Promise<number> {
 // The server
 
 function serve(variables: Readonly<Record<string, string>>): Program {
-  return runProgram("main.ts", [], { ...VARIABLES, ...variables });
+  return runProgram("main.ts", [], { ...VARIABLES, ...variables }, TASK_FLAGS);
 }
 
 async function urlOf(program: Program): Promise<string> {

@@ -8,15 +8,17 @@ export interface BenchServer extends AsyncDisposable {
   readonly kvPath: string;
 }
 
-/** No limits of a user's rates: one user is all clients of a bench. */
+/** Of a user: one is all clients of a bench. */
+export const NO_LIMITS = {
+  REQUESTS_PER_SECOND: "1000000",
+  FRAMES_PER_SECOND: "1000000",
+  SOCKETS_PER_USER: "1000000",
+} as const;
+
 export async function openServer(): Promise<BenchServer> {
   const folder = await Deno.makeTempDir();
   const kvPath = `${folder}/kv.sqlite3`;
-  const served = await Served.start({
-    KV_PATH: kvPath,
-    REQUESTS_PER_SECOND: "1000000",
-    FRAMES_PER_SECOND: "1000000",
-  }, TASK_FLAGS);
+  const served = await Served.start({ KV_PATH: kvPath, ...NO_LIMITS }, TASK_FLAGS);
   return {
     served,
     kvPath,
