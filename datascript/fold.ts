@@ -41,9 +41,10 @@ export function countNewNodes(ref: Ref): number {
   return (ref.children ?? []).reduce((sum: number, child) => sum + countNewNodes(child), 1);
 }
 
-/** A row to be written. */
+/** A row to be written, and the node that it will be read as. */
 export interface AddressedRow extends NodeRow {
   readonly addr: number;
+  readonly node: Node;
 }
 
 /**
@@ -55,7 +56,8 @@ export function storeNodes(ref: Ref, nextAddress: () => number, into: AddressedR
   if (typeof ref === "number") return ref;
   const children = ref.children?.map((child) => storeNodes(child, nextAddress, into));
   const addr = nextAddress();
-  into.push({ addr, ...encodeNode(ref.keys, children) });
+  const node = children === undefined ? { keys: ref.keys } : { keys: ref.keys, children };
+  into.push({ addr, node, ...encodeNode(ref.keys, children) });
   return addr;
 }
 

@@ -140,6 +140,8 @@ async function store(
           return { done: { kind: "lost" } };
         }
         if (switched.kind !== "committed") return { again: switched };
+        // The next batch needs some of them: so they needn't be read.
+        for (const { addr, node, content } of written) nodes.offer(addr, node, content.length);
         deps.log.debug("{graph} is flushed up to t {t}: {rows} rows written, {dropped} dropped", {
           graph,
           t: head.t,

@@ -88,6 +88,11 @@ export class CachedNodes implements NodeSource {
     this.#cache.set(this.#rows, address, node, contentLength);
   }
 
+  /** For the cache to keep or not. */
+  offer(address: number, node: Node, contentLength: number): void {
+    this.#cache.set(this.#rows, address, node, contentLength);
+  }
+
   /** From now on only the cache keeps nodes. */
   unpin(): void {
     this.#pinned.clear();
