@@ -1,7 +1,7 @@
 /**
- * A B+ tree of datoms as a value: search, and copy-on-write insertion and removal. Nodes along the
- * way are copied, all others shared with the tree before. Which order the datoms are in is the
- * caller's to say, the same for every call on a tree.
+ * A B+ tree of datoms as a value: search, and copy-on-write insertion (of many facts at once:
+ * merge.ts). Nodes along the way are copied, all others shared with the tree before. Which order the
+ * datoms are in is the caller's to say, the same for every call on a tree.
  *
  * Invariants (tree_check.ts): keys ascend; all leaves are at one depth; a branch's key is the greatest
  * of its child; every node but the root holds at least half of `maxKeys`, none more than it.
@@ -77,16 +77,6 @@ export interface Edit {
 }
 
 /**
- * The datom of a tree that equals this one.
- *
- * @throws {NodeMissing}
- */
-export function find({ source, compare }: Edit, tree: Tree, datom: Datom): Datom | undefined {
-  const found = seek(source, tree.root, (key) => compare(key, datom));
-  return found !== undefined && compare(found, datom) === 0 ? found : undefined;
-}
-
-/**
  * The tree with a datom more, or with this one in place of an equal one.
  *
  * @throws {NodeMissing}
@@ -98,27 +88,6 @@ export function insert(edit: Edit, tree: Tree, datom: Datom): Tree {
   return nodes.length === 1 && only !== undefined
     ? { root: only, shift: tree.shift, count }
     : { root: branchOf(nodes), shift: tree.shift + 1, count };
-}
-
-/**
- * The tree without a datom, or the same tree when it holds no equal one.
- *
- * @throws {NodeMissing}
- */
-export function remove(edit: Edit, tree: Tree, datom: Datom): Tree {
-  const root = nodeAt(edit.source, tree.root);
-  let node = removeFrom(edit, root, datom);
-  if (node === root) return tree;
-  let shift = tree.shift;
-  for (let only = onlyChild(node); only !== undefined; only = onlyChild(node)) {
-    node = nodeAt(edit.source, only);
-    shift--;
-  }
-  return { root: node, shift, count: tree.count - 1 };
-}
-
-function onlyChild({ children }: Node): Ref | undefined {
-  return children?.length === 1 ? children[0] : undefined;
 }
 
 /** One or two nodes in place of one, and how many datoms more there are in them: 0 or 1. */
@@ -137,32 +106,7 @@ function insertInto(edit: Edit, node: Node, datom: Datom): Inserted {
   }
   const at = Math.min(i, node.children.length - 1);
   const { nodes, more } = insertInto(edit, childAt(edit, node, at), datom);
-  return { nodes: splitIfFull(edit, replaced(node, at, 1, nodes)), more };
-}
-
-/** The node without the datom, which may leave it with too few keys; itself when it lacks the datom. */
-function removeFrom(edit: Edit, node: Node, datom: Datom): Node {
-  const i = firstNotBefore(node.keys, (key) => edit.compare(key, datom));
-  if (i === node.keys.length) return node;
-  if (node.children === undefined) {
-    const key = node.keys[i];
-    const found = key !== undefined && edit.compare(key, datom) === 0;
-    return found ? { keys: node.keys.toSpliced(i, 1) } : node;
-  }
-  const child = childAt(edit, node, i);
-  const rest = removeFrom(edit, child, datom);
-  if (rest === child) return node;
-  if (rest.keys.length >= minKeys(edit) || node.children.length === 1) {
-    return replaced(node, i, 1, [rest]);
-  }
-  // With its neighbour it is enough for one node, or for two.
-  const left = i > 0 ? i - 1 : i;
-  const pair = i > 0 ? [childAt(edit, node, left), rest] : [rest, childAt(edit, node, i + 1)];
-  return replaced(node, left, 2, splitIfFull(edit, joined(pair)));
-}
-
-function minKeys(edit: Edit): number {
-  return edit.maxKeys >>> 1;
+  return { nodes: splitIfFull(edit, replaced(node, at, nodes)), more };
 }
 
 function childAt(edit: Edit, node: Branch, i: number): Node {
@@ -171,16 +115,17 @@ function childAt(edit: Edit, node: Branch, i: number): Node {
   return nodeAt(edit.source, child);
 }
 
-function replaced(node: Branch, at: number, count: number, nodes: readonly Node[]): Branch {
+/** The branch with these in place of a child. */
+function replaced(node: Branch, at: number, nodes: readonly Node[]): Branch {
   const [only] = nodes;
-  if (count === 1 && nodes.length === 1 && only !== undefined) {
+  if (nodes.length === 1 && only !== undefined) {
     const key = greatest(only);
     const keys = key === node.keys[at] ? node.keys : node.keys.with(at, key);
     return { keys, children: node.children.with(at, only) };
   }
   return {
-    keys: node.keys.toSpliced(at, count, ...nodes.map(greatest)),
-    children: node.children.toSpliced(at, count, ...nodes),
+    keys: node.keys.toSpliced(at, 1, ...nodes.map(greatest)),
+    children: node.children.toSpliced(at, 1, ...nodes),
   };
 }
 
@@ -193,13 +138,6 @@ function splitIfFull(edit: Edit, node: Node): readonly Node[] {
       ? { keys: keys.slice(from, to) }
       : { keys: keys.slice(from, to), children: children.slice(from, to) };
   return [part(0, half), part(half, keys.length)];
-}
-
-/** Two neighbours of one level as one node. */
-function joined(pair: readonly Node[]): Node {
-  const keys = pair.flatMap((node) => node.keys);
-  const children = pair.flatMap((node) => node.children ?? []);
-  return children.length === 0 ? { keys } : { keys, children };
 }
 
 function branchOf(nodes: readonly Node[]): Branch {

@@ -4,18 +4,18 @@
  * makes the new root the graph's. Cut off anywhere, the graph is the one before or the one after.
  */
 import type { Db, Root, Trees } from "../datascript/db.ts";
+import { merge } from "../datascript/merge.ts";
+import { compareFacts, type Index, INDEXES } from "../datascript/order.ts";
+import { encodeNode } from "../datascript/node.ts";
 import {
-  type AddressedRow,
   countNewNodes,
   droppedAddresses,
-  fold,
-  storedEdit,
-  storeNodes,
-} from "../datascript/fold.ts";
-import { type Index, INDEXES } from "../datascript/order.ts";
+  type PlacedNode,
+  placeNodes,
+} from "../datascript/place.ts";
 import { encodeRoot } from "../datascript/root.ts";
-import type { Tree } from "../datascript/tree.ts";
-import { writeInCommits } from "../kv/commit.ts";
+import { BRANCHING_FACTOR, type Tree } from "../datascript/tree.ts";
+import { type KvSet, writeInCommits } from "../kv/commit.ts";
 import { claimAddresses, flushSets } from "../kv/flushes.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
@@ -44,8 +44,9 @@ export type FlushOutcome = { readonly kind: "done"; readonly head: Head } | {
   readonly kind: "lost";
 };
 
-/** Facts folded in between two looks at the event loop: some milliseconds of work. */
-const SLICE = 256;
+/** Facts folded in, and rows made, between two looks at the event loop: some milliseconds of work. */
+const FACTS_SLICE = 1024;
+const ROWS_SLICE = 64;
 
 /**
  * Folds all of the tail that there is now; `undefined` where there is no such graph or no tail.
@@ -65,13 +66,14 @@ export async function flush(deps: FlushDeps, graph: GraphId): Promise<FlushOutco
 }
 
 async function foldAll(deps: FlushDeps, { head, db }: OpenDb, nodes: CachedNodes): Promise<Trees> {
+  const maxKeys = deps.maxKeys ?? BRANCHING_FACTOR;
   const folded: Record<Index, Tree> = { ...db.root.trees };
   for (const index of INDEXES) {
-    const edit = storedEdit(index, nodes, deps.maxKeys);
+    const how = { source: nodes, compare: compareFacts[index], maxKeys };
     const facts = db.changes(index);
-    for (let start = 0; start < facts.length; start += SLICE) {
-      const slice = facts.slice(start, start + SLICE);
-      const work = (): Tree => fold(index, edit, folded[index], slice);
+    for (let start = 0; start < facts.length; start += FACTS_SLICE) {
+      const slice = facts.slice(start, start + FACTS_SLICE);
+      const work = (): Tree => merge(how, folded[index], slice);
       folded[index] = await deps.databases.runOn(head, nodes, work);
       await nextTurn();
     }
@@ -92,12 +94,20 @@ async function store(
   if (claimed.kind !== "claimed") return { kind: "lost" };
   const { claim } = claimed;
 
-  const written: AddressedRow[] = [];
+  const placed: PlacedNode[] = [];
   let next: number = claim.first;
-  const addressOf = (index: Index): number => storeNodes(trees[index].root, () => next++, written);
+  const addressOf = (index: Index): number => placeNodes(trees[index].root, () => next++, placed);
   const addresses = { eavt: addressOf("eavt"), aevt: addressOf("aevt"), avet: addressOf("avet") };
-  const sets = written.flatMap((row) => rowSets(graph, rows, { ...row, addr: addrOf(row.addr) }));
-  const outcome = await writeInCommits(kv, sets, claim.guards);
+  const sizes: number[] = [];
+  const sets = async function* (): AsyncGenerator<KvSet> {
+    for (const [i, { addr, keys, children }] of placed.entries()) {
+      if (i % ROWS_SLICE === 0) await nextTurn();
+      const row = encodeNode(keys, children);
+      sizes.push(row.content.length);
+      yield* rowSets(graph, rows, { ...row, addr: addrOf(addr) });
+    }
+  };
+  const outcome = await writeInCommits(kv, sets(), claim.guards);
   if (outcome.kind !== "committed") return { kind: "lost" };
 
   const root = rootOf(db, trees, addresses, next - 1);
@@ -141,11 +151,13 @@ async function store(
         }
         if (switched.kind !== "committed") return { again: switched };
         // The next batch needs some of them: so they needn't be read.
-        for (const { addr, node, content } of written) nodes.offer(addr, node, content.length);
+        for (const [i, { addr, ...node }] of placed.entries()) {
+          nodes.offer(addr, node, sizes[i] ?? 0);
+        }
         deps.log.debug("{graph} is flushed up to t {t}: {rows} rows written, {dropped} dropped", {
           graph,
           t: head.t,
-          rows: written.length,
+          rows: placed.length,
           dropped: dropped.length,
         });
         return { done: { kind: "done", head: switched.head } };

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Db } from "../../datascript/db.ts";
-import { storedEdit } from "../../datascript/fold.ts";
-import { INDEXES } from "../../datascript/order.ts";
+import { compareDatoms, INDEXES } from "../../datascript/order.ts";
 import type { NodeSource } from "../../datascript/source.ts";
 import { checkTree } from "../../datascript/tree_check.ts";
 import { readHead } from "../../kv/head.ts";
@@ -54,7 +53,11 @@ function assertSame(db: Db, model: Db): void {
 
 function assertSound(db: Db, source: NodeSource): void {
   for (const index of INDEXES) {
-    assert.deepEqual(checkTree(storedEdit(index, source, KEYS), db.root.trees[index]), [], index);
+    assert.deepEqual(
+      checkTree({ source, compare: compareDatoms[index], maxKeys: KEYS }, db.root.trees[index]),
+      [],
+      index,
+    );
   }
 }
 
