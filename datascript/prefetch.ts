@@ -6,7 +6,7 @@
 import { keywordOf } from "./datom.ts";
 import type { Db } from "./db.ts";
 import { TransactError } from "./errors.ts";
-import { type EntityRef, type Form, parseEntityRef } from "./forms.ts";
+import { type EntityRef, type Form, isLookupRef, parseEntityRef } from "./forms.ts";
 import { ofValue } from "./order.ts";
 import { NodeMissing } from "./source.ts";
 import { collection, MapValue, type Value } from "./value.ts";
@@ -43,7 +43,7 @@ class Scout {
       case "retractEntity":
         return e === undefined ? undefined : this.#references(e);
       case "entity":
-        return form.attributes.forEach(([a, v]) => this.#value(a, v));
+        return form.attributes.forEach(([a, v]) => this.#values(a, v));
       default:
         return form satisfies never;
     }
@@ -64,13 +64,19 @@ class Scout {
     return ref.kind === "lookup" ? this.#whoHas(ref.a, ref.v) : undefined;
   }
 
+  #values(a: string, value: Value): void {
+    const { schema } = this.#db;
+    const values = schema.isMany(a) && !isLookupRef(value, schema) ? collection(value) : undefined;
+    for (const v of values ?? [value]) this.#value(a, v);
+  }
+
   #value(a: string, value: Value): void {
     const { schema } = this.#db;
-    const values = (schema.isMany(a) ? collection(value) : undefined) ?? [value];
-    for (const v of values) {
-      if (schema.isRef(a)) this.#target(v);
-      else if (schema.isIdentity(a)) this.#whoHas(a, v);
-    }
+    if (schema.isRef(a)) return this.#target(value);
+    if (!schema.isIdentity(a)) return;
+    // Who has it already is whom the form is about.
+    const eid = this.#whoHas(a, value);
+    if (eid !== undefined) this.#entity({ kind: "eid", eid });
   }
 
   #target(value: Value): void {
