@@ -98,16 +98,18 @@ export async function storePlanned<Answer>(
   let told: (() => Answer) | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const passed = attempt === 0 ? passedHead(deps, graph, base, arrival) : undefined;
-    const guess = attempt === 0 ? guessedHead(deps, graph, base) : undefined;
+    const guess = attempt === 0 && passed === undefined
+      ? guessedHead(deps, graph, base)
+      : undefined;
     const head = passed ?? guess ?? await readHead(deps.kv, graph);
     if (head === undefined) return undefined;
     // Not only after an unknown outcome: a conflict may be with this very batch (commit.ts).
     if (told !== undefined && await wrote(deps.kv, head, base, writer)) return told();
     const { store, answer } = await plan(head);
     if (store === undefined) {
-      // Nobody is refused on a guess.
-      if (guess !== undefined) continue;
-      return answer;
+      // Nobody is refused on a guess that was wrong.
+      if (guess === undefined || await isStill(deps.kv, guess)) return answer;
+      continue;
     }
 
     const t = afterAll(head.t, store.made);
@@ -213,6 +215,10 @@ async function commitVersions(
     const sets = spilled.flatMap((entry) => entry.sets);
     return await commitHead(kv, head, next, { sets: [...sets, ...others], deletes });
   }
+}
+
+async function isStill(kv: Deno.Kv, { graph, versionstamp }: Head): Promise<boolean> {
+  return (await readHead(kv, graph))?.versionstamp === versionstamp;
 }
 
 /** Whether the entry that follows the batch's base is this writer's. */
