@@ -9,6 +9,7 @@ import { coldBatch, writeAmplification } from "./batches.ts";
 import { entries } from "./entries.ts";
 import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
+import { pull } from "./pull.ts";
 import { rates } from "./rates.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "entries": entries,
   "rates": rates,
   "snapshots": snapshots,
+  "pull": pull,
   "memory": memory,
   "fanout": fanout,
 };

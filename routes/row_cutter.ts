@@ -63,13 +63,15 @@ export class RowCutter {
     /** Where what isn't dealt with yet begins. */
     let start = 0;
     let lastComma = -1;
+    // Looked up once: a field is slower, and nearly all characters are within a text.
+    let [inString, escaped] = [this.#inString, this.#escaped];
     for (let i = 0; i < piece.length; i++) {
       const unit = piece.charCodeAt(i);
-      if (this.#inString) {
-        if (this.#escaped) this.#escaped = false;
-        else if (unit === BACKSLASH) this.#escaped = true;
-        else if (unit === QUOTE) this.#inString = false;
-      } else if (unit === QUOTE) this.#inString = true;
+      if (inString) {
+        if (escaped) escaped = false;
+        else if (unit === BACKSLASH) escaped = true;
+        else if (unit === QUOTE) inString = false;
+      } else if (unit === QUOTE) inString = true;
       else if (unit === OPEN_ARRAY || unit === OPEN_OBJECT) {
         if (++this.#depth > MAX_JSON_DEPTH) return false;
         if (unit === OPEN_OBJECT || this.#depth !== ROWS_DEPTH || !this.#isRows(piece, i)) continue;
@@ -82,6 +84,7 @@ export class RowCutter {
         [start, lastComma, this.#inRows] = [i, -1, false];
       } else if (unit === COMMA && this.#inRows && this.#depth === ROWS_DEPTH) lastComma = i;
     }
+    [this.#inString, this.#escaped] = [inString, escaped];
     this.#before = (this.#before + piece.slice(-LOOK_BACK)).slice(-LOOK_BACK);
     if (!this.#inRows) {
       this.#rest += piece.slice(start);
