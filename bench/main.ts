@@ -13,6 +13,7 @@ import { pull } from "./pull.ts";
 import { rates } from "./rates.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
+import { streams } from "./streams.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "encoding": encoding,
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "entries": entries,
   "rates": rates,
   "snapshots": snapshots,
+  "streams": streams,
   "pull": pull,
   "memory": memory,
   "fanout": fanout,

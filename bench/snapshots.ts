@@ -1,10 +1,9 @@
 /**
  * Rows in and out at the size of a large graph, over HTTP of a server that is a process of its own:
- * beside bare commits and reads of the same bytes as it keeps.
+ * beside bare commits and reads of what it keeps of them.
  */
 import type { GraphId } from "../protocol/ids.ts";
-import { rowsPrefix } from "../kv/keys.ts";
-import { readHead } from "../kv/head.ts";
+import { bareCommits, commitAll, keptRows, listAll } from "./bare_rows.ts";
 import { Beside } from "./beside.ts";
 import { readLargeRows } from "./large.ts";
 import { type BenchServer, openServer } from "./program.ts";
@@ -12,11 +11,6 @@ import type { Result } from "./result.ts";
 
 const PAGE = 2000;
 const ROUNDS = 2;
-/** Entries that the store hands over at once; more gains nothing. */
-const BATCH = 500;
-/** Of a bare commit: below what the store takes, of values and of keys. */
-const COMMIT_BYTES = 550_000;
-const COMMIT_SETS = 700;
 
 export async function snapshots(): Promise<readonly Result[]> {
   const lines = await readLargeRows();
@@ -31,12 +25,12 @@ export async function snapshots(): Promise<readonly Result[]> {
   for (let round = 0; round < ROUNDS; round++) {
     const graph = await server.served.createGraph();
     await up.ours(() => importAll(server, graph, bodies));
-    const prefix = await rowsOf(kept, graph);
-    const commits = commitsOf(await Array.fromAsync(listed(kept, prefix)));
+    const prefix = await keptRows(kept, graph);
+    const commits = await bareCommits(kept, prefix);
     using bare = await Deno.openKv(`${server.kvPath}.${round}`);
     await up.floor(() => commitAll(bare, commits));
     await down.ours(() => readPages(server, graph));
-    await down.floor(() => readAll(listed(kept, prefix)));
+    await down.floor(() => listAll(kept, prefix));
   }
   return [up.result(), down.result()];
 }
@@ -67,44 +61,5 @@ async function readPages({ served }: BenchServer, graph: GraphId): Promise<void>
     if (end === null) throw new Error("Cannot go on as a page has no end");
     const [, lastAddr = "", isLast] = end;
     [after, done] = [lastAddr, isLast === "true"];
-  }
-}
-
-async function rowsOf(kv: Deno.Kv, graph: GraphId): Promise<Deno.KvKey> {
-  const head = await readHead(kv, graph);
-  if (head === undefined) throw new Error(`Cannot read ${graph} as it is gone`);
-  return rowsPrefix(graph, head.rows);
-}
-
-function listed(kv: Deno.Kv, prefix: Deno.KvKey): AsyncIterable<Deno.KvEntry<Uint8Array>> {
-  return kv.list<Uint8Array>({ prefix }, { batchSize: BATCH });
-}
-
-async function readAll(entries: AsyncIterable<unknown>): Promise<void> {
-  for await (const entry of entries) void entry;
-}
-
-type Commit = readonly Deno.KvEntry<Uint8Array>[];
-
-function commitsOf(entries: readonly Deno.KvEntry<Uint8Array>[]): readonly Commit[] {
-  const commits: Deno.KvEntry<Uint8Array>[][] = [];
-  let bytes = Infinity;
-  for (const entry of entries) {
-    bytes += entry.value.length;
-    const last = commits.at(-1);
-    if (last !== undefined && bytes <= COMMIT_BYTES && last.length < COMMIT_SETS) last.push(entry);
-    else {
-      commits.push([entry]);
-      bytes = entry.value.length;
-    }
-  }
-  return commits;
-}
-
-async function commitAll(kv: Deno.Kv, commits: readonly Commit[]): Promise<void> {
-  for (const entries of commits) {
-    const operation = kv.atomic();
-    for (const { key, value } of entries) operation.set(key, value);
-    await operation.commit();
   }
 }
