@@ -9,9 +9,11 @@ import { coldBatch, writeAmplification } from "./batches.ts";
 import { entries } from "./entries.ts";
 import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
+import { pull } from "./pull.ts";
 import { rates } from "./rates.ts";
 import type { Result } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
+import { streams } from "./streams.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "encoding": encoding,
@@ -21,6 +23,8 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "entries": entries,
   "rates": rates,
   "snapshots": snapshots,
+  "streams": streams,
+  "pull": pull,
   "memory": memory,
   "fanout": fanout,
 };

@@ -1,106 +1,65 @@
-/** Rows in and out at the size of a large graph: beside bare commits and reads of the same bytes. */
-import { gzipSync } from "node:zlib";
-import { importRowSchema } from "../protocol/http.ts";
-import { encodeFrame } from "../protocol/today/frames.ts";
-import { startServer, type TestServer } from "../tests/support/server.ts";
+/**
+ * Rows in and out at the size of a large graph, over HTTP of a server that is a process of its own:
+ * beside bare commits and reads of what it keeps of them.
+ */
+import type { GraphId } from "../protocol/ids.ts";
+import { bareCommits, commitAll, keptRows, listAll } from "./bare_rows.ts";
+import { Beside } from "./beside.ts";
 import { readLargeRows } from "./large.ts";
-import { type Result, rounded, timed } from "./result.ts";
+import { type BenchServer, openServer } from "./program.ts";
+import type { Result } from "./result.ts";
 
 const PAGE = 2000;
-/** Rows that a client of today sends at once. */
-const FRAME_ROWS = 500;
+const ROUNDS = 2;
 
 export async function snapshots(): Promise<readonly Result[]> {
   const lines = await readLargeRows();
   if (lines === undefined) return [];
-  const bytes = lines.reduce((sum, line) => sum + line.length, 0);
-  const folder = await Deno.makeTempDir();
-  try {
-    await using server = await startServer({ kvPath: `${folder}/kv.sqlite3` });
-    const graph = await server.createGraph();
-    const up = await timed(async () => {
-      for (let start = 0; start < lines.length; start += PAGE) {
-        const rows = lines.slice(start, start + PAGE).join(",");
-        const body = `{"reset":${start === 0},"rows":[${rows}]}`;
-        await (await server.fetch(`/sync/${graph}/snapshot/import`, { body })).body?.cancel();
-      }
-    });
-    const down = await timed(async () => {
-      let rows = 0;
-      for (let after = -1, done = false; !done;) {
-        const path = `/sync/${graph}/snapshot/rows?after=${after}&limit=${PAGE}`;
-        const text = await (await server.fetch(path)).text();
-        rows += text.split('{"addr":').length - 1;
-        after = Number(text.match(/"last_addr":(\d+),"done"/)?.[1]);
-        done = text.endsWith('"done":true}');
-      }
-      return rows;
-    });
-    const framed = await streams(server, lines);
-    using bare = await Deno.openKv(`${folder}/bare.sqlite3`);
-    const values = await Array.fromAsync(
-      server.kv.list<unknown>({ prefix: ["row", graph] }, { batchSize: 500 }),
-    );
-    const bareUp = await timed(async () => {
-      for (let start = 0; start < values.length; start += 700) {
-        const operation = bare.atomic();
-        for (const { key, value } of values.slice(start, start + 700)) operation.set(key, value);
-        await operation.commit();
-      }
-    });
-    const bareDown = await timed(async () => {
-      for await (const entry of bare.list({ prefix: [] }, { batchSize: 500 })) void entry;
-    });
-    const work = `${lines.length} rows, ${rounded(bytes / 1e6)} MB`;
-    const row = (what: string, ours: number, floor: number): Result => ({
-      what,
-      work,
-      ours: `${Math.round(ours)} ms`,
-      floor: `${Math.round(floor)} ms`,
-      ratio: rounded(floor / ours),
-    });
-    return [
-      row("snapshot/import, whole graph, floor to ours", up.ms, bareUp.ms),
-      row("snapshot/rows, whole graph, floor to ours", down.ms, bareDown.ms),
-      row("snapshot/upload, frames as today's clients send them", framed.up, bareUp.ms),
-      row("snapshot/upload, the last call: rows looked at and summed", framed.end, bareDown.ms),
-      row("snapshot/stream, floor to ours", framed.down, bareDown.ms),
-      row("snapshot/stream, gzipped", framed.gzipped, bareDown.ms),
-    ];
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  const bodies = importBodies(lines);
+  const bytes = bodies.reduce((sum, { length }) => sum + length, 0);
+  const work = { count: lines.length, of: "rows", bytes };
+  const up = new Beside("snapshot/import, whole graph, to bare commits", work);
+  const down = new Beside("snapshot/rows, whole graph, to a bare list", work);
+  await using server = await openServer();
+  using kept = await Deno.openKv(server.kvPath);
+  for (let round = 0; round < ROUNDS; round++) {
+    const graph = await server.served.createGraph();
+    await up.ours(() => importAll(server, graph, bodies));
+    const prefix = await keptRows(kept, graph);
+    const commits = await bareCommits(kept, prefix);
+    using bare = await Deno.openKv(`${server.kvPath}.${round}`);
+    await up.floor(() => commitAll(bare, commits));
+    await down.ours(() => readPages(server, graph));
+    await down.floor(() => listAll(kept, prefix));
   }
+  return [up.result(), down.result()];
 }
 
-/** Ms of the same graph as today's clients take it: gzipped frames up, and all rows at once down. */
-async function streams(
-  server: TestServer,
-  lines: readonly string[],
-): Promise<Readonly<Record<"up" | "end" | "down" | "gzipped", number>>> {
-  const graph = await server.createGraph();
-  const path = `/sync/${graph}/snapshot`;
-  const bodies: Uint8Array<ArrayBuffer>[] = [];
-  for (let start = 0; start < lines.length; start += FRAME_ROWS) {
-    const rows = lines.slice(start, start + FRAME_ROWS).map((line) =>
-      importRowSchema.parse(JSON.parse(line))
-    );
-    bodies.push(new Uint8Array(gzipSync(encodeFrame(rows))));
-  }
-  const send = async (query: string, body: Uint8Array<ArrayBuffer>): Promise<void> => {
-    const response = await server.fetch(`${path}/upload?${query}`, { body });
-    if (!response.ok) throw new Error(`Cannot upload: ${await response.text()}`);
-    await response.body?.cancel();
-  };
-  const up = await timed(async () => {
-    for (const [i, body] of bodies.entries()) await send(`reset=${i === 0}`, body);
+/** Pages as clients send them. */
+function importBodies(lines: readonly string[]): readonly Uint8Array<ArrayBuffer>[] {
+  const encoder = new TextEncoder();
+  return Array.from({ length: Math.ceil(lines.length / PAGE) }, (_, page) => {
+    const rows = lines.slice(page * PAGE, (page + 1) * PAGE).join(",");
+    return encoder.encode(`{"reset":${page === 0},"rows":[${rows}]}`);
   });
-  const end = await timed(() => send("reset=false&finished=true", encodeFrame([])));
-  const stream = (encoding: string): ReturnType<typeof timed> =>
-    timed(async () => {
-      const headers = { "accept-encoding": encoding };
-      await (await server.fetch(`${path}/stream`, { headers })).bytes();
-    });
-  const down = await stream("identity");
-  const gzipped = await stream("gzip");
-  return { up: up.ms, end: end.ms, down: down.ms, gzipped: gzipped.ms };
+}
+
+async function importAll(
+  { served }: BenchServer,
+  graph: GraphId,
+  bodies: readonly Uint8Array<ArrayBuffer>[],
+): Promise<void> {
+  for (const body of bodies) await served.bytes(`/sync/${graph}/snapshot/import`, body);
+}
+
+/** As clients do, but the rows aren't parsed. */
+async function readPages({ served }: BenchServer, graph: GraphId): Promise<void> {
+  const decoder = new TextDecoder();
+  for (let after = "-1", done = false; !done;) {
+    const page = await served.bytes(`/sync/${graph}/snapshot/rows?after=${after}&limit=${PAGE}`);
+    const end = /"last_addr":(\d+),"done":(true|false)}$/.exec(decoder.decode(page.subarray(-64)));
+    if (end === null) throw new Error("Cannot go on as a page has no end");
+    const [, lastAddr = "", isLast] = end;
+    [after, done] = [lastAddr, isLast === "true"];
+  }
 }

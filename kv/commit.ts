@@ -122,9 +122,11 @@ export async function commitOrThrow(kv: Deno.Kv, change: Change): Promise<void> 
  * Writes sets in as few commits as the limits allow, each of them guarded: atomic are the commits,
  * not the whole. So it is for what nothing refers to yet. Without sets the guard alone is checked.
  *
- * Stops at the first commit that doesn't succeed, with its outcome.
+ * Stops at the first commit that doesn't succeed, with its outcome. They are made one after the
+ * other, but the sets of the next are taken while one is under way: so what it costs to make them
+ * is hidden behind the store's work.
  *
- * @param sets only as many as fill one commit are taken, and in memory, at a time
+ * @param sets only as many as fill two commits are taken, and in memory, at a time
  * @param guard what must hold at each commit; fewer than MAX_CHECKS
  */
 export async function writeInCommits(
@@ -132,19 +134,38 @@ export async function writeInCommits(
   sets: Iterable<KvSet> | AsyncIterable<KvSet>,
   guard: readonly Deno.AtomicCheck[] = [],
 ): Promise<Outcome> {
+  // Nothing keeps the first from being made.
+  let underWay: Promise<Outcome> = Promise.resolve({ kind: "committed", versionstamp: "" });
+  try {
+    for await (const batch of fullBatches(sets, guard)) {
+      const outcome = await underWay;
+      if (outcome.kind !== "committed") return outcome;
+      underWay = commit(kv, { sets: batch, deletes: [], checks: guard });
+    }
+    return await underWay;
+  } finally {
+    // Where making sets has thrown: nothing is written any more once that is told.
+    await underWay.catch(() => {});
+  }
+}
+
+/** Each as full as one commit may be, but the last, which is there in any case. */
+async function* fullBatches(
+  sets: Iterable<KvSet> | AsyncIterable<KvSet>,
+  guard: readonly Deno.AtomicCheck[],
+): AsyncGenerator<readonly KvSet[]> {
   const tally = new Tally(guard);
   let batch: KvSet[] = [];
   for await (const set of sets) {
     if (!tally.add(set.key, set.size)) {
-      const outcome = await commit(kv, { sets: batch, deletes: [], checks: guard });
-      if (outcome.kind !== "committed") return outcome;
+      yield batch;
       tally.clear();
       tally.add(set.key, set.size);
       batch = [];
     }
     batch.push(set);
   }
-  return await commit(kv, { sets: batch, deletes: [], checks: guard });
+  yield batch;
 }
 
 /**
@@ -240,20 +261,29 @@ function operationOf(kv: Deno.Kv, change: Change): Deno.AtomicOperation {
   return operation;
 }
 
-const encoder = new TextEncoder();
-
 /** Bytes of a key in the store: one to tell the kind of each part, one to end it, NUL doubled. */
 function keySize(key: Deno.KvKey): number {
   let size = 0;
   for (const part of key) {
-    if (typeof part === "string" || part instanceof Uint8Array) {
-      const bytes = typeof part === "string" ? encoder.encode(part) : part;
-      size += 2 + bytes.length;
-      for (const byte of bytes) if (byte === 0) size++;
-    } else {
-      // Of a bigint more, but no key of ours has one.
-      size += 9;
-    }
+    if (typeof part === "string") size += 2 + textSize(part);
+    else if (part instanceof Uint8Array) {
+      size += 2 + part.length + part.filter((b) => b === 0).length;
+    } // Of a bigint more, but no key of ours has one.
+    else size += 9;
+  }
+  return size;
+}
+
+/** Bytes of a text as UTF-8, NUL doubled. Counted here, as an encoder takes 5 µs for a row's key. */
+function textSize(text: string): number {
+  let size = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === 0) size += 2;
+    else if (unit < 0x80) size += 1;
+    // Each half of a pair counts two, of the four bytes that it is.
+    else if (unit < 0x800 || (unit >= 0xd800 && unit < 0xe000)) size += 2;
+    else size += 3;
   }
   return size;
 }

@@ -50,6 +50,7 @@ import {
   spillRange,
 } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
+import { listBatches } from "./list.ts";
 import { lastAddr } from "./rows.ts";
 import { parseStored } from "./stored.ts";
 
@@ -199,24 +200,27 @@ export async function* listDropped(
   graph?: GraphId,
   rows?: Generation,
 ): AsyncGenerator<Dropped> {
-  async function* found(): AsyncGenerator<FoundPart<string>> {
-    const selector = { prefix: flushPrefix("dropped", graph, rows) };
-    for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
-      const place = parseFlushKey("dropped", key);
-      if (place === undefined) continue;
-      const id = JSON.stringify(key.slice(0, -1));
-      places.set(id, place);
-      yield { id, part: place.part, bytes: parsePart(value) };
+  async function* found(): AsyncGenerator<readonly FoundPart<string>[]> {
+    for await (const batch of listBatches(kv, { prefix: flushPrefix("dropped", graph, rows) })) {
+      yield batch.flatMap(({ key, value }) => {
+        const place = parseFlushKey("dropped", key);
+        if (place === undefined) return [];
+        const id = JSON.stringify(key.slice(0, -1));
+        places.set(id, place);
+        return [{ id, part: place.part, bytes: parsePart(value) }];
+      });
     }
   }
   const places = new Map<string, { graph: GraphId; generation: Generation; t: T }>();
-  for await (const { id, parts } of gatherParts(found())) {
-    const place = places.get(id);
-    places.delete(id);
-    if (place === undefined) continue;
-    const text = decodeText(decodeParts(parts));
-    const [since, addrs] = droppedSchema.parse(JSON.parse(text));
-    yield { graph: place.graph, rows: place.generation, t: place.t, since, addrs };
+  for await (const values of gatherParts(found())) {
+    for (const { id, parts } of values) {
+      const place = places.get(id);
+      places.delete(id);
+      if (place === undefined) continue;
+      const text = decodeText(decodeParts(parts));
+      const [since, addrs] = droppedSchema.parse(JSON.parse(text));
+      yield { graph: place.graph, rows: place.generation, t: place.t, since, addrs };
+    }
   }
 }
 

@@ -11,7 +11,6 @@ import {
   decodeParts,
   decodeText,
   encodeParts,
-  encodeTextParts,
   type FoundPart,
   gatherParts,
   parsePart,
@@ -20,6 +19,7 @@ import {
 import { bytesSet, type Change } from "./commit.ts";
 import { parseRowKey, rowKey, rowPartsRange, rowsAfter, rowsPrefix } from "./keys.ts";
 import { GET_MANY_CALLS, GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
+import { listBatches } from "./list.ts";
 import { parseStored } from "./stored.ts";
 
 /** One row, as it was sent. */
@@ -41,52 +41,54 @@ export interface RowJson {
  */
 const READ_ATTEMPTS = 10;
 
+/**
+ * Imported rows below this size are not deflated, as a graph comes in and goes out by all of them at
+ * once: a third of an import's CPU time and of a page's would be deflate's. They take twice the room.
+ * Flushes deflate theirs, since what they write again and again is most of all that is written.
+ */
+const PLAIN_BYTES = 4096;
+
+const encoder = new TextEncoder();
+
 const rowSchema = z.object({
   addr: addrSchema,
   content: z.string(),
   addresses: z.string().nullable(),
 });
 
-/** A row as it is to be kept: smaller than the texts that it is made of. */
-export interface EncodedRow {
-  readonly addr: Addr;
-  readonly parts: readonly Uint8Array[];
-}
-
-/** The same row encodes to the same bytes. */
-export function encodeRow({ addr, content, addresses }: Row): EncodedRow {
-  return { addr, parts: encodeTextParts(JSON.stringify({ addr, content, addresses })) };
+/** The same row is the same bytes. */
+export function rowJson({ addr, content, addresses }: Row): RowJson {
+  return { addr, json: encoder.encode(JSON.stringify({ addr, content, addresses })) };
 }
 
 /** @throws {CorruptValueError} */
-export function decodeRow(graph: GraphId, rows: Generation, { addr, parts }: EncodedRow): Row {
-  return parseRow(graph, rows, addr, decodeParts(parts));
-}
-
-/** A row as `listRows` gives it, parsed. @throws {CorruptValueError} */
 export function parseRowJson(graph: GraphId, rows: Generation, { addr, json }: RowJson): Row {
   return parseRow(graph, rows, addr, json);
 }
 
 /** The sets that write a row. Over a row that is there already: see `strayRowParts`. */
 export function rowSets(graph: GraphId, rows: Generation, row: Row): Change["sets"] {
-  return encodedRowSets(graph, rows, encodeRow(row));
+  return partSets(graph, rows, row.addr, encodeParts(rowJson(row).json));
 }
 
-/** The same for a row that is encoded. */
-export function encodedRowSets(
+/** The same for a row that is written once and stays: see PLAIN_BYTES. */
+export function importedRowSets(
   graph: GraphId,
   rows: Generation,
-  { addr, parts }: EncodedRow,
+  { addr, json }: RowJson,
+): Change["sets"] {
+  return partSets(graph, rows, addr, encodeParts(json, PLAIN_BYTES));
+}
+
+function partSets(
+  graph: GraphId,
+  rows: Generation,
+  addr: Addr,
+  parts: readonly Uint8Array[],
 ): Change["sets"] {
   return parts.map((bytes, part) =>
     bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes)
   );
-}
-
-/** The same for a row as `listRows` gives it. */
-export function rowJsonSets(graph: GraphId, rows: Generation, row: RowJson): Change["sets"] {
-  return encodedRowSets(graph, rows, { addr: row.addr, parts: encodeParts(row.json) });
 }
 
 /**
@@ -171,25 +173,43 @@ export async function lastAddr(
 }
 
 /**
- * The rows with addr > after (-1: all), ascending by addr.
+ * The rows with addr > after (-1: all), ascending by addr, in batches.
  *
- * Cost: one read per 500 parts, of which at most those are in memory; nothing is parsed.
+ * Cost: one read per 500 parts, two of which are in memory (listBatches); nothing is parsed.
  * Consistency: each row is whole, but they aren't of one moment: rows that are replaced meanwhile
  * may come old or new, rows that are added may come or not. Of rows that are swept meanwhile, the
  * rest is left out: check the head once more where that matters.
  *
+ * @param wanted how many rows the caller will hardly go beyond
  * @throws {CorruptValueError}
  */
+export async function* listRowBatches(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  after: number,
+  wanted: number = Infinity,
+): AsyncGenerator<readonly RowJson[]> {
+  // A row is known to be whole when the next one begins.
+  const found = findParts(kv, graph, rows, after, wanted + 1);
+  for await (const values of gatherParts(found)) {
+    const batch: RowJson[] = [];
+    for (const { id: addr, parts } of values) {
+      const json = tryDecode(parts) ?? await readRowBytes(kv, graph, rows, addr);
+      if (json !== undefined) batch.push({ addr, json });
+    }
+    yield batch;
+  }
+}
+
+/** The same, one by one. */
 export async function* listRows(
   kv: Deno.Kv,
   graph: GraphId,
   rows: Generation,
   after: number,
 ): AsyncGenerator<RowJson> {
-  for await (const { id: addr, parts } of gatherParts(findParts(kv, graph, rows, after))) {
-    const json = tryDecode(parts) ?? await readRowBytes(kv, graph, rows, addr);
-    if (json !== undefined) yield { addr, json };
-  }
+  for await (const batch of listRowBatches(kv, graph, rows, after)) yield* batch;
 }
 
 /**
@@ -203,9 +223,11 @@ export async function* listAddrs(
   rows: Generation,
 ): AsyncGenerator<Addr> {
   let last: Addr | undefined;
-  for await (const { id } of findParts(kv, graph, rows, -1)) {
-    if (id !== last) yield id;
-    last = id;
+  for await (const batch of findParts(kv, graph, rows, -1)) {
+    for (const { id } of batch) {
+      if (id !== last) yield id;
+      last = id;
+    }
   }
 }
 
@@ -214,14 +236,16 @@ async function* findParts(
   graph: GraphId,
   rows: Generation,
   after: number,
-): AsyncGenerator<FoundPart<Addr>> {
-  const range = rowsAfter(graph, rows, after);
-  for await (const { key, value } of kv.list<unknown>(range, { batchSize: LIST_BATCH })) {
-    const place = parseRowKey(key);
-    if (place === undefined) {
-      throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of a row`);
-    }
-    yield { id: place.addr, part: place.part, bytes: parsePart(value) };
+  wanted?: number,
+): AsyncGenerator<readonly FoundPart<Addr>[]> {
+  for await (const batch of listBatches(kv, rowsAfter(graph, rows, after), wanted)) {
+    yield batch.map(({ key, value }) => {
+      const place = parseRowKey(key);
+      if (place === undefined) {
+        throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of a row`);
+      }
+      return { id: place.addr, part: place.part, bytes: parsePart(value) };
+    });
   }
 }
 

@@ -11,6 +11,7 @@ import {
   decodeText,
   encodeTextParts,
   type FoundPart,
+  type FoundValue,
   gatherParts,
   parsePart,
 } from "./chunks.ts";
@@ -23,7 +24,7 @@ import {
   parseEntryKey,
   spillPrefix,
 } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
+import { listBatches } from "./list.ts";
 
 /** An entry to be written. */
 export interface NewEntry {
@@ -99,14 +100,27 @@ export function spilledEntryChange(
 }
 
 /**
- * The entries with since < t ≤ upTo, ascending, without gaps; none if since ≥ upTo.
+ * The entries with since < t ≤ upTo, ascending, without gaps, in batches; none if since ≥ upTo.
  *
- * Cost: one read per 500 parts, of which at most those are in memory; nothing is parsed.
+ * Cost: one read per 500 parts, two of which are in memory (listBatches); nothing is parsed.
  * Consistency: strong. Entries never change, but a reset deletes them under the reader.
  *
  * @param upTo no more than the t of a head whose log this is
  * @throws {CorruptLogError} an entry is missing or can't be read; those before it have been yielded
  */
+export async function* readEntryBatches(
+  kv: Deno.Kv,
+  graph: GraphId,
+  log: Generation,
+  since: T,
+  upTo: T,
+): AsyncGenerator<readonly LogEntry[]> {
+  for await (const values of readValues(kv, "log", graph, log, since, upTo)) {
+    yield values.map(({ t, bytes }) => ({ t, json: bytes }));
+  }
+}
+
+/** The same, one by one. */
 export async function* readEntries(
   kv: Deno.Kv,
   graph: GraphId,
@@ -114,9 +128,7 @@ export async function* readEntries(
   since: T,
   upTo: T,
 ): AsyncGenerator<LogEntry> {
-  for await (const { t, bytes } of readValues(kv, "log", graph, log, since, upTo)) {
-    yield { t, json: bytes };
-  }
+  for await (const batch of readEntryBatches(kv, graph, log, since, upTo)) yield* batch;
 }
 
 /** The datoms of the same transactions, on the same terms as `readEntries`. */
@@ -127,9 +139,11 @@ export async function* readTail(
   since: T,
   upTo: T,
 ): AsyncGenerator<TailEntry> {
-  for await (const { t, bytes } of readValues(kv, "tail", graph, log, since, upTo)) {
-    const [writer, transit] = parseTail(t, bytes);
-    yield { t, writer, transit };
+  for await (const values of readValues(kv, "tail", graph, log, since, upTo)) {
+    for (const { t, bytes } of values) {
+      const [writer, transit] = parseTail(t, bytes);
+      yield { t, writer, transit };
+    }
   }
 }
 
@@ -154,6 +168,11 @@ function textsOf(entry: NewEntry): readonly (readonly [EntryList, string])[] {
   return [["log", JSON.stringify({ ...op, t, tx })], ["tail", JSON.stringify([writer, tail])]];
 }
 
+interface Value {
+  readonly t: T;
+  readonly bytes: Uint8Array;
+}
+
 async function* readValues(
   kv: Deno.Kv,
   list: EntryList,
@@ -161,16 +180,35 @@ async function* readValues(
   log: Generation,
   since: T,
   upTo: T,
-): AsyncGenerator<{ readonly t: T; readonly bytes: Uint8Array }> {
+): AsyncGenerator<readonly Value[]> {
   if (since >= upTo) return;
   const found = findParts(kv, list, graph, log, since, upTo);
   let last: number = since;
-  for await (const { id: t, parts } of gatherParts(found)) {
-    if (t !== last + 1) throw missing(graph, last + 1);
-    yield { t, bytes: decodeEntry(t, parts) };
-    last = t;
+  for await (const values of gatherParts(found)) {
+    const { whole, fault } = decodeValues(graph, values, last);
+    if (whole.length > 0) yield whole;
+    if (fault !== undefined) throw fault;
+    last += whole.length;
   }
   if (last !== upTo) throw missing(graph, last + 1);
+}
+
+/** The values that follow each other after `last`, and why there are no more of them. */
+function decodeValues(
+  graph: GraphId,
+  values: readonly FoundValue<T>[],
+  last: number,
+): { readonly whole: readonly Value[]; readonly fault?: unknown } {
+  const whole: Value[] = [];
+  try {
+    for (const { id: t, parts } of values) {
+      if (t !== last + whole.length + 1) throw missing(graph, last + whole.length + 1);
+      whole.push({ t, bytes: decodeEntry(t, parts) });
+    }
+    return { whole };
+  } catch (fault) {
+    return { whole, fault };
+  }
 }
 
 async function* findParts(
@@ -180,22 +218,37 @@ async function* findParts(
   log: Generation,
   since: T,
   upTo: T,
-): AsyncGenerator<FoundPart<T>> {
-  const range = entriesRange(list, graph, log, since, upTo);
-  for await (const { key, value } of kv.list<unknown>(range, { batchSize: LIST_BATCH })) {
-    const place = parseEntryKey(list, key);
-    const spilled = value instanceof Uint8Array ? undefined : spilledSchema.safeParse(value);
-    if (place === undefined || spilled?.success === false) {
-      throw new CorruptLogError(`Cannot read ${JSON.stringify(key)} as a part of an entry`);
+): AsyncGenerator<readonly FoundPart<T>[]> {
+  for await (const batch of listBatches(kv, entriesRange(list, graph, log, since, upTo))) {
+    let parts: FoundPart<T>[] = [];
+    for (const { key, value } of batch) {
+      const place = parseEntryKey(list, key);
+      if (place !== undefined && value instanceof Uint8Array) {
+        parts.push({ id: place.t, part: place.part, bytes: value });
+        continue;
+      }
+      // What came before it is whole, whatever this is.
+      yield parts;
+      parts = [];
+      const spilled = spilledSchema.safeParse(value);
+      if (place === undefined || !spilled.success) {
+        throw new CorruptLogError(`Cannot read ${JSON.stringify(key)} as a part of an entry`);
+      }
+      const { writer } = spilled.data;
+      yield* findSpilled(kv, place.t, spillPrefix(graph, log, { t: place.t, writer, list }));
     }
-    const { t, part } = place;
-    if (value instanceof Uint8Array) yield { id: t, part, bytes: value };
-    if (spilled === undefined) continue;
-    const prefix = spillPrefix(graph, log, { t, writer: spilled.data.writer, list });
-    let spilledPart = 0;
-    for await (const entry of kv.list<unknown>({ prefix }, { batchSize: LIST_BATCH })) {
-      yield { id: t, part: spilledPart++, bytes: parsePart(entry.value) };
-    }
+    yield parts;
+  }
+}
+
+async function* findSpilled(
+  kv: Deno.Kv,
+  t: T,
+  prefix: Deno.KvKey,
+): AsyncGenerator<readonly FoundPart<T>[]> {
+  let part = 0;
+  for await (const batch of listBatches(kv, { prefix })) {
+    yield batch.map(({ value }) => ({ id: t, part: part++, bytes: parsePart(value) }));
   }
 }
 

@@ -64,7 +64,7 @@ export async function readBytes(
 }
 
 /** `undefined` for what is not UTF-8. */
-export function decoded(bytes: Uint8Array): string | undefined {
+function decoded(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

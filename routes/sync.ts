@@ -81,7 +81,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     });
     if (page === undefined) return refuse(c, "not found");
     const end = `],"last_addr":${page.lastAddr},"done":${page.done}}`;
-    return await streamJson(c, jsonChunks('{"rows":[', page.rows.map((row) => row.json), end));
+    return await streamJson(c, jsonChunks('{"rows":[', [page.rows.map((row) => row.json)], end));
   });
 
   routes.post("/snapshot/import", managersOnly(), async (c) => {

@@ -39,13 +39,11 @@ class Blocks {
 
   constructor(private readonly databases: Databases, private readonly open: OpenDb) {}
 
-  async *json(): AsyncGenerator<Uint8Array> {
+  async *json(): AsyncGenerator<readonly Uint8Array[]> {
     const encoder = new TextEncoder();
     for await (const entities of summedStretches(this.databases, this.open)) {
       this.sum = plus(this.sum, sumOf(entities));
-      for (const { facts } of entities) {
-        yield encoder.encode(JSON.stringify(Object.fromEntries(facts)));
-      }
+      yield entities.map(({ facts }) => encoder.encode(JSON.stringify(Object.fromEntries(facts))));
     }
   }
 }

@@ -16,15 +16,14 @@ import {
 } from "../kv/head.ts";
 import { garbageKey } from "../kv/keys.ts";
 import {
-  decodeRow,
-  type EncodedRow,
-  encodedRowSets,
-  encodeRow,
+  importedRowSets,
   lastAddr,
   listRows,
+  parseRowJson,
   readRowsMany,
   type Row,
-  rowJsonSets,
+  type RowJson,
+  rowJson,
   strayRowParts,
 } from "../kv/rows.ts";
 import type { ImportBody } from "../protocol/http.ts";
@@ -48,9 +47,9 @@ export interface ImportDeps {
   readonly now: () => number;
 }
 
-/** The rows of one call, each encoded as it comes: so a call takes less memory than its body. */
+/** The rows of one call, each as bytes as soon as it comes: the texts may take twice as much memory. */
 export class ImportedRows {
-  readonly #byAddr = new Map<number, EncodedRow>();
+  readonly #byAddr = new Map<number, RowJson>();
   #count = 0;
 
   /** How many rows were in the call. */
@@ -61,10 +60,10 @@ export class ImportedRows {
   /** Of rows with one addr the last counts. */
   add([addr, content, addresses]: ImportBody["rows"][number]): void {
     this.#count++;
-    this.#byAddr.set(addr, encodeRow({ addr, content, addresses: addresses ?? null }));
+    this.#byAddr.set(addr, rowJson({ addr, content, addresses: addresses ?? null }));
   }
 
-  values(): readonly EncodedRow[] {
+  values(): readonly RowJson[] {
     return [...this.#byAddr.values()];
   }
 }
@@ -109,13 +108,13 @@ type Outcome = Attempt<boolean>;
 async function replaceAll(
   deps: ImportDeps,
   graph: GraphId,
-  rows: readonly EncodedRow[],
+  rows: readonly RowJson[],
 ): Promise<Outcome> {
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
   const [log, generation] = [newGeneration(), newGeneration()];
   const sets = function* (): Generator<KvSet> {
-    for (const row of rows) yield* encodedRowSets(graph, generation, row);
+    for (const row of rows) yield* importedRowSets(graph, generation, row);
   };
   return await build(deps, head, generation, sets(), (now) => ({
     state: {
@@ -133,7 +132,7 @@ async function replaceAll(
 async function upsert(
   deps: ImportDeps,
   graph: GraphId,
-  rows: readonly EncodedRow[],
+  rows: readonly RowJson[],
 ): Promise<Outcome> {
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
@@ -142,7 +141,7 @@ async function upsert(
   const added = rows.filter((row) => !found.has(row.addr));
   const changed = rows.filter((row) => {
     const old = found.get(row.addr);
-    return old !== undefined && !isSame(encodeRow(old), row);
+    return old !== undefined && !isSame(rowJson(old), row);
   });
   try {
     return await upsertInPlace(deps, head, added, changed);
@@ -152,17 +151,15 @@ async function upsert(
   }
 }
 
-/** Equal rows are of equal bytes. */
-function isSame(x: EncodedRow, y: EncodedRow): boolean {
-  return x.parts.length === y.parts.length &&
-    x.parts.every((part, i) => Buffer.compare(part, y.parts[i] ?? new Uint8Array()) === 0);
+function isSame(x: RowJson, y: RowJson): boolean {
+  return Buffer.compare(x.json, y.json) === 0;
 }
 
 /** Those of the rows' addresses that have a row. A client's pages ascend, so mostly there is none. */
 async function readPresent(
   kv: Deno.Kv,
   { graph, rows: generation }: Head,
-  rows: readonly EncodedRow[],
+  rows: readonly RowJson[],
 ): Promise<ReadonlyMap<number, Row>> {
   const last = await lastAddr(kv, graph, generation) ?? -1;
   const addrs = rows.map((row) => row.addr).filter((addr) => addr <= last);
@@ -178,11 +175,11 @@ async function readPresent(
 async function upsertInPlace(
   { kv, now }: ImportDeps,
   head: Head,
-  added: readonly EncodedRow[],
-  changed: readonly EncodedRow[],
+  added: readonly RowJson[],
+  changed: readonly RowJson[],
 ): Promise<Outcome> {
-  const setsOf = function* (rows: readonly EncodedRow[]): Generator<KvSet> {
-    for (const row of rows) yield* encodedRowSets(head.graph, head.rows, row);
+  const setsOf = function* (rows: readonly RowJson[]): Generator<KvSet> {
+    for (const row of rows) yield* importedRowSets(head.graph, head.rows, row);
   };
   const written = await writeInCommits(kv, setsOf(added), [headGuard(head)]);
   if (written.kind !== "committed") return { again: written };
@@ -205,7 +202,7 @@ async function upsertInPlace(
 async function copyWith(
   deps: ImportDeps,
   head: Head,
-  rows: readonly EncodedRow[],
+  rows: readonly RowJson[],
 ): Promise<Outcome> {
   const { kv, now } = deps;
   const { graph } = head;
@@ -218,9 +215,9 @@ async function copyWith(
       : { t: base.t, row: base.root });
   const sets = async function* (): AsyncGenerator<KvSet> {
     for await (const row of listRows(kv, graph, head.rows, -1)) {
-      if (!replaced.has(row.addr)) yield* rowJsonSets(graph, generation, row);
+      if (!replaced.has(row.addr)) yield* importedRowSets(graph, generation, row);
     }
-    for (const row of rows) yield* encodedRowSets(graph, generation, row);
+    for (const row of rows) yield* importedRowSets(graph, generation, row);
     yield* rootSets(head, generation, root, now());
   };
   return await build(deps, head, generation, sets(), (current) => {
@@ -249,9 +246,11 @@ interface FlushedRoot {
 }
 
 /** A row 0 that is imported into a flushed graph is its root as of now. */
-function flushedRoot(head: Head, rows: readonly EncodedRow[]): FlushedRoot | undefined {
+function flushedRoot(head: Head, rows: readonly RowJson[]): FlushedRoot | undefined {
   const row = head.flushed === T_ZERO ? undefined : rows.find(({ addr }) => addr === ROOT_ADDR);
-  return row === undefined ? undefined : { t: head.t, row: decodeRow(head.graph, head.rows, row) };
+  return row === undefined
+    ? undefined
+    : { t: head.t, row: parseRowJson(head.graph, head.rows, row) };
 }
 
 function rootSets(

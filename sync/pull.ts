@@ -1,6 +1,6 @@
 /** The log of a graph as a stream. */
 import { readHead } from "../kv/head.ts";
-import { readEntries } from "../kv/txlog.ts";
+import { readEntryBatches } from "../kv/txlog.ts";
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
 import type { PulledLog } from "./pull_answer.ts";
 
@@ -13,7 +13,7 @@ export interface PulledGraphLog extends PulledLog {
  * The entries after `since` up to the graph's version now; `undefined` where there is no such
  * graph. A `since` at or beyond that version gives none.
  *
- * Cost: one read; the entries are read as they are asked for (see readEntries). A reset or removal
+ * Cost: one read; the entries are read as they are asked for (see readEntryBatches). A reset or removal
  * meanwhile ends them with a CorruptLogError, so that a cut answer isn't taken for a whole one.
  */
 export async function pull(
@@ -24,6 +24,6 @@ export async function pull(
   const head = await readHead(kv, graph);
   if (head === undefined) return undefined;
   const { t, log, checksum } = head;
-  const entries = readEntries(kv, graph, log, since, t);
+  const entries = readEntryBatches(kv, graph, log, since, t);
   return { t, generation: log, entries, ...checksum !== undefined && { checksum } };
 }

@@ -7,8 +7,8 @@ import { jsonChunks } from "./json_chunks.ts";
 export interface PulledLog {
   /** The version that the list reaches. */
   readonly t: T;
-  /** Ascending by t; `json` as kv/txlog.ts says. */
-  readonly entries: AsyncIterable<{ readonly json: Uint8Array }>;
+  /** Ascending by t, in batches; `json` as kv/txlog.ts says. */
+  readonly entries: AsyncIterable<readonly { readonly json: Uint8Array }[]>;
   /**
    * Of a graph that today's clients use, as of t. To them each entry tells its outliner op, null
    * where none is known; the seed's take no notice of either.
@@ -20,8 +20,8 @@ export interface PulledLog {
 export function pullAnswer(log: PulledLog): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const { t, entries, checksum } = log;
   const told = checksum === undefined || checksum === "unknown" ? "" : `"checksum":"${checksum}",`;
-  const items = checksum === undefined ? jsonOf(entries) : withOps(jsonOf(entries));
-  return jsonChunks(`{"type":"pull/ok","t":${t},${told}"txs":[`, items, "]}");
+  const shown = checksum === undefined ? jsonOf : jsonWithOp;
+  return jsonChunks(`{"type":"pull/ok","t":${t},${told}"txs":[`, shownBy(shown, entries), "]}");
 }
 
 /** The whole answer as one text, for a frame. Cost: the log after `since`, twice, in memory. */
@@ -32,17 +32,24 @@ export async function pullFrame(log: PulledLog): Promise<string> {
   return texts.join("");
 }
 
-async function* jsonOf(entries: PulledLog["entries"]): AsyncGenerator<Uint8Array> {
-  for await (const entry of entries) yield entry.json;
+type Entry = { readonly json: Uint8Array };
+
+async function* shownBy(
+  shown: (entry: Entry) => Uint8Array,
+  batches: PulledLog["entries"],
+): AsyncGenerator<readonly Uint8Array[]> {
+  for await (const batch of batches) yield batch.map(shown);
+}
+
+function jsonOf({ json }: Entry): Uint8Array {
+  return json;
 }
 
 /** How an entry without an outliner op begins, and how it is to begin. */
 const WITHOUT_OP = new TextEncoder().encode('{"t"');
 const WITH_OP = new TextEncoder().encode('{"outliner-op":null,"t"');
 
-async function* withOps(items: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const json of items) {
-    const hasOp = WITHOUT_OP.some((byte, i) => json[i] !== byte);
-    yield hasOp ? json : Buffer.concat([WITH_OP, json.subarray(WITHOUT_OP.length)]);
-  }
+function jsonWithOp({ json }: Entry): Uint8Array {
+  const hasOp = WITHOUT_OP.some((byte, i) => json[i] !== byte);
+  return hasOp ? json : Buffer.concat([WITH_OP, json.subarray(WITHOUT_OP.length)]);
 }

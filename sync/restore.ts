@@ -11,7 +11,7 @@ import { type KvSet, writeInCommits } from "../kv/commit.ts";
 import { openFirstGeneration, sweepGeneration } from "../kv/garbage.ts";
 import { createGraph, type GraphMeta } from "../kv/graphs.ts";
 import { readHead } from "../kv/head.ts";
-import { type Row, rowSets } from "../kv/rows.ts";
+import { importedRowSets, type Row, rowJson } from "../kv/rows.ts";
 import {
   type Generation,
   type GraphId,
@@ -133,7 +133,7 @@ async function makeGraph(
   let made = false;
   try {
     const sets = function* (): Generator<KvSet> {
-      for (const row of rows) yield* rowSets(graph, generation, row);
+      for (const row of rows) yield* importedRowSets(graph, generation, rowJson(row));
     };
     const written = await writeInCommits(kv, sets(), [opened.guard]);
     if (written.kind !== "committed") return { again: written };

@@ -4,7 +4,7 @@
  */
 import { decodeTail, encodeTail, encodeTailTx } from "../datascript/root.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { listRows, type Row, type RowJson } from "../kv/rows.ts";
+import { listRowBatches, type Row, type RowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import { type Base, readBase } from "./base.ts";
@@ -65,9 +65,11 @@ async function readPage(
     readRootAndTail(kv, head, versionFor(pins, head, caller));
   const found = after < TAIL_ADDR ? (await rootAndTail()).filter((row) => row.addr > after) : [];
   // One row more than fits tells that this page isn't the last.
-  for await (const row of listRows(kv, head.graph, head.rows, Math.max(after, TAIL_ADDR))) {
+  const wanted = limit + 1 - found.length;
+  const from = Math.max(after, TAIL_ADDR);
+  for await (const batch of listRowBatches(kv, head.graph, head.rows, from, wanted)) {
+    found.push(...batch);
     if (found.length > limit) break;
-    found.push(row);
   }
   const rows = found.slice(0, limit);
   const lastAddr = rows.at(-1)?.addr ?? after;

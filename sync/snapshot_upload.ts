@@ -6,7 +6,7 @@ import { type KvSet, writeInCommits } from "../kv/commit.ts";
 import { generationsOf, markGarbage } from "../kv/garbage.ts";
 import { readyChange } from "../kv/graphs.ts";
 import { commitHead, readHead } from "../kv/head.ts";
-import { encodedRowSets } from "../kv/rows.ts";
+import { importedRowSets } from "../kv/rows.ts";
 import { holdUpload, isHeld, openUpload, readUploadRows, type Upload } from "../kv/uploads.ts";
 import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
@@ -95,7 +95,7 @@ async function stage(
   const { graph } = begun;
   const sets = function* (): Generator<KvSet> {
     // Parts of a longer row that was staged before are left over: no reader takes them for its own.
-    for (const row of rows.values()) yield* encodedRowSets(graph, begun.rows, row);
+    for (const row of rows.values()) yield* importedRowSets(graph, begun.rows, row);
   };
   return await whileHeld<Upload>(deps, begun, `stage rows for ${graph}`, async (held) => {
     const outcome = await writeInCommits(deps.kv, sets(), held.guards);

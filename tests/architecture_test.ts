@@ -44,7 +44,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "swagger-ui-dist",
     "hono",
     "zod",
-    "@streamparser/json",
     "fresh",
     "node:crypto",
   ],

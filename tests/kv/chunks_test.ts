@@ -142,7 +142,7 @@ Deno.test("A scan gathers the parts of each value, and a gap shows when it is de
     ...partsOf(4, b).toSpliced(1, 1),
     ...partsOf(5, c),
   ];
-  const values = await Array.fromAsync(gatherParts(scan(found)));
+  const values = (await Array.fromAsync(gatherParts(scan(found)))).flat();
   assert.deepEqual(values.map(({ id, parts }) => [id, parts.length]), [
     [1, 1],
     [2, 3],
@@ -166,6 +166,9 @@ function partsOf(id: number, bytes: Uint8Array): FoundPart<number>[] {
   return encodeParts(bytes).map((bytes, part) => ({ id, part, bytes }));
 }
 
-async function* scan(parts: readonly FoundPart<number>[]): AsyncGenerator<FoundPart<number>> {
-  yield* parts;
+/** In batches that are cut anywhere. */
+async function* scan(
+  parts: readonly FoundPart<number>[],
+): AsyncGenerator<readonly FoundPart<number>[]> {
+  for (let start = 0; start < parts.length; start += 2) yield parts.slice(start, start + 2);
 }

@@ -11,6 +11,7 @@ import {
   writeInCommits,
 } from "../../kv/commit.ts";
 import { MAX_COMMIT_BYTES, MAX_MUTATIONS, MAX_VALUE_BYTES } from "../../kv/limits.ts";
+import { within } from "../support/deadline.ts";
 import { dump, keysOf, withCommit } from "../support/kv.ts";
 
 const locked = (): TypeError => new TypeError("database is locked");
@@ -197,6 +198,32 @@ Deno.test("Staged sets stop at the first commit whose guard no longer holds", as
   assert.deepEqual(outcome, { kind: "conflict" });
   assert.equal((await keysOf(kv)).length, 1 + 2000);
   assert.deepEqual(await writeInCommits(kv, [], guard), { kind: "conflict" });
+});
+
+Deno.test("The sets of the next commit are made while one is under way", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const made = Promise.withResolvers<void>();
+  const sets = function* (): Generator<KvSet> {
+    yield* numbered(MAX_MUTATIONS + 1, 1);
+    made.resolve();
+    yield* numbered(1, 1, ["y"]);
+  };
+  const waiting = withCommit(kv, async (commit, before) => {
+    if (before === 0) await within(made.promise, "the next sets to be made");
+    return await commit();
+  });
+  assert.equal((await writeInCommits(waiting, sets())).kind, "committed");
+  assert.equal((await keysOf(kv)).length, MAX_MUTATIONS + 2);
+});
+
+Deno.test("Sets that can't be made end the writing after the commit that is under way", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const sets = function* (): Generator<KvSet> {
+    yield* numbered(MAX_MUTATIONS + 1, 1);
+    throw new Error("no more");
+  };
+  await assert.rejects(writeInCommits(kv, sets()), /no more/);
+  assert.equal((await keysOf(kv)).length, MAX_MUTATIONS);
 });
 
 Deno.test("All keys of a prefix are deleted in full commits, and no other", async () => {

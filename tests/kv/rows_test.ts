@@ -4,10 +4,12 @@ import { CorruptValueError } from "../../kv/chunks.ts";
 import { commit, writeInCommits } from "../../kv/commit.ts";
 import { rowKey } from "../../kv/keys.ts";
 import {
+  importedRowSets,
   listRows,
   readRow,
   readRowsMany,
   type Row,
+  rowJson,
   rowSets,
   strayRowParts,
 } from "../../kv/rows.ts";
@@ -142,6 +144,19 @@ Deno.test("Parts left of a longer row are not read", async () => {
   assert.deepEqual(await readRow(kv, graph, rows, short.addr), short);
   assert.deepEqual(await listed(kv, -1), [short, row(2)]);
   assert.deepEqual([...(await readRowsMany(kv, graph, rows, [short.addr])).values()], [short]);
+});
+
+Deno.test("An imported row is kept as it is up to 4 KiB, any other is deflated, and all are read", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const short = row(1, "x".repeat(4000));
+  const long = row(2, "x".repeat(4100));
+  const sizeOf = (sets: ReturnType<typeof rowSets>): number | undefined => sets[0]?.size;
+  const imported = [short, long].map((row) => importedRowSets(graph, rows, rowJson(row)));
+  assert.ok(imported.every(({ length }) => length === 1));
+  assert.deepEqual(imported.map((sets) => (sizeOf(sets) ?? 0) > 4000), [true, false]);
+  assert.ok((sizeOf(rowSets(graph, rows, short)) ?? Infinity) < 200);
+  await writeInCommits(kv, [...imported.flat(), ...rowSets(graph, rows, row(3, short.content))]);
+  assert.deepEqual(await listed(kv, -1), [short, long, row(3, short.content)]);
 });
 
 Deno.test("A missing part is an error, not a shorter row", async () => {

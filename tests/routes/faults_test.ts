@@ -127,9 +127,9 @@ Deno.test("A fault in looking a graph or a token up is 500 too", async () => {
 Deno.test("A log that fails at its first entry is 500, one that fails later is cut off", async () => {
   const t = parseT(3);
   assert.ok(t !== undefined);
-  async function* entries(good: number): AsyncGenerator<{ json: Uint8Array }> {
+  async function* entries(good: number): AsyncGenerator<readonly { json: Uint8Array }[]> {
     const json = new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`);
-    for (let i = 0; i < good; i++) yield { json };
+    for (let i = 0; i < good; i++) yield [{ json }];
     await Promise.reject(new Error("chunk missing"));
   }
   const services = brokenServices();
@@ -154,10 +154,10 @@ Deno.test("A log is read only as fast as the answer is, and no further once the 
   assert.ok(t !== undefined);
   let read = 0;
   let ended = false;
-  async function* entries(): AsyncGenerator<{ json: Uint8Array }> {
+  async function* entries(): AsyncGenerator<readonly { json: Uint8Array }[]> {
     try {
       for (; read < 1000; read++) {
-        yield { json: new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`) };
+        yield [{ json: new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`) }];
       }
       await Promise.resolve();
     } finally {

@@ -67,6 +67,14 @@ export class Served implements AsyncDisposable {
     throw new Error(`Cannot go on as ${path} answered ${response.status}: ${text}`);
   }
 
+  /** The same as bytes. */
+  async bytes(path: string, body?: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+    const response = await this.fetch(path, body === undefined ? {} : { method: "POST", body });
+    const bytes = await response.bytes();
+    if (response.status === 200) return bytes;
+    throw new Error(`Cannot go on as ${path} answered ${response.status}`);
+  }
+
   /** The same, of JSON. */
   async call(path: string, json?: unknown): Promise<unknown> {
     return JSON.parse(await this.text(path, json === undefined ? json : JSON.stringify(json)));

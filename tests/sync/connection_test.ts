@@ -63,9 +63,9 @@ function at(t: number): Reached {
 }
 
 function logOf(t: number): PulledLog {
-  async function* entries(): AsyncGenerator<{ json: Uint8Array }> {
+  async function* entries(): AsyncGenerator<readonly { json: Uint8Array }[]> {
     for (let i = 1; i <= t; i++) {
-      yield { json: new TextEncoder().encode(`{"t":${i},"tx":"[\\"ü${i}\\"]"}`) };
+      yield [{ json: new TextEncoder().encode(`{"t":${i},"tx":"[\\"ü${i}\\"]"}`) }];
     }
     await Promise.resolve();
   }
@@ -197,8 +197,8 @@ Deno.test("What can't be read is answered in its turn, and the connection goes o
 });
 
 Deno.test("A fault is answered with server error, and the connection goes on", async () => {
-  async function* broken(): AsyncGenerator<{ json: Uint8Array }> {
-    yield { json: new TextEncoder().encode('{"t":1,"tx":"[]"}') };
+  async function* broken(): AsyncGenerator<readonly { json: Uint8Array }[]> {
+    yield [{ json: new TextEncoder().encode('{"t":1,"tx":"[]"}') }];
     await Promise.reject(new Error("chunk missing"));
   }
   const { socket, say } = bench({

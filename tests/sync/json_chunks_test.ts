@@ -4,7 +4,10 @@ import { jsonChunks } from "../../sync/json_chunks.ts";
 const encoder = new TextEncoder();
 
 async function textsOf(items: readonly string[]): Promise<string[]> {
-  const chunks = jsonChunks('{"list":[', items.map((item) => encoder.encode(item)), '],"end":1}');
+  const batches = [items.slice(0, 1), [], items.slice(1)].map((batch) =>
+    batch.map((item) => encoder.encode(item))
+  );
+  const chunks = jsonChunks('{"list":[', batches, '],"end":1}');
   const decoder = new TextDecoder("utf-8", { fatal: true });
   return (await Array.fromAsync(chunks)).map((chunk) => decoder.decode(chunk));
 }
