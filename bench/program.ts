@@ -8,15 +8,10 @@ export interface BenchServer extends AsyncDisposable {
   readonly kvPath: string;
 }
 
-/** No limits of a user's rates: one user is all clients of a bench. */
 export async function openServer(): Promise<BenchServer> {
   const folder = await Deno.makeTempDir();
   const kvPath = `${folder}/kv.sqlite3`;
-  const served = await Served.start({
-    KV_PATH: kvPath,
-    REQUESTS_PER_SECOND: "1000000",
-    FRAMES_PER_SECOND: "1000000",
-  }, TASK_FLAGS);
+  const served = await startServer(kvPath);
   return {
     served,
     kvPath,
@@ -25,6 +20,15 @@ export async function openServer(): Promise<BenchServer> {
       await Deno.remove(folder, { recursive: true });
     },
   };
+}
+
+/** No limits of a user's rates: one user is all clients of a bench. */
+export async function startServer(kvPath: string): Promise<Served> {
+  return await Served.start({
+    KV_PATH: kvPath,
+    REQUESTS_PER_SECOND: "1000000",
+    FRAMES_PER_SECOND: "1000000",
+  }, TASK_FLAGS);
 }
 
 /** The most memory that a process had, in bytes; `undefined` where the system doesn't say. */

@@ -243,7 +243,7 @@ function operationOf(kv: Deno.Kv, change: Change): Deno.AtomicOperation {
 const encoder = new TextEncoder();
 
 /** Bytes of a key in the store: one to tell the kind of each part, one to end it, NUL doubled. */
-function keySize(key: Deno.KvKey): number {
+export function keySize(key: Deno.KvKey): number {
   let size = 0;
   for (const part of key) {
     if (typeof part === "string" || part instanceof Uint8Array) {
