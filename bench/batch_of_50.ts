@@ -24,7 +24,7 @@ const TXS = 50;
 /** More than a client has. */
 const TEMPIDS = 1e9;
 const WARM_ROUNDS = 2;
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 export async function batchOf50(): Promise<readonly Result[]> {
   const batches = recorded();

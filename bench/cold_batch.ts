@@ -13,7 +13,7 @@ import { readLargeBlocks, readLargeRows } from "./large.ts";
 import { median, type Result, rounded } from "./result.ts";
 
 const ENTRIES_GOAL = 60;
-const SAMPLES_A_KIND = 3;
+const SAMPLES_A_KIND = 2;
 /** Batches on another graph, for a process that has compiled what it needs. */
 const BEFORE = 150;
 /** Of two forms and four facts each: a flush is near. */

@@ -15,7 +15,7 @@ const EDITS = [titled, titled, inserted, moved] as const;
 const PULL_EVERY = 50;
 const PULL_ALL_EVERY = 1000;
 /** So that all rows have been asked for once. */
-const ROWS_EVERY = 300;
+const ROWS_EVERY = 140;
 const PAGE = 2000;
 const GOAL_MB = 300;
 

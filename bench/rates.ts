@@ -32,7 +32,7 @@ interface Load {
 
 const ONE: Load = {
   rows: "variety-medium",
-  work: { kind: "singles", set: "ops-medium", first: 500 },
+  work: { kind: "singles", set: "ops-medium", first: 300 },
   clients: 1,
   warmUpClients: 1,
   processes: 1,
@@ -44,7 +44,7 @@ const COLD: Load = {
 };
 const MANY: Load = {
   rows: "variety-small",
-  work: { kind: "recorded", set: "ops-small", first: 50 },
+  work: { kind: "recorded", set: "ops-small", first: 25 },
   clients: GRAPHS,
   warmUpClients: WARM_UP_GRAPHS,
   processes: 2,
