@@ -42,6 +42,7 @@ export async function assets(): Promise<readonly Result[]> {
           ours: `${Math.round(ours)} ms`,
           floor: `${Math.round(bare)} ms`,
           ratio: rounded(bare / ours),
+          goal: { atLeast: 0.6 },
         };
       }),
       ...growth === undefined ? [] : [{
@@ -50,6 +51,7 @@ export async function assets(): Promise<readonly Result[]> {
         ours: `${Math.round(growth / MIB)} MiB`,
         floor: `${GROWTH_GOAL_MIB} MiB`,
         ratio: rounded(growth / MIB / GROWTH_GOAL_MIB),
+        goal: { atMost: 1 },
       }],
     ];
   } finally {

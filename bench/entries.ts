@@ -1,6 +1,7 @@
 /** What today's dialect costs beside the seed's: the checksum, and the ids of entries. */
 import { nextT, type T, T_ZERO } from "../protocol/ids.ts";
-import { type Bench, editsOf, open } from "./batches.ts";
+import { editsOf } from "./edits.ts";
+import { type Bench, open } from "./graph.ts";
 import { type Result, rounded, timed } from "./result.ts";
 
 /** Turns that the ways take, so that what else the machine does falls on all of them. */
@@ -19,9 +20,9 @@ interface Way {
 /** Time of a small batch: the seed's on its own graph and on one with a checksum, and an entry. */
 export async function entries(): Promise<readonly Result[]> {
   const edits = editsOf("ops-medium");
-  await using plain = await open(":memory:", "variety-medium", Infinity);
-  await using summed = await open(":memory:", "variety-medium", Infinity);
-  await using today = await open(":memory:", "variety-medium", Infinity);
+  await using plain = await open("variety-medium", Infinity);
+  await using summed = await open("variety-medium", Infinity);
+  await using today = await open("variety-medium", Infinity);
   const seeds = (bench: Bench) => async (t: T, tx: string): Promise<T> =>
     await bench.send(t, [tx]) ? nextT(t) : t;
   const ways: readonly [Way, ...Way[]] = [

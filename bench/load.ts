@@ -9,20 +9,27 @@ import { readBatches } from "../tests/support/fixtures.ts";
 import { blockTx } from "../tests/support/forms.ts";
 import { runProgram } from "../tests/support/program.ts";
 import { TestSocket } from "../tests/support/socket.ts";
+import { timed } from "./result.ts";
 
 const planSchema = z.object({
   /** `ws://…`, one for each client. */
   addresses: z.array(z.string()),
-  /**
-   * `recorded`: each client has a graph of its own, and sends the recorded batches. `rivals`: all
-   * write blocks of their own into one graph, and on stale pull and try again. `echo`: the recorded
-   * batches to whatever answers.
-   */
-  kind: z.enum(["recorded", "rivals", "echo"]),
-  /** Whose batches are sent; of `rivals` ignored. */
-  set: z.string(),
-  /** Of `rivals`: how many batches each client wants to see accepted. */
-  wanted: z.number(),
+  /** The same, for clients that do the same before, which isn't counted. */
+  warmUp: z.array(z.string()),
+  work: z.discriminatedUnion("kind", [
+    /**
+     * Each client has a graph of its own, or whatever answers, and sends so many of the recorded
+     * batches, in their order.
+     */
+    z.object({ kind: z.literal("recorded"), set: z.string(), first: z.number() }),
+    /** The same with every tx of them as a batch of its own. */
+    z.object({ kind: z.literal("singles"), set: z.string(), first: z.number() }),
+    /**
+     * All write blocks of their own into one graph, and on stale pull and try again, until each has
+     * seen so many accepted.
+     */
+    z.object({ kind: z.literal("rivals"), wanted: z.number() }),
+  ]),
 });
 export type Plan = z.output<typeof planSchema>;
 
@@ -42,9 +49,13 @@ interface Count {
   accepted: number;
 }
 
-async function sendRecorded(socket: TestSocket, set: string, count: Count): Promise<void> {
+async function sendAll(
+  socket: TestSocket,
+  batches: readonly (readonly string[])[],
+  count: Count,
+): Promise<void> {
   let t = 0;
-  for (const { txs } of readBatches(set)) {
+  for (const txs of batches) {
     const answer = await socket.ask({ type: "tx/batch", t_before: t, txs });
     count.sent++;
     if (answer.type !== "tx/batch/ok") continue;
@@ -83,16 +94,42 @@ async function asked(
   }
 }
 
-async function run({ addresses, kind, set, wanted }: Plan): Promise<Outcome> {
+/** What one client does. All is read before, as that is not what is measured. */
+function clientOf(work: Plan["work"]): (socket: TestSocket, count: Count) => Promise<void> {
+  switch (work.kind) {
+    case "recorded": {
+      const batches = readBatches(work.set).map(({ txs }) => txs);
+      return (socket, count) => sendAll(socket, batches.slice(0, work.first), count);
+    }
+    case "singles": {
+      // Those that were refused came again.
+      const batches = readBatches(work.set).flatMap(({ txs, response }) =>
+        response.type === "tx/batch/ok" ? txs.map((tx) => [tx]) : []
+      );
+      return (socket, count) => sendAll(socket, batches.slice(0, work.first), count);
+    }
+    case "rivals":
+      return (socket, count) => rival(socket, work.wanted, count);
+    default:
+      return work satisfies never;
+  }
+}
+
+async function clientsAt(
+  addresses: readonly string[],
+  client: ReturnType<typeof clientOf>,
+): Promise<Outcome> {
   const sockets = await Promise.all(addresses.map((address) => TestSocket.open(address)));
   const count: Count = { sent: 0, accepted: 0 };
-  const start = performance.now();
-  await Promise.all(
-    sockets.map((socket) =>
-      kind === "rivals" ? rival(socket, wanted, count) : sendRecorded(socket, set, count)
-    ),
-  );
-  return { ms: performance.now() - start, ...count };
+  const { ms } = await timed(() => Promise.all(sockets.map((socket) => client(socket, count))));
+  await Promise.all(sockets.map((socket) => socket[Symbol.asyncDispose]()));
+  return { ms, ...count };
+}
+
+async function run({ addresses, warmUp, work }: Plan): Promise<Outcome> {
+  const client = clientOf(work);
+  await clientsAt(warmUp, client);
+  return await clientsAt(addresses, client);
 }
 
 if (import.meta.main) {

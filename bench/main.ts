@@ -4,22 +4,26 @@
  */
 // deno-lint-ignore-file no-console
 import { assets } from "./assets.ts";
+import { batchOf50 } from "./batch_of_50.ts";
+import { coldBatch } from "./cold_batch.ts";
 import { encoding } from "./encoding.ts";
-import { coldBatch, writeAmplification } from "./batches.ts";
 import { entries } from "./entries.ts";
 import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
 import { pull } from "./pull.ts";
 import { rates } from "./rates.ts";
-import type { Result } from "./result.ts";
+import { type Result, shown, timed } from "./result.ts";
 import { snapshots } from "./snapshots.ts";
 import { streams } from "./streams.ts";
+import { flushThresholds, writeAmplification } from "./write_amplification.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "encoding": encoding,
   "assets": assets,
+  "batch-of-50": batchOf50,
   "cold-batch": coldBatch,
   "write-amplification": writeAmplification,
+  "flush-thresholds": flushThresholds,
   "entries": entries,
   "rates": rates,
   "snapshots": snapshots,
@@ -38,10 +42,12 @@ if (import.meta.main) {
       console.error(`There is no bench ${name}: one of ${Object.keys(BENCHES).join(", ")}`);
       Deno.exit(2);
     }
-    results.push(...await bench());
+    const { ms, value } = await timed(bench);
+    console.log(`${name}: ${Math.round(ms / 1000)} s`);
+    results.push(...value);
   }
-  console.table(results);
+  console.table(results.map(shown));
   await Deno.mkdir(new URL("results/", import.meta.url), { recursive: true });
   const file = new URL("results/last.json", import.meta.url);
-  await Deno.writeTextFile(file, JSON.stringify(results, null, 2));
+  await Deno.writeTextFile(file, JSON.stringify(results.map(shown), null, 2));
 }

@@ -1,7 +1,9 @@
 /** Peak memory of the server's process (Linux) while a large graph goes up and down. */
 import { rowsAnswerSchema } from "../protocol/http.ts";
+import type { GraphId } from "../protocol/ids.ts";
 import { Served } from "../tests/support/served.ts";
-import { readLargeRows } from "./large.ts";
+import { hotGraph } from "./hot_graph.ts";
+import { readLargeBlocks, readLargeRows } from "./large.ts";
 import { peakBytes } from "./program.ts";
 import { type Result, rounded } from "./result.ts";
 
@@ -11,8 +13,8 @@ const LARGE_PAGE_CHARACTERS = 50e6;
 const FLOOR_MB = 512;
 
 export async function memory(): Promise<readonly Result[]> {
-  const lines = await readLargeRows();
-  if (lines === undefined || Deno.build.os !== "linux") return [];
+  const [lines, blocks] = [await readLargeRows(), await readLargeBlocks()];
+  if (lines === undefined || blocks === undefined || Deno.build.os !== "linux") return [];
   let characters = 0;
   const largePage = lines.filter((line) => (characters += line.length) < LARGE_PAGE_CHARACTERS);
   return [
@@ -28,6 +30,7 @@ export async function memory(): Promise<readonly Result[]> {
       await upload(call, largePage, largePage.length);
       await upload(call, largePage, largePage.length);
     }),
+    await hotGraph((served, graph) => upload(callOf(served, graph), lines, PAGE), blocks),
   ];
 }
 
@@ -42,7 +45,7 @@ async function measured(
   try {
     await using served = await Served.start({ KV_PATH: `${folder}/kv.sqlite3` });
     const graph = await served.createGraph();
-    await work((path, body) => served.text(`/sync/${graph}${path}`, body));
+    await work(callOf(served, graph));
     const peak = (await peakBytes(served.program.pid) ?? NaN) / 1024 / 1000;
     return {
       what: `peak memory: ${what}`,
@@ -54,6 +57,10 @@ async function measured(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+function callOf(served: Served, graph: GraphId): Call {
+  return (path, body) => served.text(`/sync/${graph}${path}`, body);
 }
 
 async function upload(call: Call, lines: readonly string[], page: number): Promise<void> {

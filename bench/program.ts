@@ -18,7 +18,7 @@ export const NO_LIMITS = {
 export async function openServer(): Promise<BenchServer> {
   const folder = await Deno.makeTempDir();
   const kvPath = `${folder}/kv.sqlite3`;
-  const served = await Served.start({ KV_PATH: kvPath, ...NO_LIMITS }, TASK_FLAGS);
+  const served = await startServer(kvPath);
   return {
     served,
     kvPath,
@@ -27,6 +27,11 @@ export async function openServer(): Promise<BenchServer> {
       await Deno.remove(folder, { recursive: true });
     },
   };
+}
+
+/** The same over a file that is there. */
+export async function startServer(kvPath: string): Promise<Served> {
+  return await Served.start({ KV_PATH: kvPath, ...NO_LIMITS }, TASK_FLAGS);
 }
 
 /** The most memory that a process had, in bytes; `undefined` where the system doesn't say. */

@@ -1,20 +1,37 @@
 /** A real store whose traffic is counted. */
+import { serialize } from "node:v8";
+import { keySize } from "../kv/commit.ts";
 
-/** What went through. Bytes are those of values that are bytes. */
+/** What went through. Bytes are those that the store keeps: of values that aren't bytes, V8's. */
 export interface Traffic {
   entriesRead: number;
-  bytesRead: number;
   commits: number;
   sets: number;
-  bytesSet: number;
+  valueBytesSet: number;
+  keyBytesSet: number;
+}
+
+/** Told of each entry as it goes through. */
+export interface StoreObserver {
+  readonly read?: (key: Deno.KvKey) => void;
+  readonly set?: (key: Deno.KvKey, value: unknown) => void;
 }
 
 /** The same store, and what went through since. */
-export function counted(kv: Deno.Kv): { readonly kv: Deno.Kv; readonly traffic: Traffic } {
-  const traffic: Traffic = { entriesRead: 0, bytesRead: 0, commits: 0, sets: 0, bytesSet: 0 };
-  const read = <Entry extends { readonly value: unknown }>(entry: Entry): Entry => {
+export function counted(
+  kv: Deno.Kv,
+  observer: StoreObserver = {},
+): { readonly kv: Deno.Kv; readonly traffic: Traffic } {
+  const traffic: Traffic = {
+    entriesRead: 0,
+    commits: 0,
+    sets: 0,
+    valueBytesSet: 0,
+    keyBytesSet: 0,
+  };
+  const read = <Entry extends { readonly key: Deno.KvKey }>(entry: Entry): Entry => {
     traffic.entriesRead++;
-    traffic.bytesRead += entry.value instanceof Uint8Array ? entry.value.length : 0;
+    observer.read?.(entry.key);
     return entry;
   };
   const proxy = new Proxy(kv, {
@@ -39,7 +56,11 @@ export function counted(kv: Deno.Kv): { readonly kv: Deno.Kv; readonly traffic: 
             const commit = operation.commit.bind(operation);
             operation.set = (key, value) => {
               traffic.sets++;
-              traffic.bytesSet += value instanceof Uint8Array ? value.length : 0;
+              traffic.valueBytesSet += value instanceof Uint8Array
+                ? value.length
+                : serialize(value).length;
+              traffic.keyBytesSet += keySize(key);
+              observer.set?.(key, value);
               set(key, value);
               return operation;
             };

@@ -262,7 +262,7 @@ function operationOf(kv: Deno.Kv, change: Change): Deno.AtomicOperation {
 }
 
 /** Bytes of a key in the store: one to tell the kind of each part, one to end it, NUL doubled. */
-function keySize(key: Deno.KvKey): number {
+export function keySize(key: Deno.KvKey): number {
   let size = 0;
   for (const part of key) {
     if (typeof part === "string") size += 2 + textSize(part);
