@@ -69,6 +69,19 @@ function firstNotBefore(keys: readonly Datom[], place: Place): number {
   return low;
 }
 
+/** The same for a place that a datom has; without a function made for each it takes two thirds. */
+function firstNotLess(keys: readonly Datom[], datom: Datom, compare: CompareDatoms): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const key = keys[middle];
+    if (key !== undefined && compare(key, datom) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** How a tree is edited. */
 export interface Edit {
   readonly source: NodeSource;
@@ -97,7 +110,7 @@ interface Inserted {
 }
 
 function insertInto(edit: Edit, node: Node, datom: Datom): Inserted {
-  const i = firstNotBefore(node.keys, (key) => edit.compare(key, datom));
+  const i = firstNotLess(node.keys, datom, edit.compare);
   if (node.children === undefined) {
     const key = node.keys[i];
     const equals = key !== undefined && edit.compare(key, datom) === 0 ? 1 : 0;

@@ -18,19 +18,24 @@ export function rowsIdOf({ rows, rowsVersion }: Head): RowsId {
   return `${rows}/${rowsVersion}`;
 }
 
-/** Where a node is kept: the cache's own key, since to make a text for each look-up took 10 % of a batch. */
+/** A node that is kept: the cache's own key, since to make a text for each look-up took 10 % of a batch. */
 interface Place {
   readonly rows: RowsId;
   readonly address: number;
+  node: Node;
+  /** How many nodes had come when it was last asked for. */
+  usedAt: number;
 }
 
 export class NodeCache {
-  /** The places of what `#nodes` holds. */
+  /** All that `#used` holds. */
   readonly #places = new Map<RowsId, Map<number, Place>>();
-  readonly #nodes: LRUCache<Place, Node>;
+  /** Which to let go, and when. */
+  readonly #used: LRUCache<Place, true>;
+  #come = 0;
 
   constructor(maxBytes: number = NODE_CACHE_BYTES) {
-    this.#nodes = new LRUCache({
+    this.#used = new LRUCache({
       maxSize: maxBytes,
       disposeAfter: (_, place, reason) => {
         if (reason !== "set") this.#forget(place);
@@ -41,15 +46,23 @@ export class NodeCache {
   /** @param contentLength characters of the row it was decoded from */
   set(rows: RowsId, address: number, node: Node, contentLength: number): void {
     const size = contentLength * BYTES_PER_CHARACTER + BYTES_PER_NODE;
-    const place = this.#places.get(rows)?.get(address) ?? { rows, address };
-    this.#nodes.set(place, node, { size });
+    const usedAt = ++this.#come;
+    const place = this.#places.get(rows)?.get(address) ?? { rows, address, node, usedAt };
+    [place.node, place.usedAt] = [node, usedAt];
+    this.#used.set(place, true, { size });
     // One that alone is too large is not kept.
-    if (this.#nodes.has(place)) this.#placesOf(rows).set(address, place);
+    if (this.#used.has(place)) this.#placesOf(rows).set(address, place);
   }
 
   get(rows: RowsId, address: number): Node | undefined {
     const place = this.#places.get(rows)?.get(address);
-    return place && this.#nodes.get(place);
+    if (place === undefined) return undefined;
+    // Only a node that comes makes another go: between two who was used last makes no difference.
+    if (place.usedAt !== this.#come) {
+      place.usedAt = this.#come;
+      this.#used.get(place);
+    }
+    return place.node;
   }
 
   #placesOf(rows: RowsId): Map<number, Place> {
