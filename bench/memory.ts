@@ -5,7 +5,7 @@ import { Served } from "../tests/support/served.ts";
 import { hotGraph } from "./hot_graph.ts";
 import { readLargeBlocks, readLargeRows } from "./large.ts";
 import { peakBytes } from "./program.ts";
-import { type Result, rounded } from "./result.ts";
+import { type Result, rounded, TASK_FLAGS } from "./result.ts";
 
 const PAGE = 2000;
 const LARGE_PAGE_CHARACTERS = 50e6;
@@ -43,7 +43,7 @@ async function measured(
 ): Promise<Result> {
   const folder = await Deno.makeTempDir();
   try {
-    await using served = await Served.start({ KV_PATH: `${folder}/kv.sqlite3` });
+    await using served = await Served.start({ KV_PATH: `${folder}/kv.sqlite3` }, TASK_FLAGS);
     const graph = await served.createGraph();
     await work(callOf(served, graph));
     const peak = (await peakBytes(served.program.pid) ?? NaN) / 1024 / 1000;

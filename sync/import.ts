@@ -137,12 +137,7 @@ async function upsert(
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
   if (rows.length === 0) return { done: true };
-  const found = await readPresent(deps.kv, head, rows);
-  const added = rows.filter((row) => !found.has(row.addr));
-  const changed = rows.filter((row) => {
-    const old = found.get(row.addr);
-    return old !== undefined && !isSame(rowJson(old), row);
-  });
+  const { added, changed } = await comparePresent(deps.kv, head, rows);
   try {
     return await upsertInPlace(deps, head, added, changed);
   } catch (thrown) {
@@ -151,19 +146,32 @@ async function upsert(
   }
 }
 
-function isSame(x: RowJson, y: RowJson): boolean {
-  return Buffer.compare(x.json, y.json) === 0;
-}
+/** Rows that are compared at once with those that are there, which are in memory meanwhile. */
+const COMPARED_ROWS = 1000;
 
-/** Those of the rows' addresses that have a row. A client's pages ascend, so mostly there is none. */
-async function readPresent(
+/**
+ * Which rows have an address that has no row yet, and which are another row than the one there. A
+ * client's pages ascend, so mostly all are added, and none is read.
+ */
+async function comparePresent(
   kv: Deno.Kv,
   { graph, rows: generation }: Head,
   rows: readonly RowJson[],
-): Promise<ReadonlyMap<number, Row>> {
+): Promise<{ readonly added: readonly RowJson[]; readonly changed: readonly RowJson[] }> {
   const last = await lastAddr(kv, graph, generation) ?? -1;
-  const addrs = rows.map((row) => row.addr).filter((addr) => addr <= last);
-  return await readRowsMany(kv, graph, generation, addrs);
+  const added = rows.filter((row) => row.addr > last);
+  const present = rows.filter((row) => row.addr <= last);
+  const changed: RowJson[] = [];
+  for (let start = 0; start < present.length; start += COMPARED_ROWS) {
+    const some = present.slice(start, start + COMPARED_ROWS);
+    const found = await readRowsMany(kv, graph, generation, some.map((row) => row.addr));
+    for (const row of some) {
+      const old = found.get(row.addr);
+      if (old === undefined) added.push(row);
+      else if (Buffer.compare(rowJson(old).json, row.json) !== 0) changed.push(row);
+    }
+  }
+  return { added, changed };
 }
 
 /**
