@@ -14,8 +14,8 @@ const READ_PARTS = 8;
 
 /**
  * Parts are handed on in copies of this size, and given back at once: the collector lets 64 MiB of
- * such memory come together, but looks often at what is small and young. A server grows by 31 MiB
- * while a file of 100 MiB goes up and down, and by 23 MiB with the semi-space of deno.json's tasks;
+ * such memory come together, but looks often at what is small and young. A server grew by 31 MiB
+ * while a file of 100 MiB went up and down, and by less with the semi-space of deno.json's tasks;
  * with whole parts it was 85.
  */
 const PIECE_BYTES = 8 * 1024;

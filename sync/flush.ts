@@ -193,8 +193,8 @@ function nextTurn(): Promise<void> {
 
 /**
  * Facts in the overlay from which on they are folded in. A run of small edits all over a graph sets
- * 4.8 times the bytes of its log so, and 6.3 times from 2000 on (bench write-amplification); a fresh
- * process reads a tail of this many facts at its first batch.
+ * 3.3 times the bytes of its log so, and 4.3 times from 2000 on (bench write-amplification,
+ * flush-thresholds); a fresh process reads a tail of this many facts at its first batch.
  */
 export const FLUSH_FROM = 4000;
 

@@ -1,5 +1,6 @@
 /** The units of systemd: their commands are run as they are written, without systemd around them. */
 import assert from "node:assert/strict";
+import { TASK_FLAGS } from "../../bench/result.ts";
 import { within } from "../support/deadline.ts";
 import { Terminal } from "../support/terminal.ts";
 
@@ -77,4 +78,21 @@ Deno.test({
       await Deno.remove(folder, { recursive: true });
     }
   },
+});
+
+Deno.test("The tasks, the unit, the container and the benches give V8 the same flags", async () => {
+  const root = new URL("../", FOLDER);
+  const flags = async (file: string, entry: RegExp): Promise<readonly string[]> => {
+    const text = await Deno.readTextFile(new URL(file, root));
+    const lines = text.split("\n").filter((line) => entry.test(line));
+    return lines.map((line) => line.match(/--v8-flags=[\w=,-]+/)?.[0] ?? "none");
+  };
+  const given = [
+    ...await flags("deno.json", /deno run .* (main|tasks\/dev)\.ts"/),
+    ...await flags("deploy/logseq-sync.service", /^ExecStart=/),
+    ...await flags("Containerfile", /^CMD/),
+    ...TASK_FLAGS,
+  ];
+  assert.equal(given.length, 5);
+  assert.deepEqual(new Set(given).size, 1, given.join("\n"));
 });
