@@ -43,4 +43,4 @@ export function rounded(x: number): number {
 }
 
 /** With which `deno task start` runs the server. */
-export const TASK_FLAGS = ["--v8-flags=--max-semi-space-size=8,--max-old-space-size=1024"] as const;
+export const TASK_FLAGS = ["--v8-flags=--max-semi-space-size=8,--max-old-space-size=768"] as const;

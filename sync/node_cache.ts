@@ -5,7 +5,7 @@ import type { NodeSource } from "../datascript/source.ts";
 import type { Head } from "../kv/head.ts";
 
 /** Default bound for a process. */
-export const NODE_CACHE_BYTES = 128 * 1024 * 1024;
+export const NODE_CACHE_BYTES = 64 * 1024 * 1024;
 
 /** A decoded node takes about this many bytes for each character of its content, and some more. */
 const BYTES_PER_CHARACTER = 4;
