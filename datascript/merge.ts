@@ -21,7 +21,7 @@ export interface Merge {
  * where it is not `added`. A node that holds them all as they are keeps its address.
  *
  * @param facts ascending, each once
- * @throws {NodeMissing} of each level all at once, then neighbours of nodes that got too few keys
+ * @throws {NodeMissing} of each level all at once, then the neighbours of those that got too few keys
  */
 export function merge(how: Merge, tree: Tree, facts: readonly Datom[]): Tree {
   const pass = new Pass(how);
@@ -126,35 +126,40 @@ class Pass {
   /** The children that get facts, and which. */
   #shares({ keys, children }: Branch, facts: readonly Datom[]): readonly [Ref, readonly Datom[]][] {
     const shares: [Ref, readonly Datom[]][] = [];
-    /** A fact that was the greatest of the child before: it may stand there again, of another tx. */
+    /**
+     * A fact that was the greatest of the child before: it may stand here again, of another tx, and
+     * be all that this child holds.
+     */
     let again: Datom | undefined;
     let start = 0;
     for (const [i, child] of children.entries()) {
-      const key = keys[i];
-      const isLast = i === children.length - 1;
-      let end = start;
-      let order = -1;
-      for (let fact = facts[end]; fact !== undefined; fact = facts[++end]) {
-        if (key === undefined || isLast) continue;
-        order = this.#compare(fact, key);
-        if (order > 0) break;
-        if (order === 0) {
-          end++;
-          break;
-        }
-      }
+      // What is behind the last key comes into the last child.
+      const key = i < children.length - 1 ? keys[i] : undefined;
+      const end = key === undefined ? facts.length : this.#endOf(facts, start, key);
       const share = facts.slice(start, end);
-      if (again !== undefined) share.unshift(again);
-      if (share.length > 0) shares.push([child, share]);
-      const last = order === 0 ? facts[end - 1] : undefined;
-      again = last && new Datom(last.e, last.a, last.v, last.tx, false);
       start = end;
+      if (again !== undefined) share.unshift(again);
+      const last = share.at(-1);
+      if (last === undefined) continue;
+      shares.push([child, share]);
+      again = key !== undefined && this.#compare(last, key) === 0
+        ? new Datom(last.e, last.a, last.v, last.tx, false)
+        : undefined;
     }
     return shares;
   }
 
+  /** Index of the first fact from `start` on that is behind the key. */
+  #endOf(facts: readonly Datom[], start: number, key: Datom): number {
+    for (let i = start;; i++) {
+      const fact = facts[i];
+      if (fact === undefined || this.#compare(fact, key) > 0) return i;
+    }
+  }
+
   /** None of them with too few keys, unless it is the only one. */
   #mended(entries: readonly Entry[]): readonly Entry[] {
+    this.#needNeighbours(entries);
     const mended: Entry[] = [];
     /** One without a neighbour before it, that waits for the one behind it. */
     let short: Ref | undefined;
@@ -170,6 +175,14 @@ class Pass {
       else mended.push(...refs.flatMap((ref) => this.#entryOf(ref)));
     }
     return short === undefined ? mended : this.#entryOf(short);
+  }
+
+  /** @throws {NodeMissing} all that those with too few keys are going to be joined with */
+  #needNeighbours(entries: readonly Entry[]): void {
+    const neighbours = entries.flatMap(({ ref }, i) =>
+      this.#isShort(ref) ? entries[i > 0 ? i - 1 : 1] ?? [] : []
+    );
+    forEachItem(neighbours, ({ ref }) => nodeAt(this.#source, ref));
   }
 
   /** Only new nodes can be. */

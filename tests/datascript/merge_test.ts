@@ -4,7 +4,7 @@ import { Datom, TX0 } from "../../datascript/datom.ts";
 import { type Merge, merge } from "../../datascript/merge.ts";
 import type { Ref } from "../../datascript/node.ts";
 import { compareDatoms, compareFacts } from "../../datascript/order.ts";
-import type { NodeSource } from "../../datascript/source.ts";
+import { nodeAt, type NodeSource } from "../../datascript/source.ts";
 import { collect, EMPTY_TREE, insert, type Tree } from "../../datascript/tree.ts";
 import { checkTree } from "../../datascript/tree_check.ts";
 import { LazyNodes, StoredNodes } from "../support/memory_db.ts";
@@ -30,7 +30,7 @@ function problemsOf(source: NodeSource, tree: Tree, maxKeys: number): readonly s
 const factsUpTo = (max: number, tx: number): fc.Arbitrary<readonly Datom[]> =>
   fc.oneof(
     fc.array(fc.tuple(fc.nat({ max }), fc.boolean()), { maxLength: 3 }),
-    fc.array(fc.tuple(fc.nat({ max }), fc.boolean()), { maxLength: 80 }),
+    fc.array(fc.tuple(fc.nat({ max }), fc.boolean()), { maxLength: 80, size: "max" }),
     // A run, as a page that is deleted or pasted makes one.
     fc.tuple(fc.nat({ max }), fc.nat({ max }), fc.boolean()).map(([from, length, added]) =>
       Array.from({ length }, (_, i) => [from + i, added] as const)
@@ -39,12 +39,15 @@ const factsUpTo = (max: number, tx: number): fc.Arbitrary<readonly Datom[]> =>
     [...new Map(facts)].sort(([x], [y]) => x - y).map(([e, added]) => fact(e, tx, added))
   );
 
-/** A tree in which some facts stand more than once, of several transactions. */
+/** Some facts stand more than once, of several transactions: of few of them, whole leaves do. */
 const datomsUpTo = (max: number): fc.Arbitrary<readonly Datom[]> =>
-  fc.uniqueArray(fc.tuple(fc.nat({ max }), fc.integer({ min: 1, max: 3 })), {
-    maxLength: 120,
-    selector: (pair) => pair.join(),
-  }).map((pairs) => pairs.map(([e, tx]) => fact(e, TX0 + tx)));
+  fc.uniqueArray(
+    fc.oneof(
+      fc.tuple(fc.nat({ max }), fc.integer({ min: 1, max: 3 })),
+      fc.tuple(fc.nat({ max: 3 }).map((i) => Math.floor(i * max / 3)), fc.nat({ max: 20 })),
+    ),
+    { maxLength: 120, size: "max", selector: (pair) => pair.join() },
+  ).map((pairs) => pairs.map(([e, tx]) => fact(e, TX0 + tx)));
 
 function treeOf(datoms: readonly Datom[], maxKeys: number): Tree {
   const edit = { source: EMPTY, compare: compareDatoms.eavt, maxKeys };
@@ -53,7 +56,7 @@ function treeOf(datoms: readonly Datom[], maxKeys: number): Tree {
 
 for (const [maxKeys, max] of [[4, 60], [8, 90], [32, 150]] as const) {
   Deno.test(`Facts merged into a stored tree of nodes of ${maxKeys} stand in place of equal ones, and it stays sound`, () => {
-    const rounds = fc.tuple(factsUpTo(max, TX0 + 4), factsUpTo(max, TX0 + 5));
+    const rounds = fc.tuple(factsUpTo(max, TX0 + 21), factsUpTo(max, TX0 + 22));
     fc.assert(fc.property(datomsUpTo(max), rounds, (datoms, slices) => {
       const stored = new StoredNodes();
       const built = treeOf(datoms, maxKeys);
@@ -84,7 +87,19 @@ Deno.test("Facts that are there as they are, and retractions of what is not, lea
   assert.equal(merge(mergeOf(4, stored), tree, []), tree);
 });
 
-Deno.test("Nodes without a fact keep their addresses", () => {
+Deno.test("A fact takes the place of all equal ones, also where they fill leaves and branches", () => {
+  for (const added of [true, false]) {
+    const copies = Array.from({ length: 40 }, (_, tx) => fact(5, TX0 + tx));
+    const tree = treeOf([fact(1, TX0), fact(4, TX0), ...copies, fact(6, TX0), fact(9, TX0)], 4);
+    assert.ok(tree.shift >= 3, "branches of them alone");
+    const after = merge(mergeOf(4), tree, [fact(5, TX0 + 50, added)]);
+    const left = datomsOf(EMPTY, after).map(({ e, tx }) => [e, tx - TX0]);
+    assert.deepEqual(left, [[1, 0], [4, 0], ...added ? [[5, 50]] : [], [6, 0], [9, 0]]);
+    assert.deepEqual(problemsOf(EMPTY, after, 4), []);
+  }
+});
+
+Deno.test("Two facts side by side make anew no more than the way to them", () => {
   const stored = new StoredNodes();
   const built = treeOf(Array.from({ length: 1000 }, (_, e) => fact(e, TX0 + 1)), 32);
   const tree = { ...built, root: stored.store(built.root) };
@@ -95,6 +110,71 @@ Deno.test("Nodes without a fact keep their addresses", () => {
       : (ref.children ?? []).reduce<number>((sum, one) => sum + news(one), 1);
   assert.ok(news(after.root) <= 2 * (tree.shift + 1), `${news(after.root)} new nodes`);
 });
+
+interface FoundLeaf {
+  readonly ref: Ref;
+  readonly keys: readonly Datom[];
+}
+
+function leavesOf(source: NodeSource, ref: Ref): readonly FoundLeaf[] {
+  const { keys, children } = nodeAt(source, ref);
+  return children === undefined
+    ? [{ ref, keys }]
+    : children.flatMap((child) => leavesOf(source, child));
+}
+
+/** For each leaf what is left of its keys, and comes to them; `undefined` where no fact belongs. */
+function lengthsAfter(
+  leaves: readonly FoundLeaf[],
+  facts: readonly Datom[],
+): readonly (number | undefined)[] {
+  const placeOf = ({ e }: Datom): number => {
+    const place = leaves.findIndex(({ keys }) => e <= (keys.at(-1)?.e ?? -1));
+    return place < 0 ? leaves.length - 1 : place;
+  };
+  const named = new Set(facts.map(({ e }) => e));
+  const places = facts.map((one) => [placeOf(one), one.added] as const);
+  return leaves.map(({ keys }, i) => {
+    const here = places.filter(([place]) => place === i);
+    const left = keys.filter(({ e }) => !named.has(e));
+    if (here.length === 0 && left.length === keys.length) return undefined;
+    return left.length + here.filter(([, added]) => added).length;
+  });
+}
+
+/** Whether one of the leaves with facts that follow each other from there on is left with too few keys. */
+function hasShort(
+  lengths: readonly (number | undefined)[],
+  from: number,
+  step: 1 | -1,
+  least: number,
+): boolean {
+  for (let i = from;; i += step) {
+    const length = lengths[i];
+    if (length === undefined) return false;
+    if (length < least) return true;
+  }
+}
+
+for (const [maxKeys, max] of [[4, 60], [8, 90], [32, 600]] as const) {
+  Deno.test(`A leaf of ${maxKeys} without a fact keeps its address but for a neighbour with too few keys`, () => {
+    fc.assert(fc.property(datomsUpTo(max), factsUpTo(max, TX0 + 21), (datoms, facts) => {
+      const stored = new StoredNodes();
+      const built = treeOf(datoms, maxKeys);
+      const tree = { ...built, root: stored.store(built.root) };
+      const leaves = leavesOf(stored, tree.root);
+      const after = merge(mergeOf(maxKeys, stored), tree, facts);
+      const kept = new Set(leavesOf(stored, after.root).map(({ ref }) => ref));
+      const lengths = lengthsAfter(leaves, facts);
+      for (const [i, { ref }] of leaves.entries()) {
+        if (lengths[i] !== undefined) continue;
+        const goes = hasShort(lengths, i - 1, -1, maxKeys / 2) ||
+          hasShort(lengths, i + 1, 1, maxKeys / 2);
+        assert.ok(goes || kept.has(ref), `leaf ${i} of ${leaves.length}`);
+      }
+    }));
+  });
+}
 
 Deno.test("The nodes that facts need are named a level at a time", () => {
   const stored = new StoredNodes();
@@ -108,4 +188,21 @@ Deno.test("The nodes that facts need are named a level at a time", () => {
     return merge(mergeOf(8, lazy), tree, facts);
   });
   assert.equal(runs, tree.shift + 2);
+});
+
+Deno.test("The neighbours of all nodes that got too few keys are named at once", () => {
+  const stored = new StoredNodes();
+  const built = treeOf(Array.from({ length: 1000 }, (_, e) => fact(e, TX0 + 1)), 16);
+  const tree = { ...built, root: stored.store(built.root) };
+  const lazy = new LazyNodes(stored);
+  let runs = 0;
+  // Leaves hold 8 keys: every second one is left with 3, and the one before it gets no fact.
+  const facts = Array.from({ length: 62 }, (_, i) => 16 * i + 8)
+    .flatMap((from) => Array.from({ length: 5 }, (_, i) => fact(from + i, TX0 + 2, false)));
+  const after = lazy.untilDone(() => {
+    runs++;
+    return merge(mergeOf(16, lazy), tree, facts);
+  });
+  assert.equal(after.count, 1000 - facts.length);
+  assert.equal(runs, tree.shift + 3);
 });
