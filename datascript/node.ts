@@ -11,7 +11,7 @@ import { isVector, MapValue } from "./value.ts";
 /** Sorted datoms. */
 export interface Leaf {
   readonly keys: readonly Datom[];
-  readonly children?: never;
+  readonly children?: undefined;
 }
 
 /** `keys[i]` is the greatest datom below `children[i]`; as many children as keys, at least one. */

@@ -31,49 +31,56 @@ export const compareDatoms: Readonly<Record<Index, CompareDatoms>> = Object.free
 });
 
 /**
- * A stretch of an index: negative for a datom before it, 0 inside, positive behind. Must rise along
- * the index.
+ * A stretch of an index, ascending: the datoms with these parts, as far as they are given. Data and no
+ * function, so that the search for its start is compiled as one piece: it takes half the time.
  */
 export interface Range {
   readonly index: Index;
-  readonly place: (datom: Datom) => number;
+  /** Of the attribute (compare.ts). */
+  readonly key: string | undefined;
+  /** Only with a `key`. */
+  readonly v: Value | undefined;
+  readonly fromE: number;
+  /** The last one itself is inside. */
+  readonly toE: number;
+}
+
+/** Negative for a datom before a stretch, 0 inside, positive behind it. */
+export function place(datom: Datom, { index, key, v, fromE, toE }: Range): number {
+  const { e } = datom;
+  if (index === "eavt") {
+    if (e < fromE) return -1;
+    if (e > toE) return 1;
+    if (key === undefined) return 0;
+    return compareText(datom.sortKey, key) || (v === undefined ? 0 : compareValues(datom.v, v));
+  }
+  if (key === undefined) return 0;
+  const order = compareText(datom.sortKey, key);
+  if (order !== 0 || index === "aevt") return order;
+  return (v === undefined ? 0 : compareValues(datom.v, v)) || (e < fromE ? -1 : 0);
 }
 
 /** Everything in an index. */
 export function all(index: Index): Range {
-  return { index, place: () => 0 };
+  return { index, key: undefined, v: undefined, fromE: -Infinity, toE: Infinity };
 }
 
 /** In EAVT: the datoms of an entity, of one attribute of it, or with one value there. */
 export function ofEntity(e: number, a?: string, v?: Value): Range {
-  const key = a === undefined ? undefined : sortKey(a);
-  return {
-    index: "eavt",
-    place: (datom) =>
-      datom.e - e || (key === undefined ? 0 : compareText(datom.sortKey, key)) ||
-      (v === undefined ? 0 : compareValues(datom.v, v)),
-  };
+  return { index: "eavt", key: a === undefined ? undefined : sortKey(a), v, fromE: e, toE: e };
 }
 
 /** In EAVT: the datoms of the entities with from ≤ e < to. */
 export function ofEntities(from: number, to: number): Range {
-  return { index: "eavt", place: ({ e }) => e < from ? -1 : e < to ? 0 : 1 };
+  return { index: "eavt", key: undefined, v: undefined, fromE: from, toE: to - 1 };
 }
 
-/** In AEVT: the datoms of an attribute. */
-export function ofAttribute(a: string): Range {
-  const key = sortKey(a);
-  return { index: "aevt", place: (datom) => compareText(datom.sortKey, key) };
+/** In AEVT or AVET: the datoms of an attribute. */
+export function ofAttribute(a: string, index: "aevt" | "avet" = "aevt"): Range {
+  return { index, key: sortKey(a), v: undefined, fromE: -Infinity, toE: Infinity };
 }
 
 /** In AVET: the datoms that give an indexed attribute this value; from entity `fromE` on. */
-export function ofValue(a: string, v: Value, fromE = 0): Range {
-  const key = sortKey(a);
-  return {
-    index: "avet",
-    place: (datom) => {
-      const order = compareText(datom.sortKey, key) || compareValues(datom.v, v);
-      return order === 0 && datom.e < fromE ? -1 : order;
-    },
-  };
+export function ofValue(a: string, v: Value, fromE = -Infinity): Range {
+  return { index: "avet", key: sortKey(a), v, fromE, toE: Infinity };
 }

@@ -90,7 +90,7 @@ class Scout {
   }
 
   #references(e: number): void {
-    for (const a of this.#db.schema.refAttributes()) {
+    for (const a of this.#db.refAttributes()) {
       const datoms = this.#try(() => this.#db.datoms(ofValue(a, e)));
       for (const datom of datoms ?? []) this.#entity({ kind: "eid", eid: datom.e });
     }

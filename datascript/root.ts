@@ -1,11 +1,13 @@
 /** The root row and the tail row (datascript.md §2): what opens a database, and what closes it. */
 
 import { type Datom, decodeDatom, encodeDatom, keywordOf } from "./datom.ts";
-import { Db, type Root, type Trees } from "./db.ts";
+import { Db } from "./db.ts";
+import { withDatoms } from "./draft.ts";
 import { CorruptRowError } from "./errors.ts";
 import { type Index, INDEXES } from "./order.ts";
 import { Schema } from "./schema.ts";
 import type { NodeSource } from "./source.ts";
+import type { Root, Trees } from "./stored.ts";
 import { decode, encode, encodeWithoutCache } from "./transit.ts";
 import { BRANCHING_FACTOR, type Tree } from "./tree.ts";
 import { isVector, MapValue, type Value } from "./value.ts";
@@ -71,7 +73,7 @@ export function encodeTail(txs: readonly string[]): string {
 export function withTailTx(db: Db, datoms: readonly Datom[]): Db {
   const [first] = datoms;
   if (first === undefined) return db;
-  return datoms.reduce((before, datom) => before.with(datom), db).withMaxTx(first.tx);
+  return withDatoms(db, datoms).withMaxTx(first.tx);
 }
 
 /** Opens a database out of the two rows. @throws {CorruptRowError | TransitError | NodeMissing} */

@@ -5,6 +5,7 @@
 
 import { Datom, keywordOf, TX0 } from "./datom.ts";
 import type { Db } from "./db.ts";
+import { Draft } from "./draft.ts";
 import { TransactError } from "./errors.ts";
 import {
   type EntityForm,
@@ -17,7 +18,6 @@ import {
   reversed,
   type Tempid,
 } from "./forms.ts";
-import { ofValue } from "./order.ts";
 import type { TxReport } from "./report.ts";
 import { ARRAY_MAP_LIMIT, compareInTrie } from "./trie_order.ts";
 import { collection, equal, Keyword, MapValue, type Value } from "./value.ts";
@@ -64,7 +64,7 @@ class Transaction {
   readonly #before: Db;
   readonly #learnt: Learnt;
   readonly #tx: number;
-  #db: Db;
+  readonly #db: Draft;
   readonly #datoms: Datom[] = [];
   /** The next step is the last element. */
   readonly #steps: Step[] = [];
@@ -76,7 +76,7 @@ class Transaction {
 
   constructor(db: Db, learnt: Learnt) {
     this.#before = db;
-    this.#db = db;
+    this.#db = new Draft(db);
     this.#learnt = learnt;
     this.#tx = db.maxTx + 1;
   }
@@ -101,7 +101,7 @@ class Transaction {
     }
     return {
       before: this.#before,
-      after: this.#db.withMaxTx(this.#tx),
+      after: this.#db.done(this.#tx),
       datoms: this.#datoms,
       tempids: this.#learnt.tempids,
     };
@@ -146,7 +146,7 @@ class Transaction {
   #assert(e: number, a: string, v: Value): void {
     this.#asserted.add(e);
     const { schema } = this.#db;
-    const [old] = schema.isMany(a) ? this.#db.ofEntity(e, a, v) : this.#db.ofEntity(e, a);
+    const old = this.#db.first(e, a, schema.isMany(a) ? v : undefined);
     if (old !== undefined && equal(old.v, v)) return;
     if (old !== undefined) this.#apply(old, false);
     if (schema.isUnique(a) && this.#whoHas(a, v) !== undefined) {
@@ -172,11 +172,8 @@ class Transaction {
   #retractEntity(ref: EntityRef): void {
     const e = this.#known(ref);
     if (e === undefined) return;
-    const { schema } = this.#db;
     const own = this.#db.ofEntity(e);
-    const others = schema.refAttributes()
-      .flatMap((a) => this.#db.datoms(ofValue(a, e)))
-      .filter((datom) => datom.e !== e);
+    const others = this.#db.references(e).filter((datom) => datom.e !== e);
     for (const datom of [...own, ...others]) this.#apply(datom, false);
     this.#push(this.#componentsOf(own));
   }
@@ -378,7 +375,7 @@ class Transaction {
     const given = this.#learnt.tempids.get(id);
     if (given !== undefined && given !== e) this.#again(id, e);
     this.#learnt.tempids.set(id, e);
-    this.#db = this.#db.withEid(e);
+    this.#db.take(e);
     const others = this.#tempidsOf.get(e);
     if (others === undefined) this.#tempidsOf.set(e, [id]);
     else if (!others.includes(id)) others.push(id);
@@ -404,7 +401,7 @@ class Transaction {
 
   #apply({ e, a, v }: { e: number; a: string; v: Value }, added: boolean): void {
     const datom = new Datom(e, a, v, this.#tx, added);
-    this.#db = this.#db.with(datom);
+    this.#db.apply(datom);
     this.#datoms.push(datom);
   }
 }

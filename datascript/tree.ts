@@ -8,8 +8,8 @@
  */
 
 import type { Datom } from "./datom.ts";
-import type { Branch, Leaf, Node, Ref } from "./node.ts";
-import type { CompareDatoms, Range } from "./order.ts";
+import type { Leaf, Node, Ref } from "./node.ts";
+import { type CompareDatoms, place, type Range } from "./order.ts";
 import { nodeAt, type NodeSource } from "./source.ts";
 
 /** Logseq's branching factor: a node holds 16 to 32 keys. */
@@ -26,44 +26,48 @@ export interface Tree {
 export const EMPTY_LEAF: Leaf = Object.freeze({ keys: Object.freeze([]) });
 export const EMPTY_TREE: Tree = Object.freeze({ root: EMPTY_LEAF, shift: 0, count: 0 });
 
-type Place = Range["place"];
-
 /**
- * Appends the datoms of a stretch to `into`, ascending.
+ * Appends the datoms of a stretch to `into`, ascending; of more than `limit` not all.
  *
  * @throws {NodeMissing} `into` is then of no use
  */
-export function collect(source: NodeSource, ref: Ref, place: Place, into: Datom[]): void {
+export function collect(
+  source: NodeSource,
+  ref: Ref,
+  range: Range,
+  into: Datom[],
+  limit = Infinity,
+): void {
   const { keys, children } = nodeAt(source, ref);
-  for (let i = firstNotBefore(keys, place); i < keys.length; i++) {
+  for (let i = firstNotBefore(keys, range); i < keys.length; i++) {
     const key = keys[i];
     const child = children?.[i];
-    if (key === undefined) return;
-    const order = place(key);
-    if (child !== undefined) collect(source, child, place, into);
+    if (key === undefined || into.length > limit) return;
+    const order = place(key, range);
+    if (child !== undefined) collect(source, child, range, into, limit);
     else if (order === 0) into.push(key);
     if (order > 0) return;
   }
 }
 
 /** The first datom that is not before the stretch, whether or not it is in it. */
-export function seek(source: NodeSource, ref: Ref, place: Place): Datom | undefined {
+export function seek(source: NodeSource, ref: Ref, range: Range): Datom | undefined {
   for (let node = nodeAt(source, ref);;) {
-    const i = firstNotBefore(node.keys, place);
+    const i = firstNotBefore(node.keys, range);
     const child = node.children?.[i];
     if (child === undefined) return node.keys[i];
     node = nodeAt(source, child);
   }
 }
 
-/** Index of the first key whose place is not negative. */
-function firstNotBefore(keys: readonly Datom[], place: Place): number {
+/** Index of the first key that is not before the stretch. */
+function firstNotBefore(keys: readonly Datom[], range: Range): number {
   let low = 0;
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const key = keys[middle];
-    if (key !== undefined && place(key) < 0) low = middle + 1;
+    if (key !== undefined && place(key, range) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -87,6 +91,11 @@ export interface Edit {
   readonly source: NodeSource;
   readonly compare: CompareDatoms;
   readonly maxKeys: number;
+  /**
+   * Who edits: nodes that were made for one owner are changed in place for it from then on, so trees
+   * before the last one are of no use any more. Without one every insertion copies.
+   */
+  readonly owner?: object;
 }
 
 /**
@@ -95,66 +104,83 @@ export interface Edit {
  * @throws {NodeMissing}
  */
 export function insert(edit: Edit, tree: Tree, datom: Datom): Tree {
-  const { nodes, more } = insertInto(edit, nodeAt(edit.source, tree.root), datom);
-  const count = tree.count + more;
-  const [only] = nodes;
-  return nodes.length === 1 && only !== undefined
-    ? { root: only, shift: tree.shift, count }
-    : { root: branchOf(nodes), shift: tree.shift + 1, count };
+  const insertion = new Insertion(edit, datom);
+  const root = insertion.into(nodeAt(edit.source, tree.root));
+  const count = tree.count + insertion.more;
+  const { rest } = insertion;
+  if (rest === undefined) return { root, shift: tree.shift, count };
+  const children = [root, rest];
+  return { root: { keys: children.map(greatest), children }, shift: tree.shift + 1, count };
 }
 
-/** One or two nodes in place of one, and how many datoms more there are in them: 0 or 1. */
-interface Inserted {
-  readonly nodes: readonly Node[];
-  readonly more: number;
-}
+/** A node that its owner changes in place. */
+type OwnNode =
+  | { readonly keys: Datom[]; readonly children: undefined; readonly owner: object }
+  | { readonly keys: Datom[]; readonly children: Ref[]; readonly owner: object };
 
-function insertInto(edit: Edit, node: Node, datom: Datom): Inserted {
-  const i = firstNotLess(node.keys, datom, edit.compare);
-  if (node.children === undefined) {
-    const key = node.keys[i];
-    const equals = key !== undefined && edit.compare(key, datom) === 0 ? 1 : 0;
-    const nodes = splitIfFull(edit, { keys: node.keys.toSpliced(i, equals, datom) });
-    return { nodes, more: 1 - equals };
+class Insertion {
+  /** How many datoms there are more than before: 0 or 1. */
+  more = 0;
+  /** What comes behind the node that was answered last, where that got too many keys. */
+  rest: OwnNode | undefined;
+  readonly #edit: Edit;
+  readonly #datom: Datom;
+  readonly #owner: object;
+
+  constructor(edit: Edit, datom: Datom) {
+    this.#edit = edit;
+    this.#datom = datom;
+    this.#owner = edit.owner ?? {};
   }
-  const at = Math.min(i, node.children.length - 1);
-  const { nodes, more } = insertInto(edit, childAt(edit, node, at), datom);
-  return { nodes: splitIfFull(edit, replaced(node, at, nodes)), more };
-}
 
-function childAt(edit: Edit, node: Branch, i: number): Node {
-  const child = node.children[i];
-  if (child === undefined) throw new RangeError(`Cannot take child ${i} of ${node.keys.length}`);
-  return nodeAt(edit.source, child);
-}
-
-/** The branch with these in place of a child. */
-function replaced(node: Branch, at: number, nodes: readonly Node[]): Branch {
-  const [only] = nodes;
-  if (nodes.length === 1 && only !== undefined) {
-    const key = greatest(only);
-    const keys = key === node.keys[at] ? node.keys : node.keys.with(at, key);
-    return { keys, children: node.children.with(at, only) };
+  /** The node with the datom. */
+  into(node: Node): OwnNode {
+    const { compare, maxKeys } = this.#edit;
+    const i = firstNotLess(node.keys, this.#datom, compare);
+    const own = this.#own(node);
+    if (own.children === undefined) {
+      const key = own.keys[i];
+      const equals = key !== undefined && compare(key, this.#datom) === 0 ? 1 : 0;
+      own.keys.splice(i, equals, this.#datom);
+      this.more = 1 - equals;
+    } else {
+      const at = Math.min(i, own.keys.length - 1);
+      const child = this.into(this.#childAt(own.children, at));
+      own.children[at] = child;
+      own.keys[at] = greatest(child);
+      if (this.rest !== undefined) {
+        own.children.splice(at + 1, 0, this.rest);
+        own.keys.splice(at + 1, 0, greatest(this.rest));
+      }
+    }
+    this.rest = own.keys.length > maxKeys ? this.#cutOff(own) : undefined;
+    return own;
   }
-  return {
-    keys: node.keys.toSpliced(at, 1, ...nodes.map(greatest)),
-    children: node.children.toSpliced(at, 1, ...nodes),
-  };
+
+  #childAt(children: readonly Ref[], i: number): Node {
+    const child = children[i];
+    if (child === undefined) throw new RangeError(`Cannot take child ${i} of ${children.length}`);
+    return nodeAt(this.#edit.source, child);
+  }
+
+  #own(node: Node): OwnNode {
+    return isOwn(node, this.#owner) ? node : this.#made(node.keys.slice(), node.children?.slice());
+  }
+
+  #made(keys: Datom[], children: Ref[] | undefined): OwnNode {
+    const owner = this.#owner;
+    return children === undefined ? { keys, children, owner } : { keys, children, owner };
+  }
+
+  /** The upper half of a node, which keeps the lower one. */
+  #cutOff({ keys, children }: OwnNode): OwnNode {
+    const half = keys.length >>> 1;
+    return this.#made(keys.splice(half), children?.splice(half));
+  }
 }
 
-function splitIfFull(edit: Edit, node: Node): readonly Node[] {
-  const { keys, children } = node;
-  if (keys.length <= edit.maxKeys) return [node];
-  const half = keys.length >>> 1;
-  const part = (from: number, to: number): Node =>
-    children === undefined
-      ? { keys: keys.slice(from, to) }
-      : { keys: keys.slice(from, to), children: children.slice(from, to) };
-  return [part(0, half), part(half, keys.length)];
-}
-
-function branchOf(nodes: readonly Node[]): Branch {
-  return { keys: nodes.map(greatest), children: nodes };
+function isOwn(node: Node, owner: object): node is Node & OwnNode {
+  return "owner" in node && node.owner === owner;
 }
 
 function greatest(node: Node): Datom {

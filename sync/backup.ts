@@ -1,5 +1,5 @@
 /** A graph as a file that Logseq opens: all rows of one version, and nothing else. */
-import type { Root } from "../datascript/db.ts";
+import type { Root } from "../datascript/stored.ts";
 import { decodeNode } from "../datascript/node.ts";
 import { INDEXES } from "../datascript/order.ts";
 import { decodeRoot } from "../datascript/root.ts";

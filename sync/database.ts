@@ -3,10 +3,11 @@
  * processes wrote. The engine is synchronous; here it gets the nodes that it lacks.
  */
 import { LRUCache } from "lru-cache";
-import { Db, emptyRoot, type Root } from "../datascript/db.ts";
+import { Db } from "../datascript/db.ts";
 import { decodeNode, encodeNode } from "../datascript/node.ts";
 import { decodeTailTx, EMPTY_TAIL, encodeRoot, openDb, withTailTx } from "../datascript/root.ts";
 import { NodeMissing } from "../datascript/source.ts";
+import { emptyRoot, type Root } from "../datascript/stored.ts";
 import type { Head } from "../kv/head.ts";
 import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";

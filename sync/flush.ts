@@ -3,7 +3,7 @@
  * are written at new addresses, where nobody looks for them; one commit that the head guards then
  * makes the new root the graph's. Cut off anywhere, the graph is the one before or the one after.
  */
-import type { Db, Root, Trees } from "../datascript/db.ts";
+import type { Db } from "../datascript/db.ts";
 import { merge } from "../datascript/merge.ts";
 import { compareFacts, type Index, INDEXES } from "../datascript/order.ts";
 import { encodeNode } from "../datascript/node.ts";
@@ -14,6 +14,7 @@ import {
   placeNodes,
 } from "../datascript/place.ts";
 import { encodeRoot } from "../datascript/root.ts";
+import type { Root, Trees } from "../datascript/stored.ts";
 import { BRANCHING_FACTOR, type Tree } from "../datascript/tree.ts";
 import { type KvSet, writeInCommits } from "../kv/commit.ts";
 import { claimAddresses, flushSets } from "../kv/flushes.ts";

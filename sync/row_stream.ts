@@ -3,7 +3,7 @@
  * are made as of that version, and the nodes below them are never overwritten. Which rows there will
  * be is known before the first one.
  */
-import type { Root } from "../datascript/db.ts";
+import type { Root } from "../datascript/stored.ts";
 import { CorruptRowError } from "../datascript/errors.ts";
 import { decodeRoot } from "../datascript/root.ts";
 import { TransitError } from "../datascript/transit.ts";

@@ -3,7 +3,7 @@
  * is taken for granted, since clients send them.
  */
 import type { Datom } from "../datascript/datom.ts";
-import type { Root } from "../datascript/db.ts";
+import type { Root } from "../datascript/stored.ts";
 import { CorruptRowError } from "../datascript/errors.ts";
 import { decodeNode, type Node } from "../datascript/node.ts";
 import { compareFacts, type Index, INDEXES } from "../datascript/order.ts";

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { TX0 } from "../../datascript/datom.ts";
-import { Db, type Trees } from "../../datascript/db.ts";
+import { Db } from "../../datascript/db.ts";
+import { withDatoms } from "../../datascript/draft.ts";
+import type { Trees } from "../../datascript/stored.ts";
 import { checkDb } from "../../datascript/db_check.ts";
 import type { Index } from "../../datascript/order.ts";
 import { nodeAt } from "../../datascript/source.ts";
@@ -46,7 +48,7 @@ Deno.test("A database of sound trees has no problem, nor has one with an overlay
   const { root, nodes } = stored(SCHEMA, FACTS);
   const db = Db.open(root, nodes);
   assert.deepEqual(problemsOf(db, nodes), []);
-  const moved = db.with({ ...fact(3, "id", 2), added: false }).with(fact(4, "id", 2, TX0 + 2));
+  const moved = withDatoms(db, [{ ...fact(3, "id", 2), added: false }, fact(4, "id", 2, TX0 + 2)]);
   assert.deepEqual(problemsOf(moved, nodes), []);
 });
 
@@ -58,7 +60,7 @@ Deno.test("A unique value that two entities have is told, in the trees and in th
   assert.deepEqual(more, []);
 
   const { root, nodes } = stored(SCHEMA, FACTS);
-  const over = Db.open(root, nodes).with(fact(40, "id", 5, TX0 + 2));
+  const over = withDatoms(Db.open(root, nodes), [fact(40, "id", 5, TX0 + 2)]);
   assert.match(problemsOf(over, nodes).join("\n"), said);
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Datom, TX0 } from "../../datascript/datom.ts";
+import { Draft, withDatoms } from "../../datascript/draft.ts";
 import { all, INDEXES, ofAttribute, ofEntity, ofValue } from "../../datascript/order.ts";
 import { compareValues } from "../../datascript/compare.ts";
 import type { Value } from "../../datascript/value.ts";
@@ -23,7 +24,7 @@ const datoms = (tx: number, maxLength: number): fc.Arbitrary<readonly Datom[]> =
   fc.array(
     fc.tuple(eids, attributes, someValues, fc.boolean())
       .map(([e, a, v, added]) => new Datom(e, a, v, tx, added)),
-    { maxLength },
+    { maxLength, size: "max" },
   );
 
 /** Facts in stored nodes, and what was done to them since. */
@@ -40,7 +41,7 @@ Deno.test("A database with changes over it holds what an array holds, in all ind
       let facts = stored;
       let db = base;
       for (const change of changes) {
-        db = db.with(change);
+        db = withDatoms(db, [change]);
         facts = applied(facts, [change]);
         assertHolds(db, facts);
       }
@@ -53,7 +54,7 @@ Deno.test("A database with changes over it holds what an array holds, in all ind
 Deno.test("A stretch of an index is what a filter of all of it leaves", () => {
   fc.assert(
     fc.property(histories, eids, attributes, someValues, ({ stored, changes }, e, a, v) => {
-      const db = changes.reduce((before, change) => before.with(change), storedDb(SCHEMA, stored));
+      const db = withDatoms(storedDb(SCHEMA, stored), changes);
       const facts = applied(stored, changes);
       const isV = (other: Value): boolean => compareValues(other, v) === 0;
       const eavt = inIndex("eavt", facts, SCHEMA);
@@ -85,10 +86,7 @@ Deno.test("firstEntityWith is the first of all that have the value, from an enti
       someValues,
       fc.nat({ max: 8 }),
       ({ stored, changes }, a, v, from) => {
-        const db = changes.reduce(
-          (before, change) => before.with(change),
-          storedDb(SCHEMA, stored),
-        );
+        const db = withDatoms(storedDb(SCHEMA, stored), changes);
         const expected = db.entitiesWith(a, v).find((e) => e >= from);
         assert.equal(db.firstEntityWith(a, v, from), expected, `${showValue(v)} from ${from}`);
       },
@@ -100,18 +98,22 @@ Deno.test("firstEntityWith is the first of all that have the value, from an enti
 Deno.test("The greatest eid and the last transaction follow, but a transaction is no entity", () => {
   const db = storedDb(SCHEMA, [fact(3, "plain", "x")]);
   assert.equal(db.maxEid, 3);
-  assert.equal(db.with(fact(7, "plain", "x")).maxEid, 7);
-  assert.equal(db.with(fact(2, "plain", "x")).maxEid, 3);
-  assert.equal(db.with(fact(TX0 + 5, "plain", "x")).maxEid, 3);
-  assert.equal(db.with(new Datom(9, "plain", "x", TX0, false)).maxEid, 3);
-  assert.equal(db.withEid(8).maxEid, 8);
-  assert.equal(db.withEid(1), db);
+  const greatestWith = (datom: Datom): number => withDatoms(db, [datom]).maxEid;
+  assert.equal(greatestWith(fact(7, "plain", "x")), 7);
+  assert.equal(greatestWith(fact(2, "plain", "x")), 3);
+  assert.equal(greatestWith(fact(TX0 + 5, "plain", "x")), 3);
+  assert.equal(greatestWith(new Datom(9, "plain", "x", TX0, false)), 3);
+  const draft = new Draft(db);
+  for (const [e, greatest] of [[8, 8], [1, 8], [TX0, 8]] as const) {
+    draft.take(e);
+    assert.equal(draft.maxEid, greatest);
+  }
   assert.equal(db.withMaxTx(TX0 + 9).maxTx, TX0 + 9);
 });
 
 Deno.test("A fact that is added again has the transaction that added it last", () => {
   const db = storedDb(SCHEMA, [fact(1, "indexed", "x", TX0 + 1)]);
-  const again = db.with(fact(1, "indexed", "x", TX0 + 2));
+  const again = withDatoms(db, [fact(1, "indexed", "x", TX0 + 2)]);
   for (const index of INDEXES) {
     assert.deepEqual(again.datoms(all(index)).map((d) => d.tx), [TX0 + 2]);
   }

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Datom, TX0 } from "../../datascript/datom.ts";
 import { type Merge, merge } from "../../datascript/merge.ts";
 import type { Ref } from "../../datascript/node.ts";
-import { compareDatoms, compareFacts } from "../../datascript/order.ts";
+import { all, compareDatoms, compareFacts } from "../../datascript/order.ts";
 import { nodeAt, type NodeSource } from "../../datascript/source.ts";
 import { collect, EMPTY_TREE, insert, type Tree } from "../../datascript/tree.ts";
 import { checkTree } from "../../datascript/tree_check.ts";
@@ -18,7 +18,7 @@ function mergeOf(maxKeys: number, source: NodeSource = EMPTY): Merge {
 
 function datomsOf(source: NodeSource, tree: Tree): readonly Datom[] {
   const datoms: Datom[] = [];
-  collect(source, tree.root, () => 0, datoms);
+  collect(source, tree.root, all("eavt"), datoms);
   return datoms;
 }
 

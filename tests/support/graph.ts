@@ -1,6 +1,7 @@
 /** A graph below HTTP: the real store, and the parts of the server that work on it. */
 import assert from "node:assert/strict";
-import { Db, emptyRoot } from "../../datascript/db.ts";
+import { Db } from "../../datascript/db.ts";
+import { emptyRoot } from "../../datascript/stored.ts";
 import { parseForms } from "../../datascript/forms.ts";
 import { decodeNode, type Node } from "../../datascript/node.ts";
 import { openDb } from "../../datascript/root.ts";

@@ -1,12 +1,13 @@
 /** Databases whose stored nodes are in memory: empty, out of datoms, or a recorded graph. */
 import assert from "node:assert/strict";
 import type { Datom } from "../../datascript/datom.ts";
-import { Db, emptyRoot, type Root } from "../../datascript/db.ts";
+import { Db } from "../../datascript/db.ts";
 import { decodeNode, type Node, type Ref } from "../../datascript/node.ts";
 import { compareDatoms, type Index } from "../../datascript/order.ts";
 import { openDb } from "../../datascript/root.ts";
 import type { Schema } from "../../datascript/schema.ts";
 import { NO_SOURCE, NodeMissing, type NodeSource } from "../../datascript/source.ts";
+import { emptyRoot, type Root } from "../../datascript/stored.ts";
 import { EMPTY_TREE, insert, type Tree } from "../../datascript/tree.ts";
 import { readRows } from "./fixtures.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
-import { emptyRoot } from "../../datascript/db.ts";
+import { emptyRoot } from "../../datascript/stored.ts";
 import { encodeNode } from "../../datascript/node.ts";
 import { encodeRoot } from "../../datascript/root.ts";
 import { createGraph, readMeta } from "../../kv/graphs.ts";

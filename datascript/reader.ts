@@ -1,0 +1,168 @@
+/** What can be asked of a database, whether it is a value (db.ts) or being changed (draft.ts). */
+
+import type { Datom } from "./datom.ts";
+import { compareValues } from "./compare.ts";
+import { all, compareFacts, type Index, ofEntity, ofValue, place, type Range } from "./order.ts";
+import type { Schema } from "./schema.ts";
+import { NO_SOURCE } from "./source.ts";
+import type { Stored } from "./stored.ts";
+import { collect, seek, type Tree } from "./tree.ts";
+import type { Value } from "./value.ts";
+
+/**
+ * What was changed since the trees were stored: at most one datom for each fact, the last one. It
+ * stands in the place of the stored one, or with `added` false takes it away. Nobody searches AEVT,
+ * so what is changed there is sorted when it is asked for.
+ */
+export interface Overlay {
+  readonly eavt: Tree;
+  readonly avet: Tree;
+}
+
+/** All that an entity has, by EAVT; null where it is much. */
+export type Entity = readonly Datom[] | null;
+
+/** An entity with more datoms than so many is searched each time it is asked for, not kept. */
+const MANY_DATOMS = 64;
+
+/** Reads may throw NodeMissing (source.ts): the caller loads the node and starts again. */
+export abstract class Reader {
+  protected constructor(readonly stored: Stored) {}
+
+  abstract get overlay(): Overlay;
+  abstract get schema(): Schema;
+  /** The greatest eid ever given. */
+  abstract get maxEid(): number;
+  /** The id of the last transaction. */
+  abstract get maxTx(): number;
+  /** An entity, kept for the next time. */
+  abstract entity(e: number): Entity;
+
+  /** The datoms of a stretch, ascending. */
+  datoms(range: Range): readonly Datom[] {
+    return this.#layered(range, this.#stored(range));
+  }
+
+  /** The datoms of an entity, of one attribute of it, or with one value there. */
+  ofEntity(e: number, a?: string, v?: Value): readonly Datom[] {
+    const datoms = this.entity(e);
+    if (datoms === null) return this.datoms(ofEntity(e, a, v));
+    return a === undefined ? datoms : datoms.filter((datom) => has(datom, a, v));
+  }
+
+  /** The first of them. */
+  first(e: number, a: string, v?: Value): Datom | undefined {
+    const datoms = this.entity(e);
+    if (datoms === null) return this.datoms(ofEntity(e, a, v))[0];
+    return datoms.find((datom) => has(datom, a, v));
+  }
+
+  /** The value of a single-valued attribute of an entity. */
+  value(e: number, a: string): Value | undefined {
+    return this.first(e, a)?.v;
+  }
+
+  /** The entities that have this value, ascending. The attribute must be an indexed one. */
+  entitiesWith(a: string, v: Value): readonly number[] {
+    return this.datoms(ofValue(a, v)).map((datom) => datom.e);
+  }
+
+  /**
+   * The first entity from `fromE` on that has this value. Without reading all that have it; the
+   * attribute must be an indexed one.
+   */
+  firstEntityWith(a: string, v: Value, fromE: number): number | undefined {
+    const { root, source } = this.stored;
+    const { avet } = this.overlay;
+    for (let e = fromE;; e++) {
+      const range = ofValue(a, v, e);
+      const old = inside(seek(source, root.trees.avet.root, range), range);
+      const over = inside(seek(NO_SOURCE, avet.root, range), range);
+      if (over === undefined || (old !== undefined && old.e < over.e)) return old?.e;
+      if (over.added) return over.e;
+      e = over.e;
+    }
+  }
+
+  /** The datoms by which other entities, or it itself, refer to an entity. */
+  references(e: number): readonly Datom[] {
+    return this.refAttributes().flatMap((a) => this.datoms(ofValue(a, e)));
+  }
+
+  /** Ref attributes in DataScript's order, but for those of which it is known that nobody has any. */
+  refAttributes(): readonly string[] {
+    return this.schema.refAttributes().filter((a) => this.stored.mayHave(a));
+  }
+
+  /** Everything, in the order of an index. */
+  everything(index: Index): readonly Datom[] {
+    return this.datoms(all(index));
+  }
+
+  /** What the overlay changes in an index, ascending: a fact that is not `added` is gone. */
+  changes(index: Index): readonly Datom[] {
+    return this.#over(all(index));
+  }
+
+  /** An entity out of the trees. */
+  protected read(e: number): Entity {
+    const range = ofEntity(e);
+    const datoms = this.#stored(range, MANY_DATOMS);
+    return datoms.length > MANY_DATOMS ? null : this.#layered(range, datoms);
+  }
+
+  #stored(range: Range, limit?: number): readonly Datom[] {
+    const { root, source } = this.stored;
+    const datoms: Datom[] = [];
+    collect(source, root.trees[range.index].root, range, datoms, limit);
+    return datoms;
+  }
+
+  #layered(range: Range, stored: readonly Datom[]): readonly Datom[] {
+    const over = this.#over(range);
+    return over.length === 0 ? stored : layered(stored, over, compareFacts[range.index]);
+  }
+
+  #over(range: Range): readonly Datom[] {
+    const { eavt, avet } = this.overlay;
+    const over: Datom[] = [];
+    if (range.index === "aevt") {
+      collect(NO_SOURCE, eavt.root, all("eavt"), over);
+      return over.filter((datom) => place(datom, range) === 0).sort(compareFacts.aevt);
+    }
+    collect(NO_SOURCE, (range.index === "eavt" ? eavt : avet).root, range, over);
+    return over;
+  }
+}
+
+function has(datom: Datom, a: string, v: Value | undefined): boolean {
+  return datom.a === a && (v === undefined || compareValues(datom.v, v) === 0);
+}
+
+function inside(datom: Datom | undefined, range: Range): Datom | undefined {
+  return datom !== undefined && place(datom, range) === 0 ? datom : undefined;
+}
+
+/** Two ascending lists as one: `over` in the place of what it equals in `stored`. */
+function layered(
+  stored: readonly Datom[],
+  over: readonly Datom[],
+  compare: (x: Datom, y: Datom) => number,
+): readonly Datom[] {
+  const result: Datom[] = [];
+  let i = 0;
+  for (const datom of over) {
+    let next = stored[i];
+    while (next !== undefined && compare(next, datom) < 0) {
+      result.push(next);
+      next = stored[++i];
+    }
+    while (next !== undefined && compare(next, datom) === 0) next = stored[++i];
+    if (datom.added) result.push(datom);
+  }
+  for (; i < stored.length; i++) {
+    const rest = stored[i];
+    if (rest !== undefined) result.push(rest);
+  }
+  return result;
+}

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { compareValues } from "../../datascript/compare.ts";
+import { Datom, TX0 } from "../../datascript/datom.ts";
+import { Draft } from "../../datascript/draft.ts";
+import { ofValue } from "../../datascript/order.ts";
+import { emptyDb, storedDb } from "../support/memory_db.ts";
+import { applied, assertHolds, inIndex } from "../support/model.ts";
+import { fact, schemaOf, value } from "../support/written.ts";
+
+const SCHEMA = schemaOf({
+  "plain": {},
+  "indexed": { ":db/index": true },
+  "ref/one": { ":db/valueType": ":db.type/ref" },
+  "ref/none": { ":db/valueType": ":db.type/ref" },
+});
+
+const VALUES = [1, 2, 3, "a", "b", ":k", true].map(value);
+const eids = fc.integer({ min: 1, max: 6 });
+const attributes = fc.constantFrom("plain", "indexed", "ref/one");
+const values = fc.constantFrom(...VALUES);
+
+const datoms = (tx: number, maxLength: number): fc.Arbitrary<readonly Datom[]> =>
+  fc.array(
+    fc.tuple(eids, attributes, values, fc.boolean())
+      .map(([e, a, v, added]) => new Datom(e, a, v, tx, added)),
+    { maxLength, size: "max" },
+  );
+
+/** What is asked of an entity after each change. */
+const questions = fc.tuple(eids, attributes, values);
+
+Deno.test("A draft tells after each change what an array tells, whatever was asked before", () => {
+  fc.assert(
+    fc.property(
+      datoms(TX0 + 1, 40),
+      datoms(TX0 + 2, 20),
+      fc.array(fc.tuple(datoms(TX0 + 3, 3), questions), { maxLength: 20, size: "max" }),
+      (stored, first, steps) => {
+        let facts = applied(applied([], stored), first);
+        const base = new Draft(storedDb(SCHEMA, applied([], stored)));
+        for (const datom of first) base.apply(datom);
+        const draft = new Draft(base.done(TX0 + 2));
+        for (const [changes, [e, a, v]] of steps) {
+          for (const datom of changes) draft.apply(datom);
+          facts = applied(facts, changes);
+          const mine = inIndex("eavt", facts, SCHEMA).filter((datom) => datom.e === e);
+          const same = (datom: Datom): boolean => datom.a === a && compareValues(datom.v, v) === 0;
+          assert.deepEqual(draft.ofEntity(e), mine);
+          assert.deepEqual(draft.ofEntity(e, a), mine.filter((datom) => datom.a === a));
+          assert.deepEqual(draft.first(e, a, v), mine.find(same));
+          assert.deepEqual(
+            draft.datoms(ofValue(a === "plain" ? "indexed" : a, v)),
+            inIndex("avet", facts, SCHEMA).filter((datom) =>
+              datom.a === (a === "plain" ? "indexed" : a) && compareValues(datom.v, v) === 0
+            ),
+          );
+          assert.deepEqual(
+            draft.references(e),
+            inIndex("avet", facts, SCHEMA).filter((datom) =>
+              datom.a === "ref/one" && datom.v === e
+            ),
+          );
+        }
+        assertHolds(draft.done(TX0 + 3), facts);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("A database stays as it is, whatever becomes of drafts of it and of the draft that made it", () => {
+  fc.assert(
+    fc.property(
+      datoms(TX0 + 1, 60),
+      datoms(TX0 + 2, 60),
+      datoms(TX0 + 3, 60),
+      (one, two, three) => {
+        const before = emptyDb(SCHEMA);
+        const draft = new Draft(before);
+        for (const datom of one) draft.apply(datom);
+        const made = draft.done(TX0 + 1);
+        const other = new Draft(made);
+        for (const datom of two) draft.apply(datom);
+        for (const datom of three) other.apply(datom);
+        const facts = applied([], one);
+        assertHolds(before, []);
+        assertHolds(made, facts);
+        assertHolds(draft.done(TX0 + 2), applied(facts, two));
+        assertHolds(other.done(TX0 + 3), applied(facts, three));
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+Deno.test("An entity of very many datoms is found out of stored nodes and changes too", () => {
+  const many = Array.from({ length: 200 }, (_, i) => fact(1, "plain", i, TX0 + 1));
+  const db = storedDb(SCHEMA, [...many, fact(2, "plain", "x", TX0 + 1)]);
+  const draft = new Draft(db);
+  draft.apply(new Datom(1, "plain", 70, TX0 + 2, false));
+  draft.apply(fact(1, "indexed", "y", TX0 + 2));
+  for (const reader of [draft, draft.done(TX0 + 2)]) {
+    assert.equal(reader.ofEntity(1).length, 200);
+    assert.equal(reader.first(1, "plain", 70), undefined);
+    assert.equal(reader.first(1, "plain", 71)?.tx, TX0 + 1);
+    assert.equal(reader.value(1, "indexed"), "y");
+  }
+  assert.equal(db.ofEntity(1).length, 200);
+  assert.equal(db.value(1, "indexed"), undefined);
+});
+
+Deno.test("A ref attribute is looked through from its first datom on", () => {
+  const draft = new Draft(storedDb(SCHEMA, [fact(1, "ref/one", 5)]));
+  assert.deepEqual(draft.refAttributes(), ["ref/one"]);
+  draft.apply(fact(2, "ref/none", 5, TX0 + 1));
+  assert.deepEqual(draft.refAttributes().toSorted(), ["ref/none", "ref/one"]);
+  assert.deepEqual(draft.references(5).map(({ e }) => e).toSorted(), [1, 2]);
+});
