@@ -3,16 +3,17 @@
  * overlay), so that a change touches no stored node.
  */
 
-import { type Entity, type Overlay, Reader } from "./reader.ts";
+import { type Entity, holderKey, type Overlay, Reader } from "./reader.ts";
 import type { Schema } from "./schema.ts";
 import type { NodeSource } from "./source.ts";
 import { type Root, Stored } from "./stored.ts";
 import { EMPTY_TREE } from "./tree.ts";
+import type { Value } from "./value.ts";
 
 const NO_OVERLAY: Overlay = Object.freeze({ eavt: EMPTY_TREE, avet: EMPTY_TREE });
 
-/** So many entities are kept for the next time: a batch asks for the same ones again and again. */
-const MAX_ENTITIES = 500;
+/** So many entities, and holders, are kept: a batch asks for the same ones again and again. */
+const MAX_KEPT = 500;
 
 /** What a database is beside the trees that are stored. */
 export interface Changed {
@@ -25,6 +26,7 @@ export interface Changed {
 export class Db extends Reader {
   readonly #changed: Changed;
   readonly #entities = new Map<number, Entity>();
+  readonly #holders = new Map<string, number | null>();
 
   /** @param entities some that are known */
   constructor(
@@ -73,13 +75,23 @@ export class Db extends Reader {
     return known === undefined ? this.#keep(e, this.read(e)) : known;
   }
 
+  override holder(a: string, v: Value): number | undefined {
+    const key = holderKey(a, v);
+    const known = key === undefined ? undefined : this.#holders.get(key);
+    if (known !== undefined) return known ?? undefined;
+    const holder = this.readHolder(a, v);
+    if (this.#holders.size >= MAX_KEPT) this.#holders.clear();
+    if (key !== undefined) this.#holders.set(key, holder);
+    return holder ?? undefined;
+  }
+
   /** An entity if it is kept. */
   knownEntity(e: number): Entity | undefined {
     return this.#entities.get(e);
   }
 
   #keep(e: number, entity: Entity): Entity {
-    if (this.#entities.size >= MAX_ENTITIES) this.#entities.clear();
+    if (this.#entities.size >= MAX_KEPT) this.#entities.clear();
     this.#entities.set(e, entity);
     return entity;
   }

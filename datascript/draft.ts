@@ -3,10 +3,11 @@
 import { type Datom, TX0 } from "./datom.ts";
 import { Db } from "./db.ts";
 import { compareFacts } from "./order.ts";
-import { type Entity, type Overlay, Reader } from "./reader.ts";
+import { type Entity, holderKey, type Overlay, Reader } from "./reader.ts";
 import { isSchemaAttribute, type Schema } from "./schema.ts";
 import { NO_SOURCE } from "./source.ts";
 import { BRANCHING_FACTOR, insert, type Tree } from "./tree.ts";
+import type { Value } from "./value.ts";
 
 /** The database before it stays as it is. */
 export class Draft extends Reader {
@@ -19,6 +20,8 @@ export class Draft extends Reader {
   #owner = {};
   /** Those that were changed; undefined: to be read when it is asked for. */
   readonly #entities = new Map<number, Entity | undefined>();
+  /** The same of values. */
+  readonly #holders = new Map<string, number | null | undefined>();
 
   constructor(before: Db) {
     super(before.stored);
@@ -54,6 +57,16 @@ export class Draft extends Reader {
     return entity;
   }
 
+  override holder(a: string, v: Value): number | undefined {
+    const key = holderKey(a, v);
+    const known = key === undefined ? undefined : this.#holders.get(key);
+    if (known !== undefined) return known ?? undefined;
+    if (key !== undefined && !this.#holders.has(key)) return this.#before.holder(a, v);
+    const holder = this.readHolder(a, v);
+    if (key !== undefined) this.#holders.set(key, holder);
+    return holder ?? undefined;
+  }
+
   /**
    * Adds a datom, or takes it away where `added` is false. Nothing is checked, and no stored node is
    * read.
@@ -65,6 +78,8 @@ export class Draft extends Reader {
       this.#avet = this.#insert("avet", this.#avet, datom);
       this.stored.use(a);
     }
+    const key = holderKey(a, datom.v);
+    if (key !== undefined) this.#holders.set(key, undefined);
     if (isSchemaAttribute(a)) this.#schema = this.#schema.with(datom);
     if (datom.added) this.take(e);
     const known = this.#entities.has(e) ? this.#entities.get(e) : this.#before.knownEntity(e);

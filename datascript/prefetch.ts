@@ -98,7 +98,7 @@ class Scout {
 
   #whoHas(a: string, v: Value): number | undefined {
     if (!this.#db.schema.isUnique(a) || v === null) return undefined;
-    return this.#try(() => this.#db.entitiesWith(a, v))?.[0];
+    return this.#try(() => this.#db.holder(a, v));
   }
 
   #try<Result>(read: () => Result): Result | undefined {

@@ -7,7 +7,7 @@ import type { Schema } from "./schema.ts";
 import { NO_SOURCE } from "./source.ts";
 import type { Stored } from "./stored.ts";
 import { collect, seek, type Tree } from "./tree.ts";
-import type { Value } from "./value.ts";
+import { Uuid, type Value } from "./value.ts";
 
 /**
  * What was changed since the trees were stored: at most one datom for each fact, the last one. It
@@ -37,6 +37,8 @@ export abstract class Reader {
   abstract get maxTx(): number;
   /** An entity, kept for the next time. */
   abstract entity(e: number): Entity;
+  /** The entity that has this value of a unique attribute. */
+  abstract holder(a: string, v: Value): number | undefined;
 
   /** The datoms of a stretch, ascending. */
   datoms(range: Range): readonly Datom[] {
@@ -111,6 +113,11 @@ export abstract class Reader {
     return datoms.length > MANY_DATOMS ? null : this.#layered(range, datoms);
   }
 
+  /** A holder out of the trees; null where there is none. */
+  protected readHolder(a: string, v: Value): number | null {
+    return this.entitiesWith(a, v)[0] ?? null;
+  }
+
   #stored(range: Range, limit?: number): readonly Datom[] {
     const { root, source } = this.stored;
     const datoms: Datom[] = [];
@@ -133,6 +140,11 @@ export abstract class Reader {
     collect(NO_SOURCE, (range.index === "eavt" ? eavt : avet).root, range, over);
     return over;
   }
+}
+
+/** As what a holder is kept; `undefined`: it isn't. Mostly it is by their uuids that entities are named. */
+export function holderKey(a: string, v: Value): string | undefined {
+  return v instanceof Uuid ? `${a} ${v.text}` : undefined;
 }
 
 function has(datom: Datom, a: string, v: Value | undefined): boolean {

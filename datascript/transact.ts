@@ -293,7 +293,7 @@ class Transaction {
       case "tempid":
         return this.#learnt.tempids.get(ref.id);
       case "ident":
-        return this.#db.entitiesWith("db/ident", keywordOf(ref.name))[0];
+        return this.#db.holder("db/ident", keywordOf(ref.name));
       case "lookup":
         return this.#lookUp(ref.a, ref.v);
       default:
@@ -317,7 +317,7 @@ class Transaction {
 
   /** The entity that has this value of a unique attribute. */
   #whoHas(a: string, v: Value): number | undefined {
-    return this.#db.entitiesWith(a, v)[0];
+    return this.#db.holder(a, v);
   }
 
   /** The same for a value as a form has it; a tempid and a nested map name nobody yet. */
