@@ -3,7 +3,7 @@ import { createApp } from "./app.ts";
 import { openBlobStores } from "./assets/open.ts";
 import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
-import { openKv, OpenKvError } from "./kv/open.ts";
+import { isShared, openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
@@ -40,7 +40,7 @@ export async function start(
   kv: Deno.Kv,
   options: StartOptions = {},
 ): Promise<Running> {
-  const { ways = [byChannel(), byWatch(kv)], stores = openBlobStores(kv, config.s3) } = options;
+  const { ways = waysOf(config, kv), stores = openBlobStores(kv, config.s3) } = options;
   const hub = new Hub();
   const fanout = openFanout(hub, ways);
   const { metrics: access } = config;
@@ -71,6 +71,15 @@ export async function start(
       await settledWithin(200, fanout.close());
     },
   };
+}
+
+/**
+ * What brings news from other isolates and processes. In a file or memory there are none: a watch hears
+ * nothing of another process there (platform.md §0.6), and of our own commits it made each batch cost
+ * a tenth more.
+ */
+export function waysOf({ kvPath }: Pick<Config, "kvPath">, kv: Deno.Kv): readonly OpenCarrier[] {
+  return isShared(kvPath) ? [byChannel(), byWatch(kv)] : [byChannel()];
 }
 
 /** Where it listens. DENO_SERVE_ADDRESS, with which Deno Deploy runs, may say a socket of no port. */

@@ -17,6 +17,11 @@ export function isAddress(path: string): boolean {
   return /^https?:/i.test(path);
 }
 
+/** Whether processes on other machines may have the same database open. */
+export function isShared(path: string): boolean {
+  return path === ASSIGNED || isAddress(path);
+}
+
 /** Whether the database is a file of this path. */
 export function isFile(path: string): boolean {
   return path !== MEMORY && path !== ASSIGNED && !isAddress(path);

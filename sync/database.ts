@@ -15,6 +15,7 @@ import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
 import { type Addr, type GraphId, parseAddr, ROOT_ADDR } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
 import { CachedNodes, NodeCache, rowsIdOf } from "./node_cache.ts";
+import { ReadAhead } from "./read_ahead.ts";
 
 /** Databases kept open take at most about this much memory beside their nodes. */
 const OPEN_BYTES = 128 * 1024 * 1024;
@@ -31,6 +32,7 @@ export interface OpenDb {
   readonly db: Db;
   /** The nodes of `db`. */
   readonly nodes: CachedNodes;
+  readonly readAhead?: ReadAhead;
   /**
    * Rows that make an empty graph a database, to be stored with its first batch: until then it has
    * no root row.
@@ -111,15 +113,15 @@ export class Databases {
    * @throws what the work throws, and what reading rows throws
    */
   async run<Result>(
-    { head, nodes }: OpenDb,
+    { head, nodes, readAhead }: OpenDb,
     work: () => Result,
     ahead?: () => ReadonlySet<number>,
   ): Promise<Result> {
     try {
       const done = ahead && tryWork(work);
       if (done !== undefined) return done.result;
-      for (let wanted = ahead?.(); wanted !== undefined && wanted.size > 0; wanted = ahead?.()) {
-        await this.#load(head, nodes, [...wanted]);
+      if (ahead !== undefined && !await readAhead?.whole()) {
+        await Promise.all([readAhead?.more(), this.#loadAhead(head, nodes, ahead)]);
       }
       return await this.runOn(head, nodes, work);
     } finally {
@@ -141,7 +143,7 @@ export class Databases {
 
   /** The nodes of a head's rows, none of them pinned. */
   nodesOf(head: Head): CachedNodes {
-    return new CachedNodes(this.#nodes, rowsIdOf(head));
+    return new CachedNodes(this.#nodes, head);
   }
 
   async #openRows(head: Head): Promise<OpenDb> {
@@ -154,7 +156,11 @@ export class Databases {
     }
     if (root === undefined) return await this.#found(head, nodes);
     const db = openDb(root.content, tail?.content ?? EMPTY_TAIL, nodes);
-    return { head, db, nodes, founding: [] };
+    return { head, db, nodes, readAhead: this.#readAhead(head, db, nodes), founding: [] };
+  }
+
+  #readAhead(head: Head, { root }: Db, nodes: CachedNodes): ReadAhead {
+    return new ReadAhead(this.#kv, head, root, nodes);
   }
 
   /** A database of no datoms, and the rows that say so: a root, and an empty leaf for each tree. */
@@ -168,7 +174,18 @@ export class Databases {
       { addr: ROOT_ADDR, content: encodeRoot(root, addresses), addresses: null },
       ...Object.values(addresses).map((address) => ({ addr: addrOf(address), ...encodeNode([]) })),
     ];
-    return { head, db: Db.open(root, nodes), nodes, founding };
+    const db = Db.open(root, nodes);
+    return { head, db, nodes, readAhead: this.#readAhead(head, db, nodes), founding };
+  }
+
+  async #loadAhead(
+    head: Head,
+    nodes: CachedNodes,
+    ahead: () => ReadonlySet<number>,
+  ): Promise<void> {
+    for (let wanted = ahead(); wanted.size > 0; wanted = ahead()) {
+      await this.#load(head, nodes, [...wanted]);
+    }
   }
 
   /** Reads nodes, and pins them. @throws {RowMissingError | CorruptRowError | CorruptValueError} */

@@ -1,8 +1,10 @@
-/** Decoded nodes of all graphs in memory, up to a number of bytes; the least recently used go first. */
+/** Nodes of all graphs in memory, up to a number of bytes; the least recently used go first. */
 import { LRUCache } from "lru-cache";
-import type { Node } from "../datascript/node.ts";
+import { decodeNode, type Node } from "../datascript/node.ts";
 import type { NodeSource } from "../datascript/source.ts";
 import type { Head } from "../kv/head.ts";
+import { parseRowJson, type RowJson } from "../kv/rows.ts";
+import type { Generation, GraphId } from "../protocol/ids.ts";
 
 /** Default bound for a process. */
 export const NODE_CACHE_BYTES = 64 * 1024 * 1024;
@@ -22,14 +24,18 @@ export function rowsIdOf({ rows, rowsVersion }: Head): RowsId {
 interface Place {
   readonly rows: RowsId;
   readonly address: number;
-  node: Node;
+  /** One of the two. */
+  node: Node | undefined;
+  row: RowJson | undefined;
   /** How many nodes had come when it was last asked for. */
   usedAt: number;
 }
 
+type Places = Map<number, Place>;
+
 export class NodeCache {
   /** All that `#used` holds. */
-  readonly #places = new Map<RowsId, Map<number, Place>>();
+  readonly #places = new Map<RowsId, Places>();
   /** Which to let go, and when. */
   readonly #used: LRUCache<Place, true>;
   #come = 0;
@@ -43,32 +49,56 @@ export class NodeCache {
     });
   }
 
+  /** Bytes that come in before anything has to go. */
+  get room(): number {
+    return this.#used.maxSize - this.#used.calculatedSize;
+  }
+
   /** @param contentLength characters of the row it was decoded from */
   set(rows: RowsId, address: number, node: Node, contentLength: number): void {
     const size = contentLength * BYTES_PER_CHARACTER + BYTES_PER_NODE;
+    this.#set({ rows, address, node, row: undefined }, size);
+  }
+
+  /** A node as its row, until it is asked for. Nothing where it is kept already. */
+  setRow(rows: RowsId, row: RowJson): void {
+    if (this.#places.get(rows)?.has(row.addr)) return;
+    const size = row.json.length + BYTES_PER_NODE;
+    this.#set({ rows, address: row.addr, node: undefined, row }, size);
+  }
+
+  /** The nodes of these rows, as long as there are any. */
+  placesOf(rows: RowsId): ReadonlyMap<number, Place> | undefined {
+    return this.#places.get(rows);
+  }
+
+  /** Somebody asks for it. */
+  use(place: Place): void {
+    // Only a node that comes makes another go: between two who was used last makes no difference.
+    if (place.usedAt === this.#come) return;
+    place.usedAt = this.#come;
+    this.#used.get(place);
+  }
+
+  delete(rows: RowsId, address: number): void {
+    const place = this.#places.get(rows)?.get(address);
+    if (place !== undefined) this.#used.delete(place);
+  }
+
+  #set(what: Omit<Place, "usedAt">, size: number): void {
+    const { rows, address } = what;
     const usedAt = ++this.#come;
-    const place = this.#places.get(rows)?.get(address) ?? { rows, address, node, usedAt };
-    [place.node, place.usedAt] = [node, usedAt];
+    const place = this.#places.get(rows)?.get(address) ?? { ...what, usedAt };
+    [place.node, place.row, place.usedAt] = [what.node, what.row, usedAt];
     this.#used.set(place, true, { size });
     // One that alone is too large is not kept.
-    if (this.#used.has(place)) this.#placesOf(rows).set(address, place);
+    if (this.#used.has(place)) this.#placesFor(rows).set(address, place);
   }
 
-  get(rows: RowsId, address: number): Node | undefined {
-    const place = this.#places.get(rows)?.get(address);
-    if (place === undefined) return undefined;
-    // Only a node that comes makes another go: between two who was used last makes no difference.
-    if (place.usedAt !== this.#come) {
-      place.usedAt = this.#come;
-      this.#used.get(place);
-    }
-    return place.node;
-  }
-
-  #placesOf(rows: RowsId): Map<number, Place> {
+  #placesFor(rows: RowsId): Places {
     const known = this.#places.get(rows);
     if (known !== undefined) return known;
-    const places = new Map<number, Place>();
+    const places: Places = new Map();
     this.#places.set(rows, places);
     return places;
   }
@@ -84,21 +114,30 @@ export class NodeCache {
 export class CachedNodes implements NodeSource {
   readonly #cache: NodeCache;
   readonly #rows: RowsId;
+  readonly #graph: GraphId;
+  readonly #generation: Generation;
   readonly #pinned = new Map<number, Node>();
+  #places: ReadonlyMap<number, Place> | undefined;
 
-  constructor(cache: NodeCache, rows: RowsId) {
+  constructor(cache: NodeCache, head: Head) {
     this.#cache = cache;
-    this.#rows = rows;
+    this.#rows = rowsIdOf(head);
+    this.#graph = head.graph;
+    this.#generation = head.rows;
   }
 
+  /** @throws {CorruptRowError | CorruptValueError | TransitError} the row that is kept is no node */
   get(address: number): Node | undefined {
-    return this.#pinned.get(address) ?? this.#cache.get(this.#rows, address);
+    const place = this.#places?.get(address) ?? this.#sought(address);
+    if (place === undefined) return this.#pinned.get(address);
+    this.#cache.use(place);
+    return place.node ?? this.#decoded(place);
   }
 
   /** Keeps a node, for now even if the cache does not: whoever asked for it has to find it. */
   add(address: number, node: Node, contentLength: number): void {
     this.#pinned.set(address, node);
-    this.#cache.set(this.#rows, address, node, contentLength);
+    this.offer(address, node, contentLength);
   }
 
   /** For the cache to keep or not. */
@@ -106,8 +145,37 @@ export class CachedNodes implements NodeSource {
     this.#cache.set(this.#rows, address, node, contentLength);
   }
 
+  /** The same of a node as its row. */
+  offerRow(row: RowJson): void {
+    this.#cache.setRow(this.#rows, row);
+  }
+
+  /** Bytes that the cache takes before anything has to go. */
+  get room(): number {
+    return this.#cache.room;
+  }
+
+  /** No tree that is still of use has them. */
+  drop(addresses: Iterable<number>): void {
+    for (const address of addresses) this.#cache.delete(this.#rows, address);
+  }
+
   /** From now on only the cache keeps nodes. */
   unpin(): void {
     this.#pinned.clear();
+  }
+
+  /** The cache lets the whole of them go, and takes new ones, without telling. */
+  #sought(address: number): Place | undefined {
+    this.#places = this.#cache.placesOf(this.#rows);
+    return this.#places?.get(address);
+  }
+
+  #decoded({ row }: Place): Node | undefined {
+    if (row === undefined) return undefined;
+    const parsed = parseRowJson(this.#graph, this.#generation, row);
+    const node = decodeNode(parsed);
+    this.add(row.addr, node, parsed.content.length);
+    return node;
   }
 }

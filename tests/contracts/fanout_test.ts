@@ -5,6 +5,7 @@ import { byChannel } from "../../sync/channel.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
 import { byWatch } from "../../sync/watch.ts";
 import { blockTx } from "../support/forms.ts";
+import { waysOf } from "../../main.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { type TestSocket, UpgradeRefused } from "../support/socket.ts";
 
@@ -48,6 +49,21 @@ const implementations: Readonly<Record<string, OpenServers>> = {
   "a watch": twoServers((kv) => [byWatch(kv)]),
   "a channel and a watch": twoServers((kv) => [byChannel(crypto.randomUUID()), byWatch(kv)]),
 };
+
+for (
+  const [kvPath, ways] of [
+    ["http://127.0.0.1:4512", 2],
+    ["https://api.deno.com/v2/databases/x/connect", 2],
+    [":assigned:", 2],
+    ["data/kv.sqlite3", 1],
+    [":memory:", 1],
+  ] as const
+) {
+  Deno.test(`Over ${kvPath} news from elsewhere comes in ${ways} ways`, async () => {
+    using kv = await Deno.openKv(":memory:");
+    assert.equal(waysOf({ kvPath }, kv).length, ways);
+  });
+}
 
 function batch(t_before: number): { type: string; t_before: number; txs: string[] } {
   return { type: "tx/batch", t_before, txs: [blockTx(crypto.randomUUID(), `block ${t_before}`)] };
