@@ -5,9 +5,15 @@ import { Db } from "./db.ts";
 import { compareFacts } from "./order.ts";
 import { type Entity, holderKey, type Overlay, Reader } from "./reader.ts";
 import { isSchemaAttribute, type Schema } from "./schema.ts";
-import { NO_SOURCE } from "./source.ts";
-import { BRANCHING_FACTOR, insert, type Tree } from "./tree.ts";
+import { NO_SOURCE, type NodeSource } from "./source.ts";
+import { type Root, Stored } from "./stored.ts";
+import { BRANCHING_FACTOR, EMPTY_TREE, insert, type Tree } from "./tree.ts";
 import type { Value } from "./value.ts";
+
+const IN_MEMORY = Object.freeze({
+  eavt: { source: NO_SOURCE, compare: compareFacts.eavt, maxKeys: BRANCHING_FACTOR },
+  avet: { source: NO_SOURCE, compare: compareFacts.avet, maxKeys: BRANCHING_FACTOR },
+});
 
 /** The database before it stays as it is. */
 export class Draft extends Reader {
@@ -109,14 +115,26 @@ export class Draft extends Reader {
   }
 
   #insert(index: "eavt" | "avet", tree: Tree, datom: Datom): Tree {
-    const how = {
-      source: NO_SOURCE,
-      compare: compareFacts[index],
-      maxKeys: BRANCHING_FACTOR,
-      owner: this.#owner,
-    };
-    return insert(how, tree, datom);
+    return insert({ ...IN_MEMORY[index], owner: this.#owner }, tree, datom);
   }
+}
+
+/**
+ * The same database over other trees, which hold all of it up to their last transaction.
+ *
+ * @param root what a flush made of this database, or of one before it
+ */
+export function rebased(db: Db, root: Root, source: NodeSource): Db {
+  const stored = new Stored(root, source);
+  const overlayOf = (index: "eavt" | "avet"): Tree => {
+    const later = db.changes(index).filter(({ tx }) => tx > root.maxTx);
+    if (index === "avet") later.forEach(({ a }) => stored.use(a));
+    const how = { ...IN_MEMORY[index], owner: {} };
+    return later.reduce((tree, datom) => insert(how, tree, datom), EMPTY_TREE);
+  };
+  const overlay = { eavt: overlayOf("eavt"), avet: overlayOf("avet") };
+  const { schema, maxEid, maxTx } = db;
+  return new Db(stored, { overlay, schema, maxEid, maxTx });
 }
 
 /** The database with these datoms, one after the other. */

@@ -4,6 +4,7 @@
  */
 import { LRUCache } from "lru-cache";
 import { Db } from "../datascript/db.ts";
+import { rebased } from "../datascript/draft.ts";
 import { decodeNode, encodeNode } from "../datascript/node.ts";
 import { decodeTailTx, EMPTY_TAIL, encodeRoot, openDb, withTailTx } from "../datascript/root.ts";
 import { NodeMissing } from "../datascript/source.ts";
@@ -96,6 +97,15 @@ export class Databases {
     this.#commits.set(open.head.graph, open.head);
     // See `open`.
     if (open.founding.length === 0) this.#keep(open);
+  }
+
+  /** A flush of this process made these the graph's trees: the next batch needn't open them. */
+  flushed(head: Head, root: Root): void {
+    const kept = this.#open.get(head.graph);
+    // Where others have moved the head meanwhile, it is opened anew.
+    if (kept === undefined || kept.head.t !== head.t || kept.head.log !== head.log) return;
+    if (rowsIdOf(kept.head) !== rowsIdOf(head)) return;
+    this.#keep({ ...kept, head, db: rebased(kept.db, root, kept.nodes) });
   }
 
   /** What `open` gives for this head from now on. */

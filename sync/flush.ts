@@ -151,10 +151,12 @@ async function store(
           return { done: { kind: "lost" } };
         }
         if (switched.kind !== "committed") return { again: switched };
+        nodes.drop(useless);
         // The next batch needs some of them: so they needn't be read.
         for (const [i, { addr, ...node }] of placed.entries()) {
           nodes.offer(addr, node, sizes[i] ?? 0);
         }
+        deps.databases.flushed(switched.head, root);
         deps.log.debug("{graph} is flushed up to t {t}: {rows} rows written, {dropped} dropped", {
           graph,
           t: head.t,

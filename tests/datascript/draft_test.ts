@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compareValues } from "../../datascript/compare.ts";
 import { Datom, TX0 } from "../../datascript/datom.ts";
-import { Draft } from "../../datascript/draft.ts";
+import { Draft, rebased, withDatoms } from "../../datascript/draft.ts";
 import { ofValue } from "../../datascript/order.ts";
-import { emptyDb, storedDb } from "../support/memory_db.ts";
+import { emptyDb, stored, storedDb } from "../support/memory_db.ts";
 import { applied, assertHolds, inIndex } from "../support/model.ts";
 import { fact, schemaOf, value } from "../support/written.ts";
 
@@ -36,9 +36,9 @@ Deno.test("A draft tells after each change what an array tells, whatever was ask
       datoms(TX0 + 1, 40),
       datoms(TX0 + 2, 20),
       fc.array(fc.tuple(datoms(TX0 + 3, 3), questions), { maxLength: 20, size: "max" }),
-      (stored, first, steps) => {
-        let facts = applied(applied([], stored), first);
-        const base = new Draft(storedDb(SCHEMA, applied([], stored)));
+      (old, first, steps) => {
+        let facts = applied(applied([], old), first);
+        const base = new Draft(storedDb(SCHEMA, applied([], old)));
         for (const datom of first) base.apply(datom);
         const draft = new Draft(base.done(TX0 + 2));
         for (const [changes, [e, a, v]] of steps) {
@@ -91,6 +91,33 @@ Deno.test("A database stays as it is, whatever becomes of drafts of it and of th
       },
     ),
     { numRuns: 100 },
+  );
+});
+
+Deno.test("A database on trees that hold what it was before tells what it told", () => {
+  fc.assert(
+    fc.property(
+      datoms(TX0 + 1, 60),
+      datoms(TX0 + 2, 40),
+      datoms(TX0 + 3, 40),
+      (one, two, three) => {
+        const before = applied([], one);
+        const flushed = applied(before, two);
+        const facts = applied(flushed, three);
+        const earlier = withDatoms(storedDb(SCHEMA, before), two).withMaxTx(TX0 + 2);
+        const db = withDatoms(earlier, three).withMaxTx(TX0 + 3);
+        const { root, nodes } = stored(SCHEMA, flushed);
+        const moved = rebased(db, { ...root, maxTx: TX0 + 2 }, nodes);
+        assertHolds(moved, facts);
+        assert.ok(moved.changes("eavt").every(({ tx }) => tx === TX0 + 3));
+        assert.deepEqual(
+          [moved.maxEid, moved.maxTx, moved.schema],
+          [db.maxEid, db.maxTx, db.schema],
+        );
+        for (const e of [1, 2, 3]) assert.deepEqual(moved.references(e), db.references(e));
+      },
+    ),
+    { numRuns: 200 },
   );
 });
 
