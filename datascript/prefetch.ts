@@ -8,16 +8,23 @@ import type { Db } from "./db.ts";
 import { TransactError } from "./errors.ts";
 import { type EntityRef, type Form, isLookupRef, parseEntityRef } from "./forms.ts";
 import { ofValue } from "./order.ts";
-import { NodeMissing } from "./source.ts";
+import { nodeAt, NodeMissing } from "./source.ts";
 import { collection, MapValue, type Value } from "./value.ts";
 
 /**
  * Addresses of nodes that are not in memory. Load them and ask again, until there are none: each
  * time the way goes one level on. What is missed here the transaction itself still names.
+ *
+ * @param sought indexed attributes for whose values others will be looked for that have the same
  */
-export function missingNodes(db: Db, forms: readonly Form[]): ReadonlySet<number> {
+export function missingNodes(
+  db: Db,
+  forms: readonly Form[],
+  sought: readonly string[] = [],
+): ReadonlySet<number> {
   const missing = new Set<number>();
-  const scout = new Scout(db, missing);
+  const scout = new Scout(db, missing, sought);
+  scout.roots();
   for (const form of forms) scout.visit(form);
   return missing;
 }
@@ -28,9 +35,20 @@ class Scout {
   /** Entities whose datoms were looked at. */
   readonly #entities = new Set<number>();
 
-  constructor(db: Db, missing: Set<number>) {
+  readonly #sought: readonly string[];
+
+  constructor(db: Db, missing: Set<number>, sought: readonly string[]) {
     this.#db = db;
     this.#missing = missing;
+    this.#sought = sought;
+  }
+
+  /** Every way begins at one of these. */
+  roots(): void {
+    const { root, source } = this.#db.stored;
+    for (const { root: ref } of [root.trees.eavt, root.trees.avet]) {
+      this.#try(() => nodeAt(source, ref));
+    }
   }
 
   visit(form: Form): void {
@@ -72,20 +90,24 @@ class Scout {
 
   #value(a: string, value: Value): void {
     const { schema } = this.#db;
-    if (schema.isRef(a)) return this.#target(value);
-    if (!schema.isIdentity(a)) return;
+    const v = schema.isRef(a) ? this.#target(value) : value;
+    if (v !== undefined && this.#sought.includes(a) && schema.isIndexed(a)) {
+      this.#try(() => this.#db.firstEntityWith(a, v, 0));
+    }
+    if (schema.isRef(a) || !schema.isIdentity(a)) return;
     // Who has it already is whom the form is about.
     const eid = this.#whoHas(a, value);
     if (eid !== undefined) this.#entity({ kind: "eid", eid });
   }
 
-  #target(value: Value): void {
-    if (value === null || value instanceof MapValue) return;
+  #target(value: Value): number | undefined {
+    if (value === null || value instanceof MapValue) return undefined;
     try {
-      this.#entity(parseEntityRef(value));
+      return this.#entity(parseEntityRef(value));
     } catch (thrown) {
       // What the value is instead the transaction says, in its turn.
       if (!(thrown instanceof TransactError)) throw thrown;
+      return undefined;
     }
   }
 

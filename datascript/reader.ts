@@ -121,7 +121,7 @@ export abstract class Reader {
   #stored(range: Range, limit?: number): readonly Datom[] {
     const { root, source } = this.stored;
     const datoms: Datom[] = [];
-    collect(source, root.trees[range.index].root, range, datoms, limit);
+    collect(source, root.trees[range.index], range, datoms, limit);
     return datoms;
   }
 
@@ -134,10 +134,10 @@ export abstract class Reader {
     const { eavt, avet } = this.overlay;
     const over: Datom[] = [];
     if (range.index === "aevt") {
-      collect(NO_SOURCE, eavt.root, all("eavt"), over);
+      collect(NO_SOURCE, eavt, all("eavt"), over);
       return over.filter((datom) => place(datom, range) === 0).sort(compareFacts.aevt);
     }
-    collect(NO_SOURCE, (range.index === "eavt" ? eavt : avet).root, range, over);
+    collect(NO_SOURCE, range.index === "eavt" ? eavt : avet, range, over);
     return over;
   }
 }

@@ -10,6 +10,9 @@ import type { TxReport } from "../datascript/report.ts";
 import { forEachItem } from "../datascript/source.ts";
 import { ORDER, PARENT } from "./attributes.ts";
 
+/** For whose values it is looked who else has them. */
+export const SOUGHT: readonly string[] = [PARENT, ORDER];
+
 /** Blocks of a batch that have one parent and one order. */
 interface Group {
   readonly parent: number;
@@ -56,6 +59,9 @@ function isTaken(db: Db, { parent, order, blocks }: Group): boolean {
   }
   // Many blocks of a graph have one order, and some parents have many children: stepping through
   // both by turns reads neither list whole.
+  forEachItem([[PARENT, parent], [ORDER, order]] as const, ([a, v]) => {
+    return db.firstEntityWith(a, v, 0);
+  });
   for (let e: number | undefined = 0; e !== undefined;) {
     const child: number | undefined = db.firstEntityWith(PARENT, parent, e);
     e = child === undefined ? undefined : db.firstEntityWith(ORDER, order, child);

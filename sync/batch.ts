@@ -7,6 +7,7 @@ import { type Form, parseForms } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { decode, encode, TransitError } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
+import { SOUGHT } from "../logseq/order.ts";
 import { preparation, type Prepared } from "../logseq/prepare.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { isShallowTransit } from "../protocol/json.ts";
@@ -89,7 +90,7 @@ async function prepare(
   forms: readonly Form[],
 ): Promise<Prepared | TransactError> {
   try {
-    const ahead = (): ReadonlySet<number> => missingNodes(open.db, forms);
+    const ahead = (): ReadonlySet<number> => missingNodes(open.db, forms, SOUGHT);
     return await databases.run(open, preparation(open.db, forms), ahead);
   } catch (thrown) {
     if (thrown instanceof TransactError) return thrown;

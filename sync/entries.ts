@@ -10,6 +10,7 @@ import { missingNodes } from "../datascript/prefetch.ts";
 import { decode, TransitError } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
 import { type PreparedEntry, prepareEntry } from "../logseq/entries.ts";
+import { SOUGHT } from "../logseq/order.ts";
 import type { Checksum, GraphId, T, TxId } from "../protocol/ids.ts";
 import {
   type EntriesAnswer,
@@ -227,7 +228,7 @@ async function prepare(
   const { db } = open;
   const forms = parse(tx);
   if (forms === undefined) return { kind: "failed", why: "not transaction data", missing: [] };
-  const ahead = (): ReadonlySet<number> => missingNodes(db, forms);
+  const ahead = (): ReadonlySet<number> => missingNodes(db, forms, SOUGHT);
   return await databases.run(open, () => prepareEntry(db, forms, op), ahead);
 }
 

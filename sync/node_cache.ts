@@ -13,6 +13,9 @@ export const NODE_CACHE_BYTES = 64 * 1024 * 1024;
 const BYTES_PER_CHARACTER = 4;
 const BYTES_PER_NODE = 500;
 
+/** A node counts as just used until so many others have come: to tell the cache was 5 % of a batch. */
+const USES_KEPT = 100;
+
 /** Which rows these are: another import into them may have put others in their place. */
 export type RowsId = string;
 
@@ -74,8 +77,8 @@ export class NodeCache {
 
   /** Somebody asks for it. */
   use(place: Place): void {
-    // Only a node that comes makes another go: between two who was used last makes no difference.
-    if (place.usedAt === this.#come) return;
+    // Only nodes that come make others go: before some have, who was used last makes no difference.
+    if (this.#come - place.usedAt < USES_KEPT) return;
     place.usedAt = this.#come;
     this.#used.get(place);
   }

@@ -18,7 +18,7 @@ function mergeOf(maxKeys: number, source: NodeSource = EMPTY): Merge {
 
 function datomsOf(source: NodeSource, tree: Tree): readonly Datom[] {
   const datoms: Datom[] = [];
-  collect(source, tree.root, all("eavt"), datoms);
+  collect(source, tree, all("eavt"), datoms);
   return datoms;
 }
 

@@ -207,7 +207,7 @@ Deno.test("What a change of the sum lacks is loaded, and no node that it needn't
   const form = forms([":db/add", ref(3), ":block/title", "x"]);
   const change = lazy.untilDone(() => sumChange(transact(db, form)));
   assert.ok(change !== undefined);
-  assert.ok(lazy.missed.length < 60, `${lazy.missed.length} nodes`);
+  assert.ok(lazy.count < 60, `${lazy.count} nodes`);
   const after = transact(Db.open(root, nodes), form).after;
   assert.equal(encodeSum(plus(whole(Db.open(root, nodes)), change)), checksum(after));
 });

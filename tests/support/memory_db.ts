@@ -35,17 +35,17 @@ export class StoredNodes implements NodeSource {
 export class LazyNodes implements NodeSource {
   readonly #stored: NodeSource;
   readonly #loaded = new Map<number, Node>();
-  /** Addresses in the order in which they were asked for while they were missing. */
-  readonly missed: number[] = [];
+  /** How many were loaded. */
+  get count(): number {
+    return this.#loaded.size;
+  }
 
   constructor(stored: NodeSource) {
     this.#stored = stored;
   }
 
   get(address: number): Node | undefined {
-    const node = this.#loaded.get(address);
-    if (node === undefined) this.missed.push(address);
-    return node;
+    return this.#loaded.get(address);
   }
 
   /** Runs it, and loads what it lacks and runs it again, until it is done. */
