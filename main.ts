@@ -3,7 +3,7 @@ import { createApp } from "./app.ts";
 import { openBlobStores } from "./assets/open.ts";
 import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
-import { isShared, openKv, OpenKvError } from "./kv/open.ts";
+import { ASSIGNED, isShared, openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
@@ -11,6 +11,7 @@ import { byChannel } from "./sync/channel.ts";
 import { type OpenCarrier, openFanout } from "./sync/fanout.ts";
 import { Hub } from "./sync/hub.ts";
 import { sweep, type SweepParts } from "./sync/sweep.ts";
+import { warmUp } from "./sync/warm_up.ts";
 import { byWatch } from "./sync/watch.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
 import { createMetrics, NO_METER } from "./telemetry/metrics.ts";
@@ -89,6 +90,10 @@ function urlOf(addr: Deno.Addr): string {
   return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
+function notWarm(cause: unknown): void {
+  log.warn("Cannot warm up, so the first batch takes longer", { cause });
+}
+
 /** Sweeps at the start, for what a process before this one left, and every five minutes. */
 function sweepOften(parts: SweepParts): void {
   void repeat("sweep", SWEEP_EVERY_MS, () => sweep(parts));
@@ -115,6 +120,8 @@ export async function run<Read extends Config>(
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
+    // On Deploy nobody has tried which database a path opens.
+    if (config.kvPath !== ASSIGNED) void warmUp().catch(notWarm);
     keepSwept({ kv, stores, now: () => Date.now(), ...config });
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });

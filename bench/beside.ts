@@ -1,5 +1,5 @@
 /** The same work by the server and by its floor, in turns, so that what else the machine does falls on both. */
-import { type Result, rounded, timed } from "./result.ts";
+import { type Goal, type Result, rounded, timed } from "./result.ts";
 
 /** How much was done in one turn. */
 export interface Work {
@@ -26,7 +26,7 @@ export class Beside {
   }
 
   /** Rate to rate: 1 is as fast as the floor, and less is slower. */
-  result(): Result {
+  result(goal?: Goal): Result {
     const { count, of, bytes } = this.work;
     const each = (ms: number): string => `${rounded(ms / this.#turns / count * 1000)} µs each`;
     return {
@@ -35,6 +35,7 @@ export class Beside {
       ours: each(this.#ours),
       floor: each(this.#floor),
       ratio: rounded(this.#floor / this.#ours),
+      ...goal !== undefined && { goal },
     };
   }
 }

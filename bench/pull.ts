@@ -32,7 +32,7 @@ export async function pull(): Promise<readonly Result[]> {
     await beside.ours(pullAll);
     await beside.floor(() => listAll(kv, prefix));
   }
-  return [beside.result()];
+  return [beside.result({ atLeast: 0.6 })];
 }
 
 /** The entries of small recorded batches, again and again; without tails, which no pull reads. */

@@ -32,7 +32,7 @@ export async function snapshots(): Promise<readonly Result[]> {
     await down.ours(() => readPages(server, graph));
     await down.floor(() => listAll(kept, prefix));
   }
-  return [up.result(), down.result()];
+  return [up.result({ atLeast: 0.6 }), down.result({ atLeast: 0.6 })];
 }
 
 /** Pages as clients send them. */
