@@ -210,7 +210,7 @@ export const settings: Settings = {
   nodeCacheBytes: {
     name: "NODE_CACHE_MIB",
     type: "an integer from 1 to 65536",
-    default: "64",
+    default: "48",
     about: "memory for decoded rows, in MiB",
     parse: (text) => {
       const mib = parseInteger(text, 1, 65_536);

@@ -7,7 +7,7 @@ import { parseRowJson, type RowJson } from "../kv/rows.ts";
 import type { Generation, GraphId } from "../protocol/ids.ts";
 
 /** Default bound for a process. */
-export const NODE_CACHE_BYTES = 64 * 1024 * 1024;
+export const NODE_CACHE_BYTES = 48 * 1024 * 1024;
 
 /** A decoded node takes about this many bytes for each character of its content, and some more. */
 const BYTES_PER_CHARACTER = 4;

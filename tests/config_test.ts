@@ -31,7 +31,7 @@ Deno.test("With a secret every other setting may be left out", () => {
     maxBodyBytes: 104_857_600,
     rowsGraceMs: 900_000,
     assetsGraceMs: 3_600_000,
-    nodeCacheBytes: 67_108_864,
+    nodeCacheBytes: 50_331_648,
     metrics: { kind: "off" },
     s3Endpoint: undefined,
     s3Bucket: undefined,
