@@ -3,7 +3,7 @@
 import { type Datom, TX0 } from "./datom.ts";
 import { Db } from "./db.ts";
 import { compareFacts } from "./order.ts";
-import { type Entity, holderKey, type Overlay, Reader } from "./reader.ts";
+import { type Entity, entityOf, holderKey, type Overlay, Reader } from "./reader.ts";
 import { isSchemaAttribute, type Schema } from "./schema.ts";
 import { NO_SOURCE, type NodeSource } from "./source.ts";
 import { type Root, Stored } from "./stored.ts";
@@ -89,7 +89,7 @@ export class Draft extends Reader {
     if (isSchemaAttribute(a)) this.#schema = this.#schema.with(datom);
     if (datom.added) this.take(e);
     const known = this.#entities.has(e) ? this.#entities.get(e) : this.#before.knownEntity(e);
-    this.#entities.set(e, known && withDatom(known, datom));
+    this.#entities.set(e, known && entityOf(withDatom(known, datom)));
   }
 
   /** An eid is given to nobody else from now on; those of transactions are not counted. */

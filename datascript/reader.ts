@@ -25,6 +25,11 @@ export type Entity = readonly Datom[] | null;
 /** An entity with more datoms than so many is searched each time it is asked for, not kept. */
 const MANY_DATOMS = 64;
 
+/** An entity as it is kept. */
+export function entityOf(datoms: readonly Datom[]): Entity {
+  return datoms.length > MANY_DATOMS ? null : datoms;
+}
+
 /** Reads may throw NodeMissing (source.ts): the caller loads the node and starts again. */
 export abstract class Reader {
   protected constructor(readonly stored: Stored) {}
@@ -110,7 +115,8 @@ export abstract class Reader {
   protected read(e: number): Entity {
     const range = ofEntity(e);
     const datoms = this.#stored(range, MANY_DATOMS);
-    return datoms.length > MANY_DATOMS ? null : this.#layered(range, datoms);
+    // Of more than so many not all may be here.
+    return datoms.length > MANY_DATOMS ? null : entityOf(this.#layered(range, datoms));
   }
 
   /** A holder out of the trees; null where there is none. */

@@ -137,6 +137,20 @@ Deno.test("An entity of very many datoms is found out of stored nodes and change
   assert.equal(db.value(1, "indexed"), undefined);
 });
 
+Deno.test("So is one that came to have so many, and has few again", () => {
+  const draft = new Draft(storedDb(SCHEMA, [fact(1, "indexed", "y", TX0 + 1)]));
+  const fill = (added: boolean): void => {
+    for (let i = 0; i < 100; i++) {
+      assert.equal(draft.ofEntity(1).length, 1 + (added ? i : 100 - i));
+      draft.apply(new Datom(1, "plain", i, TX0 + 2, added));
+      assert.equal(draft.first(1, "plain", i) !== undefined, added);
+    }
+  };
+  fill(true);
+  fill(false);
+  assert.deepEqual(draft.done(TX0 + 2).ofEntity(1).map(({ v }) => v), ["y"]);
+});
+
 Deno.test("A ref attribute is looked through from its first datom on", () => {
   const draft = new Draft(storedDb(SCHEMA, [fact(1, "ref/one", 5)]));
   assert.deepEqual(draft.refAttributes(), ["ref/one"]);
