@@ -38,12 +38,11 @@ async function onSmaller(set: string, ops: string): Promise<Result> {
   const first = readBatches(ops).find(({ txs }) => txs.length === 1)?.txs ?? [];
   await bench.send(T_ZERO, first);
   const forms = first.join("").split("~:db/").length;
-  const { goal: _, ...row } = entriesRow(
+  return entriesRow(
     `first batch on ${set} in a fresh process`,
     [bench.traffic],
     `1 tx of about ${forms} forms`,
   );
-  return row;
 }
 
 async function onLarge(): Promise<readonly Result[]> {
@@ -55,12 +54,12 @@ async function onLarge(): Promise<readonly Result[]> {
     const fresh = await samples(stored);
     const grown = await withTail(stored);
     const what = "first batch on a million datoms in a fresh process";
-    const { goal: _, ...tail } = entriesRow(
+    const tail = entriesRow(
       `${what}, ${grown.t} batches since the last flush`,
       await entriesReadOf(grown),
     );
     return [
-      entriesRow(what, fresh),
+      { ...entriesRow(what, fresh), goal: { atMost: 1 } },
       { ...rateRow(`${what}, bare reads to ours`, fresh, "cold"), goal: { atLeast: 0.5 } },
       rateRow(`${what} that knows the code, bare reads to ours`, fresh, "compiled"),
       tail,
@@ -172,7 +171,6 @@ function entriesRow(
     ours: `${most} entries read, median ${median(entries)}`,
     floor: `${ENTRIES_GOAL} entries`,
     ratio: rounded(most / ENTRIES_GOAL),
-    goal: { atMost: 1 },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Small edits all over a graph, in the forms that Logseq's outliner writes them in. */
+import { add, ref, txOf } from "../logseq/outliner_forms.ts";
 import { readBatches } from "../tests/support/fixtures.ts";
-import { txOf } from "../tests/support/forms.ts";
 
 /** A block of a graph, and where it is: each a UUID. */
 export interface Block {
@@ -13,14 +13,6 @@ export interface Block {
 export type Edit = (block: Block, i: number) => string;
 
 const EPOCH = 1_795_532_000_000;
-
-const ref = (uuid: string): readonly string[] => ["~:block/uuid", `~u${uuid}`];
-const add = (entity: unknown, attribute: string, value: unknown): readonly unknown[] => [
-  "~:db/add",
-  entity,
-  `~:block/${attribute}`,
-  value,
-];
 
 /** Another title: two forms. */
 export function titled({ uuid }: Pick<Block, "uuid">, i: number): string {

@@ -3,7 +3,7 @@
  * overlay), so that a change touches no stored node.
  */
 
-import { type Entity, holderKey, type Overlay, Reader } from "./reader.ts";
+import { type Entity, type Overlay, Reader } from "./reader.ts";
 import type { Schema } from "./schema.ts";
 import type { NodeSource } from "./source.ts";
 import { type Root, Stored } from "./stored.ts";
@@ -36,7 +36,7 @@ export class Db extends Reader {
   ) {
     super(stored);
     this.#changed = changed;
-    for (const [e, entity] of entities) this.#keep(e, entity);
+    for (const [e, entity] of entities) keep(this.#entities, e, entity);
   }
 
   /** The database of a root row, without any tail yet. */
@@ -72,17 +72,12 @@ export class Db extends Reader {
 
   override entity(e: number): Entity {
     const known = this.#entities.get(e);
-    return known === undefined ? this.#keep(e, this.read(e)) : known;
+    return known === undefined ? keep(this.#entities, e, this.read(e)) : known;
   }
 
-  override holder(a: string, v: Value): number | undefined {
-    const key = holderKey(a, v);
-    const known = key === undefined ? undefined : this.#holders.get(key);
-    if (known !== undefined) return known ?? undefined;
-    const holder = this.readHolder(a, v);
-    if (this.#holders.size >= MAX_KEPT) this.#holders.clear();
-    if (key !== undefined) this.#holders.set(key, holder);
-    return holder ?? undefined;
+  override namedHolder(name: string, a: string, v: Value): number | null {
+    const known = this.#holders.get(name);
+    return known === undefined ? keep(this.#holders, name, this.readHolder(a, v)) : known;
   }
 
   /** An entity if it is kept. */
@@ -90,13 +85,13 @@ export class Db extends Reader {
     return this.#entities.get(e);
   }
 
-  #keep(e: number, entity: Entity): Entity {
-    if (this.#entities.size >= MAX_KEPT) this.#entities.clear();
-    this.#entities.set(e, entity);
-    return entity;
-  }
-
   withMaxTx(maxTx: number): Db {
     return new Db(this.stored, { ...this.#changed, maxTx }, this.#entities);
   }
+}
+
+function keep<Key, Held>(kept: Map<Key, Held>, key: Key, held: Held): Held {
+  if (kept.size >= MAX_KEPT) kept.clear();
+  kept.set(key, held);
+  return held;
 }

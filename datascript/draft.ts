@@ -3,17 +3,21 @@
 import { type Datom, TX0 } from "./datom.ts";
 import { Db } from "./db.ts";
 import { compareFacts } from "./order.ts";
-import { type Entity, entityOf, holderKey, type Overlay, Reader } from "./reader.ts";
+import { type Entity, entityOf, holderName, layered, type Overlay, Reader } from "./reader.ts";
 import { isSchemaAttribute, type Schema } from "./schema.ts";
 import { NO_SOURCE, type NodeSource } from "./source.ts";
 import { type Root, Stored } from "./stored.ts";
-import { BRANCHING_FACTOR, EMPTY_TREE, insert, type Tree } from "./tree.ts";
+import { BRANCHING_FACTOR, type Edit, EMPTY_TREE, insert, type Tree } from "./tree.ts";
 import type { Value } from "./value.ts";
 
-const IN_MEMORY = Object.freeze({
-  eavt: { source: NO_SOURCE, compare: compareFacts.eavt, maxKeys: BRANCHING_FACTOR },
-  avet: { source: NO_SOURCE, compare: compareFacts.avet, maxKeys: BRANCHING_FACTOR },
-});
+/** How the trees of an overlay are edited by an owner of their nodes that nobody was before. */
+function newEdits(): Readonly<Record<keyof Overlay, Edit>> {
+  const common = { source: NO_SOURCE, maxKeys: BRANCHING_FACTOR, owner: {} };
+  return {
+    eavt: { ...common, compare: compareFacts.eavt },
+    avet: { ...common, compare: compareFacts.avet },
+  };
+}
 
 /** The database before it stays as it is. */
 export class Draft extends Reader {
@@ -22,8 +26,7 @@ export class Draft extends Reader {
   #avet: Tree;
   #schema: Schema;
   #maxEid: number;
-  /** Of the nodes that were made for this draft. */
-  #owner = {};
+  #edits = newEdits();
   /** Those that were changed; undefined: to be read when it is asked for. */
   readonly #entities = new Map<number, Entity | undefined>();
   /** The same of values. */
@@ -63,14 +66,13 @@ export class Draft extends Reader {
     return entity;
   }
 
-  override holder(a: string, v: Value): number | undefined {
-    const key = holderKey(a, v);
-    const known = key === undefined ? undefined : this.#holders.get(key);
-    if (known !== undefined) return known ?? undefined;
-    if (key !== undefined && !this.#holders.has(key)) return this.#before.holder(a, v);
+  override namedHolder(name: string, a: string, v: Value): number | null {
+    const known = this.#holders.get(name);
+    if (known !== undefined) return known;
+    if (!this.#holders.has(name)) return this.#before.namedHolder(name, a, v);
     const holder = this.readHolder(a, v);
-    if (key !== undefined) this.#holders.set(key, holder);
-    return holder ?? undefined;
+    this.#holders.set(name, holder);
+    return holder;
   }
 
   /**
@@ -79,17 +81,17 @@ export class Draft extends Reader {
    */
   apply(datom: Datom): void {
     const { e, a } = datom;
-    this.#eavt = this.#insert("eavt", this.#eavt, datom);
+    this.#eavt = insert(this.#edits.eavt, this.#eavt, datom);
     if (this.#schema.isIndexed(a)) {
-      this.#avet = this.#insert("avet", this.#avet, datom);
+      this.#avet = insert(this.#edits.avet, this.#avet, datom);
       this.stored.use(a);
     }
-    const key = holderKey(a, datom.v);
-    if (key !== undefined) this.#holders.set(key, undefined);
+    const name = holderName(a, datom.v);
+    if (name !== undefined) this.#holders.set(name, undefined);
     if (isSchemaAttribute(a)) this.#schema = this.#schema.with(datom);
     if (datom.added) this.take(e);
     const known = this.#entities.has(e) ? this.#entities.get(e) : this.#before.knownEntity(e);
-    this.#entities.set(e, known && entityOf(withDatom(known, datom)));
+    this.#entities.set(e, known && entityOf(layered(known, [datom], compareFacts.eavt)));
   }
 
   /** An eid is given to nobody else from now on; those of transactions are not counted. */
@@ -100,7 +102,7 @@ export class Draft extends Reader {
   /** The database with all this, as a value that no change comes to any more. */
   done(maxTx: number): Db {
     // What comes after has to make nodes of its own.
-    this.#owner = {};
+    this.#edits = newEdits();
     const changed = {
       overlay: this.overlay,
       schema: this.#schema,
@@ -113,10 +115,6 @@ export class Draft extends Reader {
   *#known(): Generator<readonly [number, Entity]> {
     for (const [e, entity] of this.#entities) if (entity !== undefined) yield [e, entity];
   }
-
-  #insert(index: "eavt" | "avet", tree: Tree, datom: Datom): Tree {
-    return insert({ ...IN_MEMORY[index], owner: this.#owner }, tree, datom);
-  }
 }
 
 /**
@@ -126,11 +124,11 @@ export class Draft extends Reader {
  */
 export function rebased(db: Db, root: Root, source: NodeSource): Db {
   const stored = new Stored(root, source);
-  const overlayOf = (index: "eavt" | "avet"): Tree => {
+  const edits = newEdits();
+  const overlayOf = (index: keyof Overlay): Tree => {
     const later = db.changes(index).filter(({ tx }) => tx > root.maxTx);
     if (index === "avet") later.forEach(({ a }) => stored.use(a));
-    const how = { ...IN_MEMORY[index], owner: {} };
-    return later.reduce((tree, datom) => insert(how, tree, datom), EMPTY_TREE);
+    return later.reduce((tree, datom) => insert(edits[index], tree, datom), EMPTY_TREE);
   };
   const overlay = { eavt: overlayOf("eavt"), avet: overlayOf("avet") };
   const { schema, maxEid, maxTx } = db;
@@ -138,19 +136,8 @@ export function rebased(db: Db, root: Root, source: NodeSource): Db {
 }
 
 /** The database with these datoms, one after the other. */
-export function withDatoms(db: Db, datoms: readonly Datom[]): Db {
+export function withDatoms(db: Db, datoms: readonly Datom[], maxTx: number = db.maxTx): Db {
   const draft = new Draft(db);
   for (const datom of datoms) draft.apply(datom);
-  return draft.done(db.maxTx);
-}
-
-/** An entity's datoms with one more, or without those that it takes away; callers hold the old ones. */
-function withDatom(datoms: readonly Datom[], datom: Datom): readonly Datom[] {
-  const at = datoms.findIndex((other) => compareFacts.eavt(other, datom) >= 0);
-  const start = at < 0 ? datoms.length : at;
-  let end = start;
-  for (let other = datoms[end]; other !== undefined; other = datoms[++end]) {
-    if (compareFacts.eavt(other, datom) !== 0) break;
-  }
-  return datoms.toSpliced(start, end - start, ...datom.added ? [datom] : []);
+  return draft.done(maxTx);
 }

@@ -6,7 +6,7 @@ import { all, compareFacts, type Index, ofEntity, ofValue, place, type Range } f
 import type { Schema } from "./schema.ts";
 import { NO_SOURCE } from "./source.ts";
 import type { Stored } from "./stored.ts";
-import { collect, seek, type Tree } from "./tree.ts";
+import { collect, firstOf, type Tree } from "./tree.ts";
 import { Uuid, type Value } from "./value.ts";
 
 /**
@@ -42,8 +42,8 @@ export abstract class Reader {
   abstract get maxTx(): number;
   /** An entity, kept for the next time. */
   abstract entity(e: number): Entity;
-  /** The entity that has this value of a unique attribute. */
-  abstract holder(a: string, v: Value): number | undefined;
+  /** Who has a value, null for nobody; kept likewise, by the name that holderName gives it. */
+  abstract namedHolder(name: string, a: string, v: Value): number | null;
 
   /** The datoms of a stretch, ascending. */
   datoms(range: Range): readonly Datom[] {
@@ -69,6 +69,13 @@ export abstract class Reader {
     return this.first(e, a)?.v;
   }
 
+  /** The entity that has this value of a unique attribute. */
+  holder(a: string, v: Value): number | undefined {
+    const name = holderName(a, v);
+    const holder = name === undefined ? this.readHolder(a, v) : this.namedHolder(name, a, v);
+    return holder ?? undefined;
+  }
+
   /** The entities that have this value, ascending. The attribute must be an indexed one. */
   entitiesWith(a: string, v: Value): readonly number[] {
     return this.datoms(ofValue(a, v)).map((datom) => datom.e);
@@ -83,8 +90,8 @@ export abstract class Reader {
     const { avet } = this.overlay;
     for (let e = fromE;; e++) {
       const range = ofValue(a, v, e);
-      const old = inside(seek(source, root.trees.avet.root, range), range);
-      const over = inside(seek(NO_SOURCE, avet.root, range), range);
+      const old = firstOf(source, root.trees.avet.root, range);
+      const over = firstOf(NO_SOURCE, avet.root, range);
       if (over === undefined || (old !== undefined && old.e < over.e)) return old?.e;
       if (over.added) return over.e;
       e = over.e;
@@ -149,7 +156,7 @@ export abstract class Reader {
 }
 
 /** As what a holder is kept; `undefined`: it isn't. Mostly it is by their uuids that entities are named. */
-export function holderKey(a: string, v: Value): string | undefined {
+export function holderName(a: string, v: Value): string | undefined {
   return v instanceof Uuid ? `${a} ${v.text}` : undefined;
 }
 
@@ -157,12 +164,8 @@ function has(datom: Datom, a: string, v: Value | undefined): boolean {
   return datom.a === a && (v === undefined || compareValues(datom.v, v) === 0);
 }
 
-function inside(datom: Datom | undefined, range: Range): Datom | undefined {
-  return datom !== undefined && place(datom, range) === 0 ? datom : undefined;
-}
-
 /** Two ascending lists as one: `over` in the place of what it equals in `stored`. */
-function layered(
+export function layered(
   stored: readonly Datom[],
   over: readonly Datom[],
   compare: (x: Datom, y: Datom) => number,

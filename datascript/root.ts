@@ -73,7 +73,7 @@ export function encodeTail(txs: readonly string[]): string {
 export function withTailTx(db: Db, datoms: readonly Datom[]): Db {
   const [first] = datoms;
   if (first === undefined) return db;
-  return withDatoms(db, datoms).withMaxTx(first.tx);
+  return withDatoms(db, datoms, first.tx);
 }
 
 /** Opens a database out of the two rows. @throws {CorruptRowError | TransitError | NodeMissing} */

@@ -1,10 +1,10 @@
 /** The trees of a database that are stored. All databases that differ in their overlays share them. */
 
 import { TX0 } from "./datom.ts";
-import { type Index, ofAttribute, place } from "./order.ts";
+import { type Index, ofAttribute } from "./order.ts";
 import type { Schema } from "./schema.ts";
 import { NodeMissing, type NodeSource } from "./source.ts";
-import { EMPTY_TREE, seek, type Tree } from "./tree.ts";
+import { EMPTY_TREE, firstOf, type Tree } from "./tree.ts";
 
 export type Trees = Readonly<Record<Index, Tree>>;
 
@@ -59,8 +59,7 @@ export class Stored {
   #has(a: string): boolean | undefined {
     const range = ofAttribute(a, "avet");
     try {
-      const first = seek(this.source, this.root.trees.avet.root, range);
-      return first !== undefined && place(first, range) === 0;
+      return firstOf(this.source, this.root.trees.avet.root, range) !== undefined;
     } catch (thrown) {
       if (!(thrown instanceof NodeMissing)) throw thrown;
       return undefined;

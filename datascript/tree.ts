@@ -101,6 +101,12 @@ export function seek(source: NodeSource, ref: Ref, range: Range): Datom | undefi
   }
 }
 
+/** The first datom of a stretch. */
+export function firstOf(source: NodeSource, ref: Ref, range: Range): Datom | undefined {
+  const datom = seek(source, ref, range);
+  return datom !== undefined && place(datom, range) === 0 ? datom : undefined;
+}
+
 /** Index of the first key that is not before the stretch. */
 function firstNotBefore(keys: readonly Datom[], range: Range): number {
   let low = 0;

@@ -24,7 +24,7 @@ export function isShared(path: string): boolean {
 
 /** Whether the database is a file of this path. */
 export function isFile(path: string): boolean {
-  return path !== MEMORY && path !== ASSIGNED && !isAddress(path);
+  return path !== MEMORY && !isShared(path);
 }
 
 /**

@@ -57,11 +57,13 @@ function isTaken(db: Db, { parent, order, blocks }: Group): boolean {
   if (!db.schema.isIndexed(ORDER)) {
     return childrenOf(db, parent).some((e) => !blocks.includes(e) && db.value(e, ORDER) === order);
   }
+  // So that what is missing on the way to both is named at once.
+  forEachItem(
+    [[PARENT, parent], [ORDER, order]] as const,
+    ([a, v]) => db.firstEntityWith(a, v, 0),
+  );
   // Many blocks of a graph have one order, and some parents have many children: stepping through
   // both by turns reads neither list whole.
-  forEachItem([[PARENT, parent], [ORDER, order]] as const, ([a, v]) => {
-    return db.firstEntityWith(a, v, 0);
-  });
   for (let e: number | undefined = 0; e !== undefined;) {
     const child: number | undefined = db.firstEntityWith(PARENT, parent, e);
     e = child === undefined ? undefined : db.firstEntityWith(ORDER, order, child);

@@ -5,6 +5,7 @@ import { sumChange, summedEntities, type SummedEntity, sumOf } from "../logseq/c
 import { decodeSum, encodeSum, plus, type Sum, ZERO } from "../logseq/digest.ts";
 import { type Checksum, parseChecksum } from "../protocol/ids.ts";
 import type { Databases, OpenDb } from "./database.ts";
+import { nextTurn } from "./next_turn.ts";
 
 /** Eids that are looked at between two looks at the event loop, and that nodes are pinned for. */
 const STRETCH = 1024;
@@ -62,8 +63,4 @@ function checksumOf(sum: Sum): Checksum {
   const checksum = parseChecksum(encodeSum(sum));
   if (checksum === undefined) throw new TypeError(`Cannot write ${sum.a}, ${sum.b} as a checksum`);
   return checksum;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

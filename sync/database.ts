@@ -119,7 +119,7 @@ export class Databases {
    * Runs pure work on a database, again whenever a node that it named has been loaded.
    *
    * @param ahead names nodes that the work is going to ask for: once one is missing, these are loaded
-   *   first, many at once, until there are none
+   *   first, many at once, until there are none; what the graph's ReadAhead has to read, too
    * @throws what the work throws, and what reading rows throws
    */
   async run<Result>(
@@ -166,11 +166,8 @@ export class Databases {
     }
     if (root === undefined) return await this.#found(head, nodes);
     const db = openDb(root.content, tail?.content ?? EMPTY_TAIL, nodes);
-    return { head, db, nodes, readAhead: this.#readAhead(head, db, nodes), founding: [] };
-  }
-
-  #readAhead(head: Head, { root }: Db, nodes: CachedNodes): ReadAhead {
-    return new ReadAhead(this.#kv, head, root, nodes);
+    const readAhead = new ReadAhead(this.#kv, head, db.root, nodes);
+    return { head, db, nodes, readAhead, founding: [] };
   }
 
   /** A database of no datoms, and the rows that say so: a root, and an empty leaf for each tree. */
@@ -184,8 +181,7 @@ export class Databases {
       { addr: ROOT_ADDR, content: encodeRoot(root, addresses), addresses: null },
       ...Object.values(addresses).map((address) => ({ addr: addrOf(address), ...encodeNode([]) })),
     ];
-    const db = Db.open(root, nodes);
-    return { head, db, nodes, readAhead: this.#readAhead(head, db, nodes), founding };
+    return { head, db: Db.open(root, nodes), nodes, founding };
   }
 
   async #loadAhead(

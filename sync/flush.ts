@@ -23,6 +23,7 @@ import { rowSets } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { addrOf, type Databases, type OpenDb } from "./database.ts";
+import { nextTurn } from "./next_turn.ts";
 import type { CachedNodes } from "./node_cache.ts";
 import { untilSettled } from "./settle.ts";
 import type { Turns } from "./turns.ts";
@@ -188,10 +189,6 @@ function rootOf(
 function isSameBase(current: Head, head: Head): boolean {
   return current.log === head.log && current.rows === head.rows &&
     current.rowsVersion === head.rowsVersion && current.flushed === head.flushed;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /**

@@ -5,12 +5,14 @@
  */
 import { createGraph } from "../kv/graphs.ts";
 import { MEMORY } from "../kv/open.ts";
+import { add, ref, txOf } from "../logseq/outliner_forms.ts";
 import { parseClientMessage } from "../protocol/client_message.ts";
 import { type GraphId, newGraphId, parseUserId, type T, T_ZERO } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type BatchDeps, txBatch } from "./batch.ts";
 import { Databases } from "./database.ts";
 import { flush } from "./flush.ts";
+import { nextTurn } from "./next_turn.ts";
 import { pull } from "./pull.ts";
 import { pullFrame } from "./pull_answer.ts";
 import { Turns } from "./turns.ts";
@@ -45,8 +47,8 @@ export async function warmUp(): Promise<T> {
   return t;
 }
 
-async function send(deps: BatchDeps, graph: GraphId, t: T, forms: unknown): Promise<T> {
-  const frame = { type: "tx/batch", t_before: t, txs: [JSON.stringify(["~#list", forms])] };
+async function send(deps: BatchDeps, graph: GraphId, t: T, forms: readonly unknown[]): Promise<T> {
+  const frame = { type: "tx/batch", t_before: t, txs: [txOf(...forms)] };
   const parsed = parseClientMessage(JSON.stringify(frame));
   if (!parsed.ok || parsed.message.type !== "tx/batch") throw new TypeError("Cannot read a batch");
   const answer = await txBatch(deps, graph, parsed.message);
@@ -55,13 +57,6 @@ async function send(deps: BatchDeps, graph: GraphId, t: T, forms: unknown): Prom
 
 /** What Logseq's outliner writes: a page and a block, another title, a move, a deletion. */
 function edits(page: string, block: string): readonly (readonly unknown[])[] {
-  const ref = (uuid: string): readonly string[] => ["~:block/uuid", `~u${uuid}`];
-  const add = (entity: unknown, attribute: string, value: unknown): readonly unknown[] => [
-    "~:db/add",
-    entity,
-    `~:block/${attribute}`,
-    value,
-  ];
   return [
     [add(-1, "uuid", `~u${page}`), add(-1, "title", "a page"), add(-1, "name", "a page")],
     [
@@ -79,8 +74,4 @@ function edits(page: string, block: string): readonly (readonly unknown[])[] {
     ],
     [["~:db/retractEntity", ref(block)]],
   ];
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

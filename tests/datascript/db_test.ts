@@ -5,27 +5,10 @@ import { Draft, withDatoms } from "../../datascript/draft.ts";
 import { all, INDEXES, ofAttribute, ofEntity, ofValue } from "../../datascript/order.ts";
 import { compareValues } from "../../datascript/compare.ts";
 import type { Value } from "../../datascript/value.ts";
+import { attributes, datoms, eids, SCHEMA, someValues } from "../support/arbitrary_datoms.ts";
 import { storedDb } from "../support/memory_db.ts";
 import { applied, assertHolds, inIndex } from "../support/model.ts";
-import { fact, schemaOf, showValue, value } from "../support/written.ts";
-
-const SCHEMA = schemaOf({
-  "plain": {},
-  "indexed": { ":db/index": true },
-  "ref/one": { ":db/valueType": ":db.type/ref" },
-});
-
-const VALUES = [1, 2, "a", "b", ":k", true, [1], { ":m": 1 }].map(value);
-const eids = fc.integer({ min: 1, max: 6 });
-const attributes = fc.constantFrom("plain", "indexed", "ref/one");
-const someValues = fc.constantFrom(...VALUES);
-
-const datoms = (tx: number, maxLength: number): fc.Arbitrary<readonly Datom[]> =>
-  fc.array(
-    fc.tuple(eids, attributes, someValues, fc.boolean())
-      .map(([e, a, v, added]) => new Datom(e, a, v, tx, added)),
-    { maxLength, size: "max" },
-  );
+import { fact, showValue } from "../support/written.ts";
 
 /** Facts in stored nodes, and what was done to them since. */
 const histories = fc.record({

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { commitOrThrow } from "../../kv/commit.ts";
+import { bytesSet, commitOrThrow } from "../../kv/commit.ts";
 import { rowKey } from "../../kv/keys.ts";
 import { parseAddr } from "../../protocol/ids.ts";
 import { NodeCache } from "../../sync/node_cache.ts";
@@ -62,11 +62,7 @@ Deno.test("A row that can't be read and that nobody needs hinders no batch", asy
   const addr = parseAddr(3);
   assert.ok(addr !== undefined);
   await commitOrThrow(kv, {
-    sets: [{
-      key: rowKey({ graph, generation, addr, part: 0 }),
-      value: new Uint8Array(3),
-      size: 3,
-    }],
+    sets: [bytesSet(rowKey({ graph, generation, addr, part: 0 }), new Uint8Array(3))],
     deletes: [],
   });
   const [batch] = readBatches("ops-small");
