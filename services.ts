@@ -107,7 +107,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     ready: () => canRead(kv),
     trustProxy,
     idle: async () => {
-      await Promise.all([flusher.idle(), sizes.idle(), sums.idle()]);
+      await Promise.all([flusher.idle(), databases.idle(), sizes.idle(), sums.idle()]);
     },
     graphs: {
       ...graphs,

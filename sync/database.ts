@@ -131,7 +131,8 @@ export class Databases {
       const done = ahead && tryWork(work);
       if (done !== undefined) return done.result;
       if (ahead !== undefined && !await readAhead?.whole()) {
-        await Promise.all([readAhead?.more(), this.#loadAhead(head, nodes, ahead)]);
+        readAhead?.beside();
+        await this.#loadAhead(head, nodes, ahead);
       }
       return await this.runOn(head, nodes, work);
     } finally {
@@ -149,6 +150,11 @@ export class Databases {
         await this.#load(head, nodes, thrown.addresses);
       }
     }
+  }
+
+  /** Settles when nothing is read any more that nobody waits for. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#open.values()].map(({ readAhead }) => readAhead?.idle()));
   }
 
   /** The nodes of a head's rows, none of them pinned. */

@@ -52,9 +52,9 @@ export class NodeCache {
     });
   }
 
-  /** Bytes that come in before anything has to go. */
-  get room(): number {
-    return this.#used.maxSize - this.#used.calculatedSize;
+  /** Bytes. */
+  get capacity(): number {
+    return this.#used.maxSize;
   }
 
   /** @param contentLength characters of the row it was decoded from */
@@ -153,9 +153,9 @@ export class CachedNodes implements NodeSource {
     this.#cache.setRow(this.#rows, row);
   }
 
-  /** Bytes that the cache takes before anything has to go. */
-  get room(): number {
-    return this.#cache.room;
+  /** Bytes that the cache takes, of all graphs. */
+  get capacity(): number {
+    return this.#cache.capacity;
   }
 
   /** No tree that is still of use has them. */

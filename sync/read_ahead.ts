@@ -1,37 +1,44 @@
 /**
  * Rows that are read before anybody asks for them. A batch needs a dozen nodes all over a graph, level
  * by level, and waits for each level: rows that come in a list cost a fiftieth of that each. They stay
- * undecoded until they are needed, and nothing else has to go for them.
+ * undecoded until they are needed; what goes for them is what nobody has used for longest.
  */
 import type { Root } from "../datascript/stored.ts";
 import type { Head } from "../kv/head.ts";
 import { CorruptValueError } from "../kv/chunks.ts";
-import { LIST_BATCH } from "../kv/limits.ts";
 import { listRowBatches } from "../kv/rows.ts";
 import { TAIL_ADDR } from "../protocol/ids.ts";
+import { loggerFor } from "../telemetry/log.ts";
 import type { CachedNodes } from "./node_cache.ts";
 
 /** Of a datom in three trees, with what a row takes in memory beside it; measured are 230. */
 const BYTES_PER_DATOM = 250;
 
-/** A graph that takes more isn't read ahead: most of it nobody would ask for. */
+/**
+ * A graph that takes more, or more than this share of the cache, isn't read ahead: most of it nobody
+ * would ask for. Where only free room was taken, two of three batches lacked nodes once it was used
+ * up, and took a third longer.
+ */
 const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_SHARE = 1 / 3;
 
 /** A graph with fewer datoms is read as a whole at once: that is one list, or a few. */
 const SMALL_DATOMS = 5000;
 
-/** So many batches may lack nodes before a larger graph is read ahead. */
+/** So many batches may lack nodes before a larger graph is read beside the next ones. */
 const PATIENCE = 3;
+
+const log = loggerFor("read-ahead");
 
 export class ReadAhead {
   readonly #kv: Deno.Kv;
   readonly #head: Head;
   readonly #nodes: CachedNodes;
   readonly #isSmall: boolean;
-  /** The last address that was read. */
-  #after: number = TAIL_ADDR;
-  #isDone: boolean;
+  /** Whether it is still to be begun. */
+  #isDue: boolean;
   #asked = 0;
+  #underWay: Promise<void> = Promise.resolve();
 
   constructor(kv: Deno.Kv, head: Head, { trees }: Root, nodes: CachedNodes) {
     this.#kv = kv;
@@ -39,42 +46,44 @@ export class ReadAhead {
     this.#nodes = nodes;
     const datoms = trees.eavt.count;
     this.#isSmall = datoms <= SMALL_DATOMS;
-    this.#isDone = datoms * BYTES_PER_DATOM > Math.min(MAX_BYTES, nodes.room);
+    this.#isDue = datoms * BYTES_PER_DATOM <= Math.min(MAX_BYTES, nodes.capacity * MAX_SHARE);
   }
 
   /** Reads all of a small graph, when a batch lacks nodes for the first time; whether it did. */
   async whole(): Promise<boolean> {
-    if (this.#isDone || !this.#isSmall) return false;
-    while (!this.#isDone) await this.#tryNext();
+    if (!this.#isDue || !this.#isSmall) return false;
+    this.#isDue = false;
+    await this.#read();
     return true;
   }
 
-  /** Reads some of a larger one, whenever a batch lacks nodes, beside those that it waits for. */
-  async more(): Promise<void> {
-    if (!this.#isDone && ++this.#asked > PATIENCE) await this.#tryNext();
+  /**
+   * Reads a larger one beside the batches that go on, once some have lacked nodes. A batch that waits
+   * for a part of it takes 10 ms, one that waits for its own nodes alone 2.
+   */
+  beside(): void {
+    if (!this.#isDue || ++this.#asked <= PATIENCE) return;
+    this.#isDue = false;
+    this.#underWay = this.#read().catch((cause) => {
+      // Batches that need the same of the store will say so themselves.
+      log.debug("Cannot read {graph} ahead", { graph: this.#head.graph, cause });
+    });
   }
 
-  async #tryNext(): Promise<void> {
+  /** Settles when nothing is read any more. */
+  idle(): Promise<void> {
+    return this.#underWay;
+  }
+
+  async #read(): Promise<void> {
+    const { graph, rows } = this.#head;
     try {
-      await this.#next();
+      for await (const batch of listRowBatches(this.#kv, graph, rows, TAIL_ADDR)) {
+        for (const row of batch) this.#nodes.offerRow(row);
+      }
     } catch (thrown) {
       // Who needs the row that can't be read will say so; nobody may.
       if (!(thrown instanceof CorruptValueError)) throw thrown;
-      this.#isDone = true;
     }
-  }
-
-  async #next(): Promise<void> {
-    const { graph, rows } = this.#head;
-    // A row is known to be whole when the next one begins.
-    const wanted = LIST_BATCH - 1;
-    let count = 0;
-    for await (const batch of listRowBatches(this.#kv, graph, rows, this.#after, wanted)) {
-      for (const row of batch) this.#nodes.offerRow(row);
-      this.#after = batch.at(-1)?.addr ?? this.#after;
-      count += batch.length;
-      if (count >= wanted && this.#nodes.room > 0) return;
-    }
-    this.#isDone = true;
   }
 }
