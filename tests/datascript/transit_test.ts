@@ -185,5 +185,18 @@ Deno.test("A text knows nothing of the keywords of the text before it", () => {
     keyword("some/keyword"),
   ]);
   assert.throws(() => decode('["^0"]'), TransitError);
-  assert.equal(encode([keyword("some/keyword")]), encode([keyword("some/keyword")]));
+  assert.throws(() => decode('["~:some/keyword",["^9"]]'), TransitError);
+  assert.throws(() => decode('["^0"]'), TransitError);
+});
+
+Deno.test("A text is written the same whatever was written before it", () => {
+  const value = [keyword("some/keyword"), keyword("some/keyword")];
+  for (let i = 0; i < 250; i++) {
+    assert.equal(encode(value), '["~:some/keyword","^0"]');
+    assert.equal(encode([keyword(`other/keyword-${i}`), ...value]).at(-3), "1");
+  }
+  let deep: Value = keyword("some/keyword");
+  for (let i = 0; i < 100_000; i++) deep = [deep];
+  assert.throws(() => encode([keyword("some/keyword"), deep]), RangeError);
+  assert.equal(encode(value), '["~:some/keyword","^0"]');
 });
