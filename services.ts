@@ -29,6 +29,7 @@ import { Pins } from "./sync/pins.ts";
 import { observedFanout, observedOperations } from "./sync/observed.ts";
 import { Presence } from "./sync/presence.ts";
 import { pull } from "./sync/pull.ts";
+import { RecentEntries } from "./sync/recent.ts";
 import { importEncoded } from "./sync/import.ts";
 import { openRowStream, versionToStream } from "./sync/row_stream.ts";
 import { Sizes } from "./sync/sizes.ts";
@@ -82,7 +83,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   });
   const sizes = new Sizes({ kv, log: loggerFor("sizes"), now });
   const sums = new UploadedChecksums(kv, databases);
-  const batch = { kv, databases, turns, fanout, flusher, log: loggerFor("batch"), now };
+  const recent = new RecentEntries();
+  const batch = { kv, databases, turns, fanout, flusher, recent, log: loggerFor("batch"), now };
   const presence = new Presence({ kv, fanout, now });
   const assets = { kv, stores, graceMs: assetsGraceMs, log: loggerFor("assets"), now };
   const entries = { ...batch, accepted: new AcceptedIds(kv) };
@@ -128,7 +130,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         const head = await readHead(kv, graph);
         return head && reachedAt(head.t, head.checksum);
       },
-      pull: (graph, since) => pull(kv, graph, since),
+      pull: (graph, since) => pull(kv, graph, since, recent),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),
       txEntries: (graph, txs, sender) => txEntries(entries, graph, txs, sender),
       speaksToday: (guest) => presence.speaksToday(guest),

@@ -17,6 +17,7 @@ import { txEntries } from "../sync/entries.ts";
 import { Flusher } from "../sync/flush.ts";
 import { importRows } from "../sync/import.ts";
 import { NodeCache } from "../sync/node_cache.ts";
+import { RecentEntries } from "../sync/recent.ts";
 import { Turns } from "../sync/turns.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { readRows } from "../tests/support/fixtures.ts";
@@ -68,6 +69,7 @@ export function batchDeps(
     kv,
     databases: new Databases(kv, nodes),
     turns: new Turns(),
+    recent: new RecentEntries(),
     log: loggerFor("bench"),
     now,
   };

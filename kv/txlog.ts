@@ -26,17 +26,21 @@ import {
 } from "./keys.ts";
 import { listBatches } from "./list.ts";
 
-/** An entry to be written. */
-export interface NewEntry {
+/** What clients see of an entry. */
+export interface ShownEntry {
   readonly t: T;
   /** Transit text as clients get it. */
   readonly tx: string;
+  /** What a client of today's said that it is for. */
+  readonly outlinerOp?: string;
+}
+
+/** An entry to be written. */
+export interface NewEntry extends ShownEntry {
   /** Transit text of the transaction's datoms. */
   readonly tail: string;
   /** A random id of the commit: after an unknown outcome it tells whose entry is there. */
   readonly writer: string;
-  /** What a client of today's said that it is for. */
-  readonly outlinerOp?: string;
 }
 
 /** An entry as clients pull it: UTF-8 of `{"t":…,"tx":"…"}`, or with `"outliner-op"` before `t`. */
@@ -56,6 +60,8 @@ export interface TailEntry {
 export class CorruptLogError extends Error {
   override readonly name: string = "CorruptLogError";
 }
+
+const encoder = new TextEncoder();
 
 /** In the place of an entry that was spilled: whose parts are its own. */
 const spilledSchema = z.object({ writer: z.string() });
@@ -161,11 +167,19 @@ export async function lastEntry(
   return undefined;
 }
 
+/** An entry as it will be read. */
+export function logEntryOf(entry: ShownEntry): LogEntry {
+  return { t: entry.t, json: encoder.encode(logText(entry)) };
+}
+
 /** What is kept of an entry, in each list. */
 function textsOf(entry: NewEntry): readonly (readonly [EntryList, string])[] {
-  const { t, tx, tail, writer, outlinerOp } = entry;
+  return [["log", logText(entry)], ["tail", JSON.stringify([entry.writer, entry.tail])]];
+}
+
+function logText({ t, tx, outlinerOp }: ShownEntry): string {
   const op = outlinerOp === undefined ? {} : { "outliner-op": outlinerOp };
-  return [["log", JSON.stringify({ ...op, t, tx })], ["tail", JSON.stringify([writer, tail])]];
+  return JSON.stringify({ ...op, t, tx });
 }
 
 interface Value {

@@ -8,7 +8,7 @@ import { encode } from "../datascript/transit.ts";
 import type { List } from "../datascript/value.ts";
 import { acceptedSet, forgotten } from "../kv/accepted.ts";
 import { withBatch } from "../kv/activity.ts";
-import { CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
+import { type Change, CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
 import {
   commitHead,
   type Head,
@@ -24,12 +24,14 @@ import type { Logger } from "../telemetry/log.ts";
 import type { Databases, OpenDb } from "./database.ts";
 import type { Fanout } from "./fanout.ts";
 import type { Flusher } from "./flush.ts";
+import type { RecentEntries } from "./recent.ts";
 
 export interface StoreDeps {
   readonly kv: Deno.Kv;
   readonly databases: Databases;
   readonly fanout: Pick<Fanout, "moved">;
   readonly flusher: Pick<Flusher, "changed">;
+  readonly recent: RecentEntries;
   readonly log: Logger;
   /** Ms since the epoch. */
   readonly now: () => number;
@@ -175,7 +177,7 @@ function afterAll(t: T, made: Versions["made"]): T {
  * commit holds the parts are written before, where nobody looks for them.
  */
 async function commitVersions(
-  { kv, now }: StoreDeps,
+  { kv, now, recent }: StoreDeps,
   head: Head,
   { open, made, checksum }: Versions,
   writer: string,
@@ -203,17 +205,31 @@ async function commitVersions(
     activity: withBatch(head.activity, updatedAt),
     ...checksum !== undefined && { checksum },
   };
+  const outcome = await commitEntries(kv, head, next, entries, { sets: others, deletes });
+  if (outcome.kind === "committed") recent.add(outcome.head, entries);
+  return outcome;
+}
+
+/** @param beside what is changed in the same commit */
+async function commitEntries(
+  kv: Deno.Kv,
+  head: Head,
+  next: HeadState,
+  entries: readonly NewEntry[],
+  beside: Change,
+): Promise<HeadOutcome> {
+  const { graph, log } = head;
+  const commitBeside = (sets: Change["sets"]): Promise<HeadOutcome> =>
+    commitHead(kv, head, next, { ...beside, sets: [...sets, ...beside.sets] });
   try {
-    const sets = entries.flatMap((entry) => entryChange(graph, log, entry));
-    return await commitHead(kv, head, next, { sets: [...sets, ...others], deletes });
+    return await commitBeside(entries.flatMap((entry) => entryChange(graph, log, entry)));
   } catch (thrown) {
     if (!(thrown instanceof CommitTooLargeError)) throw thrown;
     const spilled = entries.map((entry) => spilledEntryChange(graph, log, entry));
     const parts = spilled.flatMap((entry) => entry.parts);
     const written = await writeInCommits(kv, parts, [headGuard(head)]);
     if (written.kind !== "committed") return written;
-    const sets = spilled.flatMap((entry) => entry.sets);
-    return await commitHead(kv, head, next, { sets: [...sets, ...others], deletes });
+    return await commitBeside(spilled.flatMap((entry) => entry.sets));
   }
 }
 

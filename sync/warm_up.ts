@@ -15,6 +15,7 @@ import { flush } from "./flush.ts";
 import { nextTurn } from "./next_turn.ts";
 import { pull } from "./pull.ts";
 import { pullFrame } from "./pull_answer.ts";
+import { RecentEntries } from "./recent.ts";
 import { Turns } from "./turns.ts";
 
 const log = loggerFor("warm-up");
@@ -31,10 +32,11 @@ export async function warmUp(): Promise<T> {
   const graph = newGraphId();
   await createGraph(kv, graph, { owner, name: "warm-up", createdAt: now() });
 
+  const recent = new RecentEntries();
   let t = T_ZERO;
   for (let round = 0; round < ROUNDS; round++) {
     // Each time as after a start: the nodes of the round before have to be read.
-    const parts = { kv, databases: new Databases(kv), turns: new Turns(), log, now };
+    const parts = { kv, databases: new Databases(kv), turns: new Turns(), recent, log, now };
     const deps = { ...parts, fanout: { moved: () => {} }, flusher: { changed: () => {} } };
     for (const forms of edits(crypto.randomUUID(), crypto.randomUUID())) {
       t = await send(deps, graph, t, forms);

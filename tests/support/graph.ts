@@ -25,6 +25,7 @@ import { flush, type FlushDeps, type FlushOutcome } from "../../sync/flush.ts";
 import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
+import { RecentEntries } from "../../sync/recent.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 
@@ -69,7 +70,8 @@ export class TestGraph {
   async batch(tBefore: number, txs: readonly string[]): Promise<number | string> {
     const t_before = parseT(tBefore);
     assert.ok(t_before !== undefined);
-    const deps = { ...this.#deps, fanout: NO_FANOUT, flusher: NO_FLUSHER };
+    const recent = new RecentEntries();
+    const deps = { ...this.#deps, fanout: NO_FANOUT, flusher: NO_FLUSHER, recent };
     const answer = await txBatch(deps, this.graph, { t_before, txs });
     assert.ok(answer !== undefined);
     return answer.type === "tx/batch/ok" ? answer.t : answer.reason;

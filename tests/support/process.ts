@@ -26,6 +26,7 @@ import { NodeCache } from "../../sync/node_cache.ts";
 import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
 import { pullFrame } from "../../sync/pull_answer.ts";
+import { RecentEntries } from "../../sync/recent.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
@@ -92,6 +93,7 @@ export async function logOf(kv: Deno.Kv, graph: GraphId): Promise<PullOk> {
 export class Process {
   readonly databases: Databases;
   readonly pins: Pins;
+  readonly recent = new RecentEntries();
   readonly #deps: EntriesDeps;
   /** The versions that other sockets are told of. */
   readonly told: number[] = [];
@@ -113,6 +115,7 @@ export class Process {
       kv,
       databases: this.databases,
       turns: new Turns(),
+      recent: this.recent,
       log: loggerFor("test"),
       now,
     };
