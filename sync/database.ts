@@ -51,6 +51,8 @@ export class Databases {
   readonly #nodes: NodeCache;
   readonly #open = new LRUCache<string, OpenDb>({ maxSize: OPEN_BYTES });
   readonly #commits = new LRUCache<GraphId, Head>({ max: MAX_COMMITS });
+  /** What is read while nobody waits for it: of one graph after the other, as each takes some MB. */
+  #beside: Promise<void> = Promise.resolve();
 
   constructor(kv: Deno.Kv, nodes: NodeCache = new NodeCache()) {
     this.#kv = kv;
@@ -131,7 +133,7 @@ export class Databases {
       const done = ahead && tryWork(work);
       if (done !== undefined) return done.result;
       if (ahead !== undefined && !await readAhead?.whole()) {
-        readAhead?.beside();
+        readAhead?.beside((work) => this.#beside = this.#beside.then(work));
         await this.#loadAhead(head, nodes, ahead);
       }
       return await this.runOn(head, nodes, work);
@@ -153,8 +155,8 @@ export class Databases {
   }
 
   /** Settles when nothing is read any more that nobody waits for. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#open.values()].map(({ readAhead }) => readAhead?.idle()));
+  idle(): Promise<void> {
+    return this.#beside;
   }
 
   /** The nodes of a head's rows, none of them pinned. */

@@ -38,7 +38,6 @@ export class ReadAhead {
   /** Whether it is still to be begun. */
   #isDue: boolean;
   #asked = 0;
-  #underWay: Promise<void> = Promise.resolve();
 
   constructor(kv: Deno.Kv, head: Head, { trees }: Root, nodes: CachedNodes) {
     this.#kv = kv;
@@ -60,19 +59,18 @@ export class ReadAhead {
   /**
    * Reads a larger one beside the batches that go on, once some have lacked nodes. A batch that waits
    * for a part of it takes 10 ms, one that waits for its own nodes alone 2.
+   *
+   * @param inTurn does work that never throws when its turn has come
    */
-  beside(): void {
+  beside(inTurn: (work: () => Promise<void>) => void): void {
     if (!this.#isDue || ++this.#asked <= PATIENCE) return;
     this.#isDue = false;
-    this.#underWay = this.#read().catch((cause) => {
-      // Batches that need the same of the store will say so themselves.
-      log.debug("Cannot read {graph} ahead", { graph: this.#head.graph, cause });
-    });
-  }
-
-  /** Settles when nothing is read any more. */
-  idle(): Promise<void> {
-    return this.#underWay;
+    inTurn(() =>
+      this.#read().catch((cause) => {
+        // Batches that need the same of the store will say so themselves.
+        log.debug("Cannot read {graph} ahead", { graph: this.#head.graph, cause });
+      })
+    );
   }
 
   async #read(): Promise<void> {

@@ -13,11 +13,13 @@ interface WsSocket {
   on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): void;
   on(event: "close", listener: (code: number, reason: Buffer) => void): void;
   on(event: "error", listener: (cause: Error) => void): void;
+  on(event: "pong", listener: () => void): void;
   on(
     event: "unexpected-response",
     listener: (request: { destroy(): void }, response: IncomingResponse) => void,
   ): void;
   send(data: string | Uint8Array, options?: { readonly fin: boolean }): void;
+  ping(): void;
   close(code?: number): void;
   terminate(): void;
   pause(): void;
@@ -130,6 +132,13 @@ export class TestSocket<Message extends { readonly type: string } = ServerMessag
   /** One text message in several frames. */
   sendFragments(fragments: readonly string[]): void {
     fragments.forEach((text, i) => this.#socket.send(text, { fin: i === fragments.length - 1 }));
+  }
+
+  /** Waits until the server has taken in all that was sent: it answers a ping frame in its place. */
+  async takenIn(): Promise<void> {
+    const pong = new Promise<void>((resolve) => this.#socket.on("pong", resolve));
+    this.#socket.ping();
+    await within(pong, "a pong frame");
   }
 
   /** The next message that has come or will come, in order. */
