@@ -4,6 +4,7 @@ import type { GraphId } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { pull } from "../../sync/pull.ts";
 import { pullFrame } from "../../sync/pull_answer.ts";
+import type { RecentEntries } from "../../sync/recent.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { blockTx } from "../support/forms.ts";
 import { logOf, Process, version } from "../support/process.ts";
@@ -21,17 +22,25 @@ async function sendBlocks(
   }
 }
 
-/** What a client of this process gets. */
-async function pulled({ kv, recent }: Process, graph: GraphId, since: number): Promise<string> {
+async function pullText(
+  kv: Deno.Kv,
+  graph: GraphId,
+  since: number,
+  recent?: RecentEntries,
+): Promise<string> {
   const log = await pull(kv, graph, version(since), recent);
   assert.ok(log !== undefined);
   return await pullFrame(log);
 }
 
-async function stored({ kv }: Process, graph: GraphId, since: number): Promise<string> {
-  const log = await pull(kv, graph, version(since));
-  assert.ok(log !== undefined);
-  return await pullFrame(log);
+/** What a client of this process gets. */
+function pulled({ kv, recent }: Process, graph: GraphId, since: number): Promise<string> {
+  return pullText(kv, graph, since, recent);
+}
+
+/** What it gets of any other. */
+function stored({ kv }: Process, graph: GraphId, since: number): Promise<string> {
+  return pullText(kv, graph, since);
 }
 
 Deno.test("What this process has written is pulled without a look into the log, byte for byte", async () => {
