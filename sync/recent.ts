@@ -23,10 +23,9 @@ export class RecentEntries {
   readonly #kept = new LRUCache<GraphId, Kept>({ maxSize: MAX_UNITS });
 
   /** A commit of this process has added these, the last of them at the head. */
-  add({ graph, log }: Head, added: readonly ShownEntry[]): void {
+  add({ graph, log, t }: Head, added: readonly ShownEntry[]): void {
     const kept = this.#kept.get(graph);
-    const [first] = added;
-    const follows = kept?.log === log && kept.entries.at(-1)?.t === (first?.t ?? 0) - 1;
+    const follows = kept?.log === log && kept.entries.at(-1)?.t === t - added.length;
     const shown = added.map(shownOf);
     const entries = (follows ? [...kept.entries, ...shown] : shown).slice(-MAX_ENTRIES);
     let units = sizeOf(entries);

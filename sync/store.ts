@@ -172,10 +172,7 @@ function afterAll(t: T, made: Versions["made"]): T {
   return made.reduce((last) => nextT(last), t);
 }
 
-/**
- * Log entries, datoms for the tail, and head, in one commit that the head guards. Of entries that no
- * commit holds the parts are written before, where nobody looks for them.
- */
+/** Log entries, datoms for the tail, and head, in one commit that the head guards. */
 async function commitVersions(
   { kv, now, recent }: StoreDeps,
   head: Head,
@@ -210,7 +207,11 @@ async function commitVersions(
   return outcome;
 }
 
-/** @param beside what is changed in the same commit */
+/**
+ * Of entries that no commit holds the parts are written before, where nobody looks for them.
+ *
+ * @param beside what is changed in the same commit
+ */
 async function commitEntries(
   kv: Deno.Kv,
   head: Head,

@@ -24,8 +24,8 @@ import { Databases } from "../../sync/database.ts";
 import { flush, type FlushDeps, type FlushOutcome } from "../../sync/flush.ts";
 import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
-import { rowsPage } from "../../sync/snapshot.ts";
 import { RecentEntries } from "../../sync/recent.ts";
+import { rowsPage } from "../../sync/snapshot.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 

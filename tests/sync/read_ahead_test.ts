@@ -75,10 +75,8 @@ Deno.test("A graph is read ahead also where the cache is full of others", async 
   const nodes = new NodeCache(2_500_000);
   for (let graph = 0; graph < 5; graph++) {
     const { costs } = await play(counted(store), "small", 3, nodes);
-    assert.deepEqual(costs.map(({ getManys, lists }) => [getManys, lists]), [[0, 1], [0, 0], [
-      0,
-      0,
-    ]]);
+    assert.deepEqual(costs.map(({ getManys }) => getManys), [0, 0, 0]);
+    assert.deepEqual(costs.map(({ lists }) => lists), [1, 0, 0]);
   }
 });
 
