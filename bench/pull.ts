@@ -1,6 +1,7 @@
 /** A long log pulled over HTTP, beside a bare list of what is kept of it, put together. */
 import { Buffer } from "node:buffer";
-import { type KvSet, writeInCommits } from "../kv/commit.ts";
+import type { KvSet } from "../kv/change.ts";
+import { writeInCommits } from "../kv/commit.ts";
 import { commitHead, readHead } from "../kv/head.ts";
 import { entriesPrefix } from "../kv/keys.ts";
 import { LIST_BATCH } from "../kv/limits.ts";

@@ -1,6 +1,6 @@
 /** A real store whose traffic is counted. */
 import { serialize } from "node:v8";
-import { keySize } from "../kv/commit.ts";
+import { keySize } from "../kv/change.ts";
 
 /** What went through. Bytes are those that the store keeps: of values that aren't bytes, V8's. */
 export interface Traffic {

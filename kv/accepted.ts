@@ -14,7 +14,7 @@ import {
   type TxId,
 } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { type KvSet, objectSet } from "./commit.ts";
+import { type KvSet, objectSet } from "./change.ts";
 import { acceptedKey, acceptedRange, parseAcceptedKey } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";

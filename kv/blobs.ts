@@ -4,7 +4,8 @@
  */
 import type { BlobPlace } from "../protocol/asset.ts";
 import { CorruptValueError, parsePart } from "./chunks.ts";
-import { bytesSet, commit, deleteKeys, type KvSet } from "./commit.ts";
+import { bytesSet, type KvSet } from "./change.ts";
+import { commit, deleteKeys } from "./commit.ts";
 import { blobKey, blobPartsRange, blobPrefix, parseBlobKey } from "./keys.ts";
 import { BLOB_PART_BYTES } from "./limits.ts";
 import { looseGuard, readLoose } from "./loose.ts";

@@ -2,47 +2,26 @@
  * The way into the store: sets and deletes, guarded, counted, in one atomic operation each. What
  * can't be known of a commit (the connection broke) is an outcome here, and the caller's to settle.
  */
-import {
-  LIST_BATCH,
-  MAX_CHECKS,
-  MAX_COMMIT_BYTES,
-  MAX_COMMIT_KEY_BYTES,
-  MAX_MUTATIONS,
-  MAX_VALUE_BYTES,
-} from "./limits.ts";
-
-/** One value to be set. */
-export interface KvSet {
-  readonly key: Deno.KvKey;
-  readonly value: unknown;
-  /** Bytes of the value, for counting; an upper bound where it isn't bytes. */
-  readonly size: number;
-}
-
-/** What one commit does: all of it or nothing. Of sets with the same key the last one counts. */
-export interface Change {
-  readonly sets: readonly KvSet[];
-  readonly deletes: readonly Deno.KvKey[];
-  /** What must still be so, beside the guard of whoever commits; fewer than MAX_CHECKS. */
-  readonly checks?: readonly Deno.AtomicCheck[];
-}
-
-/**
- * `conflict`: a check failed, or the database stayed locked. What failed it may be this very change:
- * over KV Connect Deno's client tries again by itself what went through with its answer lost. So if
- * the change sets or deletes what it checks, only reading tells whether it was written.
- * `unknown`: it may have been written or not, and only reading tells.
- */
-export type Outcome =
-  | { readonly kind: "committed"; readonly versionstamp: string }
-  | { readonly kind: "conflict" }
-  | { readonly kind: "unknown"; readonly cause: unknown };
+import { type Change, type KvSet, type Outcome, Tally } from "./change.ts";
+import { Gathering } from "./gather.ts";
+import { LIST_BATCH } from "./limits.ts";
 
 const observers = new WeakMap<Deno.Kv, (outcome: Outcome["kind"]) => void>();
 
 /** From now on the observer is told of every commit through this handle; it may not throw. */
 export function observeCommits(kv: Deno.Kv, observer: (outcome: Outcome["kind"]) => void): void {
   observers.set(kv, observer);
+}
+
+const gatherings = new WeakMap<Deno.Kv, Gathering>();
+
+/**
+ * From now on changes that come while a commit through this handle is under way go into the store
+ * together. For a store that takes one commit after the other, as SQLite does: where commits go side
+ * by side, they would wait for nothing.
+ */
+export function gatherCommits(kv: Deno.Kv): void {
+  gatherings.set(kv, new Gathering((change, deadline) => attempt(kv, change, deadline)));
 }
 
 /** A change is more than one commit can hold, or a value more than the store takes. */
@@ -52,17 +31,6 @@ export class CommitTooLargeError extends RangeError {
 
 /** A database that stays locked for longer is a conflict. */
 const LOCKED_FOR_MS = 2000;
-
-/** A set of bytes. */
-export function bytesSet(key: Deno.KvKey, bytes: Uint8Array): KvSet {
-  return { key, value: bytes, size: bytes.length };
-}
-
-/** A set of a small plain object, string, number or boolean. */
-export function objectSet(key: Deno.KvKey, value: unknown): KvSet {
-  // The store serialises as V8 does: 2 bytes a unit at worst, and up to 9 where JSON has a digit.
-  return { key, value, size: 4 * JSON.stringify(value).length + 16 };
-}
 
 /**
  * Commits all of the change or nothing, in one atomic operation.
@@ -80,12 +48,15 @@ export async function commit(
   lockedForMs: number = LOCKED_FOR_MS,
 ): Promise<Outcome> {
   mustFit(change);
-  const outcome = await tryCommit(kv, change, performance.now() + lockedForMs);
+  const deadline = performance.now() + lockedForMs;
+  const outcome = await (gatherings.get(kv)?.commit(change, deadline) ??
+    attempt(kv, change, deadline));
   observers.get(kv)?.(outcome.kind);
   return outcome;
 }
 
-async function tryCommit(kv: Deno.Kv, change: Change, deadline: number): Promise<Outcome> {
+/** @param deadline of `performance.now()`, for a database that is locked */
+async function attempt(kv: Deno.Kv, change: Change, deadline: number): Promise<Outcome> {
   for (;;) {
     try {
       const result = await operationOf(kv, change).commit();
@@ -154,12 +125,14 @@ async function* fullBatches(
   sets: Iterable<KvSet> | AsyncIterable<KvSet>,
   guard: readonly Deno.AtomicCheck[],
 ): AsyncGenerator<readonly KvSet[]> {
-  const tally = new Tally(guard);
+  let tally = new Tally();
+  tally.addChecks(guard);
   let batch: KvSet[] = [];
   for await (const set of sets) {
     if (!tally.add(set.key, set.size)) {
       yield batch;
-      tally.clear();
+      tally = new Tally();
+      tally.addChecks(guard);
       tally.add(set.key, set.size);
       batch = [];
     }
@@ -190,13 +163,13 @@ export async function deleteKeys(
   selectors: Iterable<Deno.KvListSelector>,
   batchSize: number = LIST_BATCH,
 ): Promise<void> {
-  const tally = new Tally();
+  let tally = new Tally();
   let deletes: Deno.KvKey[] = [];
   for (const selector of selectors) {
     for await (const { key } of kv.list(selector, { batchSize })) {
       if (!tally.add(key, 0)) {
         await commitOrThrow(kv, { sets: [], deletes });
-        tally.clear();
+        tally = new Tally();
         tally.add(key, 0);
         deletes = [];
       }
@@ -206,51 +179,12 @@ export async function deleteKeys(
   if (deletes.length > 0) await commitOrThrow(kv, { sets: [], deletes });
 }
 
-/** Counts what one commit may hold. */
-class Tally {
-  #mutations = 0;
-  #bytes = 0;
-  #keyBytes = 0;
-
-  constructor(private readonly checks: readonly Deno.AtomicCheck[] = []) {
-    this.clear();
-  }
-
-  /** Counts a mutation, unless it doesn't fit beside the others. */
-  add(key: Deno.KvKey, size: number): boolean {
-    const keyBytes = keySize(key);
-    const fits = size <= MAX_VALUE_BYTES &&
-      this.#mutations < MAX_MUTATIONS &&
-      this.#bytes + 2 * keyBytes + size <= MAX_COMMIT_BYTES &&
-      this.#keyBytes + keyBytes <= MAX_COMMIT_KEY_BYTES;
-    if (!fits) return false;
-    this.#mutations++;
-    // The store counts a key twice here.
-    this.#bytes += 2 * keyBytes + size;
-    this.#keyBytes += keyBytes;
-    return true;
-  }
-
-  clear(): void {
-    this.#mutations = 0;
-    this.#keyBytes = this.checks.reduce((sum, { key }) => sum + keySize(key), 0);
-    this.#bytes = 2 * this.#keyBytes;
-  }
-}
-
 function mustFit(change: Change): void {
-  const checks = change.checks ?? [];
-  if (checks.length > MAX_CHECKS) {
-    throw new CommitTooLargeError(`Cannot commit a change with ${checks.length} checks`);
-  }
-  const tally = new Tally(checks);
-  const fits = change.sets.every(({ key, size }) => tally.add(key, size)) &&
-    change.deletes.every((key) => tally.add(key, 0));
-  if (fits) return;
+  if (new Tally().addAll(change)) return;
   const bytes = change.sets.reduce((sum, { size }) => sum + size, 0);
   throw new CommitTooLargeError(
-    `Cannot commit a change with ${change.sets.length} sets of ${bytes} bytes ` +
-      `and ${change.deletes.length} deletes in one operation`,
+    `Cannot commit a change with ${change.sets.length} sets of ${bytes} bytes, ` +
+      `${change.deletes.length} deletes and ${change.checks?.length ?? 0} checks in one operation`,
   );
 }
 
@@ -259,33 +193,6 @@ function operationOf(kv: Deno.Kv, change: Change): Deno.AtomicOperation {
   for (const { key, value } of change.sets) operation.set(key, value);
   for (const key of change.deletes) operation.delete(key);
   return operation;
-}
-
-/** Bytes of a key in the store: one to tell the kind of each part, one to end it, NUL doubled. */
-export function keySize(key: Deno.KvKey): number {
-  let size = 0;
-  for (const part of key) {
-    if (typeof part === "string") size += 2 + textSize(part);
-    else if (part instanceof Uint8Array) {
-      size += 2 + part.length + part.filter((b) => b === 0).length;
-    } // Of a bigint more, but no key of ours has one.
-    else size += 9;
-  }
-  return size;
-}
-
-/** Bytes of a text as UTF-8, NUL doubled. Counted here, as an encoder takes 5 µs for a row's key. */
-function textSize(text: string): number {
-  let size = 0;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit === 0) size += 2;
-    else if (unit < 0x80) size += 1;
-    // Each half of a pair counts two, of the four bytes that it is.
-    else if (unit < 0x800 || (unit >= 0xd800 && unit < 0xe000)) size += 2;
-    else size += 3;
-  }
-  return size;
 }
 
 /** The store's own count was another than ours: nothing was written. */

@@ -2,7 +2,8 @@
 import { z } from "zod";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import { type KeyPair, keyPairSchema } from "../protocol/today/e2ee.ts";
-import { commit, commitOrThrow, type KvSet, type Outcome } from "./commit.ts";
+import type { KvSet, Outcome } from "./change.ts";
+import { commit, commitOrThrow } from "./commit.ts";
 import { graphKeyKey, keyPairKey } from "./keys.ts";
 import type { Circle } from "./members.ts";
 import { parseStored } from "./stored.ts";

@@ -25,15 +25,8 @@ import {
   gatherParts,
   parsePart,
 } from "./chunks.ts";
-import {
-  bytesSet,
-  type Change,
-  commit,
-  commitOrThrow,
-  deleteKeys,
-  objectSet,
-  type Outcome,
-} from "./commit.ts";
+import { bytesSet, type Change, objectSet, type Outcome } from "./change.ts";
+import { commit, commitOrThrow, deleteKeys } from "./commit.ts";
 import {
   addressesKey,
   claimKey,

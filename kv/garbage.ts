@@ -6,15 +6,8 @@
 import { z } from "zod";
 import type { Generation, GraphId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import {
-  type Change,
-  commit,
-  commitOrThrow,
-  deleteKeys,
-  deleteRange,
-  objectSet,
-  type Outcome,
-} from "./commit.ts";
+import { type Change, objectSet, type Outcome } from "./change.ts";
+import { commit, commitOrThrow, deleteKeys, deleteRange } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
 import {
   acceptedPrefix,

@@ -10,7 +10,8 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { type Change, commit, commitOrThrow, objectSet, type Outcome } from "./commit.ts";
+import { type Change, objectSet, type Outcome } from "./change.ts";
+import { commit, commitOrThrow } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
 import {

@@ -8,14 +8,8 @@ import { userIdSchema } from "../protocol/id_schema.ts";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import { type Role, roleSchema } from "../protocol/role.ts";
 import { CorruptValueError } from "./chunks.ts";
-import {
-  commit,
-  commitOrThrow,
-  deleteRange,
-  type KvSet,
-  objectSet,
-  type Outcome,
-} from "./commit.ts";
+import { type KvSet, objectSet, type Outcome } from "./change.ts";
+import { commit, commitOrThrow, deleteRange } from "./commit.ts";
 import { type GraphMeta, type OwnedGraph, parseMeta, readGraphs } from "./graphs.ts";
 import {
   graphKey,

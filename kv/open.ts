@@ -1,5 +1,6 @@
 /** Opens the database, wherever it is: a file, memory, a denokv server, what Deno Deploy assigned. */
 import { dirname } from "node:path";
+import { gatherCommits } from "./commit.ts";
 
 /** Forgets everything at the end; each opening of it is a database of its own. */
 export const MEMORY = ":memory:";
@@ -28,7 +29,8 @@ export function isFile(path: string): boolean {
 }
 
 /**
- * Opens the database, and makes the folder that a file is to be in. A server's access token comes
+ * Opens the database, and makes the folder that a file is to be in. Commits are gathered where they
+ * are SQLite's. A server's access token comes
  * from DENO_KV_ACCESS_TOKEN, which Deno reads itself.
  *
  * @param path of a file, a server's address, MEMORY or ASSIGNED
@@ -38,7 +40,9 @@ export async function openKv(path: string): Promise<Deno.Kv> {
   if (path === ASSIGNED) return await Deno.openKv();
   if (isAddress(path)) return await connect(path);
   if (isFile(path)) await Deno.mkdir(dirname(path), { recursive: true });
-  return await Deno.openKv(path);
+  const kv = await Deno.openKv(path);
+  gatherCommits(kv);
+  return kv;
 }
 
 async function connect(url: string): Promise<Deno.Kv> {

@@ -7,7 +7,8 @@ import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { bytesSet, commit, commitOrThrow, type KvSet, objectSet, type Outcome } from "./commit.ts";
+import { bytesSet, type KvSet, objectSet, type Outcome } from "./change.ts";
+import { commit, commitOrThrow } from "./commit.ts";
 import {
   graphKey,
   instanceKey,

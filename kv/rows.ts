@@ -16,7 +16,7 @@ import {
   parsePart,
   partCount,
 } from "./chunks.ts";
-import { bytesSet, type Change } from "./commit.ts";
+import { bytesSet, type Change } from "./change.ts";
 import { parseRowKey, rowKey, rowPartsRange, rowsAfter, rowsPrefix } from "./keys.ts";
 import { GET_MANY_CALLS, GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
 import { listBatches } from "./list.ts";

@@ -15,7 +15,7 @@ import {
   gatherParts,
   parsePart,
 } from "./chunks.ts";
-import { bytesSet, type Change, objectSet } from "./commit.ts";
+import { bytesSet, type Change, objectSet } from "./change.ts";
 import {
   entriesPrefix,
   entriesRange,

@@ -8,7 +8,8 @@
 import { z } from "zod";
 import { generationSchema, userIdSchema } from "../protocol/id_schema.ts";
 import { type Generation, type GraphId, newGeneration, type UserId } from "../protocol/ids.ts";
-import { commit, objectSet, type Outcome } from "./commit.ts";
+import { objectSet, type Outcome } from "./change.ts";
+import { commit } from "./commit.ts";
 import { markGarbage, readMarker } from "./garbage.ts";
 import { type Head, headGuard } from "./head.ts";
 import { garbageKey, uploadKey } from "./keys.ts";

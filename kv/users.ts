@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import { type Email, parseEmail, type UserId } from "../protocol/ids.ts";
-import { commit, objectSet, type Outcome } from "./commit.ts";
+import { objectSet, type Outcome } from "./change.ts";
+import { commit } from "./commit.ts";
 import { emailKey, userKey } from "./keys.ts";
 import { GET_MANY_KEYS } from "./limits.ts";
 import { parseStored } from "./stored.ts";

@@ -16,7 +16,8 @@ import {
 import { encodeRoot } from "../datascript/root.ts";
 import type { Root, Trees } from "../datascript/stored.ts";
 import { BRANCHING_FACTOR, type Tree } from "../datascript/tree.ts";
-import { type KvSet, writeInCommits } from "../kv/commit.ts";
+import type { KvSet } from "../kv/change.ts";
+import { writeInCommits } from "../kv/commit.ts";
 import { claimAddresses, flushSets } from "../kv/flushes.ts";
 import { commitHead, type Head, readHead } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";

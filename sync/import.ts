@@ -3,7 +3,8 @@
  * reader looks yet, and one commit that the head guards makes it the graph's.
  */
 import { Buffer } from "node:buffer";
-import { CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
+import type { KvSet } from "../kv/change.ts";
+import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
 import { flushSets } from "../kv/flushes.ts";
 import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
 import {

@@ -3,7 +3,7 @@
  * looked at in the same read as whom it is about, and the commit holds both to it: who is put out
  * meanwhile changes nothing any more. The creator is none of these: his rights are the graph's own.
  */
-import type { Outcome } from "../kv/commit.ts";
+import type { Outcome } from "../kv/change.ts";
 import {
   type Circle,
   listMembers,

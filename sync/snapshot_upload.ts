@@ -2,7 +2,8 @@
  * Rows in by several calls, of which only the last makes them the graph's (upstream.md §1.10). Until
  * then nobody sees them, and the graph stays as it is; what never comes to its end is swept.
  */
-import { type KvSet, writeInCommits } from "../kv/commit.ts";
+import type { KvSet } from "../kv/change.ts";
+import { writeInCommits } from "../kv/commit.ts";
 import { generationsOf, markGarbage } from "../kv/garbage.ts";
 import { readyChange } from "../kv/graphs.ts";
 import { commitHead, readHead } from "../kv/head.ts";

@@ -8,7 +8,8 @@ import { encode } from "../datascript/transit.ts";
 import type { List } from "../datascript/value.ts";
 import { acceptedSet, forgotten } from "../kv/accepted.ts";
 import { withBatch } from "../kv/activity.ts";
-import { type Change, CommitTooLargeError, type KvSet, writeInCommits } from "../kv/commit.ts";
+import type { Change, KvSet } from "../kv/change.ts";
+import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
 import {
   commitHead,
   type Head,

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { bytesSet, type KvSet, objectSet } from "../../kv/change.ts";
 import {
-  bytesSet,
   commit,
   commitOrThrow,
   CommitTooLargeError,
   deleteRange,
-  type KvSet,
-  objectSet,
   writeInCommits,
 } from "../../kv/commit.ts";
 import { MAX_COMMIT_BYTES, MAX_MUTATIONS, MAX_VALUE_BYTES } from "../../kv/limits.ts";

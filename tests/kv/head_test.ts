@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CorruptValueError } from "../../kv/chunks.ts";
-import { objectSet } from "../../kv/commit.ts";
+import { objectSet } from "../../kv/change.ts";
 import { createGraph, type GraphMeta } from "../../kv/graphs.ts";
 import { checksumLost, commitHead, type Head, readHead, readHeads } from "../../kv/head.ts";
 import { headKey } from "../../kv/keys.ts";

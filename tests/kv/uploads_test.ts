@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { bytesSet, commit, writeInCommits } from "../../kv/commit.ts";
+import { bytesSet } from "../../kv/change.ts";
+import { commit, writeInCommits } from "../../kv/commit.ts";
 import { sweepGeneration } from "../../kv/garbage.ts";
 import { createGraph } from "../../kv/graphs.ts";
 import type { Head } from "../../kv/head.ts";

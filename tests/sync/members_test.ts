@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { openBlobStores } from "../../assets/open.ts";
-import { objectSet, writeInCommits } from "../../kv/commit.ts";
+import { objectSet } from "../../kv/change.ts";
+import { writeInCommits } from "../../kv/commit.ts";
 import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
 import { readHead } from "../../kv/head.ts";
 import {

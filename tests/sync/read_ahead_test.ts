@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { bytesSet, commitOrThrow } from "../../kv/commit.ts";
+import { bytesSet } from "../../kv/change.ts";
+import { commitOrThrow } from "../../kv/commit.ts";
 import { rowKey } from "../../kv/keys.ts";
 import { parseAddr } from "../../protocol/ids.ts";
 import { NodeCache } from "../../sync/node_cache.ts";
