@@ -99,8 +99,8 @@ export function partCount(first: Uint8Array): number {
 }
 
 /** As encodeParts, of the text's UTF-8. A lone surrogate becomes U+FFFD. */
-export function encodeTextParts(text: string): readonly Uint8Array[] {
-  return encodeParts(encoder.encode(text));
+export function encodeTextParts(text: string, compressFrom?: number): readonly Uint8Array[] {
+  return encodeParts(encoder.encode(text), compressFrom);
 }
 
 /** As decodeParts. */

@@ -94,8 +94,8 @@ export class Gathering {
   }
 }
 
-/** As texts, of all that it reads or writes. */
+/** As texts, of all that it reads or writes: those of one key are the same, of two mostly not. */
 function keysOf({ sets, deletes, checks = [] }: Change): readonly string[] {
   return [...sets.map(({ key }) => key), ...deletes, ...checks.map(({ key }) => key)]
-    .map((key) => JSON.stringify(key));
+    .map((key) => key.join("\0"));
 }

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
 import {
+  COMPRESS_FROM,
   CorruptValueError,
   decodeParts,
   decodeText,
@@ -61,6 +62,12 @@ export class CorruptLogError extends Error {
   override readonly name: string = "CorruptLogError";
 }
 
+/**
+ * What is deflated, from so many bytes on. A tail is gone with the next flush, so most are not: each
+ * call of zlib is a fortieth of a small batch's CPU time.
+ */
+const COMPRESS_LIST_FROM: Readonly<Record<EntryList, number>> = { log: COMPRESS_FROM, tail: 4096 };
+
 const encoder = new TextEncoder();
 
 /** In the place of an entry that was spilled: whose parts are its own. */
@@ -73,7 +80,7 @@ const tailSchema = z.tuple([z.string(), z.string()]);
 export function entryChange(graph: GraphId, log: Generation, entry: NewEntry): Change["sets"] {
   const { t } = entry;
   return textsOf(entry).flatMap(([list, text]) =>
-    encodeTextParts(text).map((bytes, part) =>
+    encodeTextParts(text, COMPRESS_LIST_FROM[list]).map((bytes, part) =>
       bytesSet(entryKey(list, { graph, generation: log, t, part }), bytes)
     )
   );
