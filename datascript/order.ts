@@ -3,7 +3,8 @@
  * values and `tx` compare as compare.ts has it; `tx` without its sign.
  */
 
-import { compareText, compareValues, sortKey } from "./compare.ts";
+import { type Attribute, attributeOf, compareAttributes } from "./attribute.ts";
+import { compareValues } from "./compare.ts";
 import type { Datom } from "./datom.ts";
 import type { Value } from "./value.ts";
 
@@ -16,11 +17,11 @@ export type CompareDatoms = (x: Datom, y: Datom) => number;
 /** The orders of facts: `tx` left out, so that a fact equals its retraction. */
 export const compareFacts: Readonly<Record<Index, CompareDatoms>> = Object.freeze({
   eavt: (x: Datom, y: Datom): number =>
-    x.e - y.e || compareText(x.sortKey, y.sortKey) || compareValues(x.v, y.v),
+    x.e - y.e || compareAttributes(x.attribute, y.attribute) || compareValues(x.v, y.v),
   aevt: (x: Datom, y: Datom): number =>
-    compareText(x.sortKey, y.sortKey) || x.e - y.e || compareValues(x.v, y.v),
+    compareAttributes(x.attribute, y.attribute) || x.e - y.e || compareValues(x.v, y.v),
   avet: (x: Datom, y: Datom): number =>
-    compareText(x.sortKey, y.sortKey) || compareValues(x.v, y.v) || x.e - y.e,
+    compareAttributes(x.attribute, y.attribute) || compareValues(x.v, y.v) || x.e - y.e,
 });
 
 /** The orders of the trees. */
@@ -36,9 +37,8 @@ export const compareDatoms: Readonly<Record<Index, CompareDatoms>> = Object.free
  */
 export interface Range {
   readonly index: Index;
-  /** Of the attribute (compare.ts). */
-  readonly key: string | undefined;
-  /** Only with a `key`. */
+  readonly a: Attribute | undefined;
+  /** Only with an attribute. */
   readonly v: Value | undefined;
   readonly fromE: number;
   /** The last one itself is inside. */
@@ -46,41 +46,42 @@ export interface Range {
 }
 
 /** Negative for a datom before a stretch, 0 inside, positive behind it. */
-export function place(datom: Datom, { index, key, v, fromE, toE }: Range): number {
+export function place(datom: Datom, { index, a, v, fromE, toE }: Range): number {
   const { e } = datom;
   if (index === "eavt") {
     if (e < fromE) return -1;
     if (e > toE) return 1;
-    if (key === undefined) return 0;
-    return compareText(datom.sortKey, key) || (v === undefined ? 0 : compareValues(datom.v, v));
+    if (a === undefined) return 0;
+    return compareAttributes(datom.attribute, a) ||
+      (v === undefined ? 0 : compareValues(datom.v, v));
   }
-  if (key === undefined) return 0;
-  const order = compareText(datom.sortKey, key);
+  if (a === undefined) return 0;
+  const order = compareAttributes(datom.attribute, a);
   if (order !== 0 || index === "aevt") return order;
   return (v === undefined ? 0 : compareValues(datom.v, v)) || (e < fromE ? -1 : 0);
 }
 
 /** Everything in an index. */
 export function all(index: Index): Range {
-  return { index, key: undefined, v: undefined, fromE: -Infinity, toE: Infinity };
+  return { index, a: undefined, v: undefined, fromE: -Infinity, toE: Infinity };
 }
 
 /** In EAVT: the datoms of an entity, of one attribute of it, or with one value there. */
 export function ofEntity(e: number, a?: string, v?: Value): Range {
-  return { index: "eavt", key: a === undefined ? undefined : sortKey(a), v, fromE: e, toE: e };
+  return { index: "eavt", a: a === undefined ? undefined : attributeOf(a), v, fromE: e, toE: e };
 }
 
 /** In EAVT: the datoms of the entities with from ≤ e < to. */
 export function ofEntities(from: number, to: number): Range {
-  return { index: "eavt", key: undefined, v: undefined, fromE: from, toE: to - 1 };
+  return { index: "eavt", a: undefined, v: undefined, fromE: from, toE: to - 1 };
 }
 
 /** In AEVT or AVET: the datoms of an attribute. */
 export function ofAttribute(a: string, index: "aevt" | "avet" = "aevt"): Range {
-  return { index, key: sortKey(a), v: undefined, fromE: -Infinity, toE: Infinity };
+  return { index, a: attributeOf(a), v: undefined, fromE: -Infinity, toE: Infinity };
 }
 
 /** In AVET: the datoms that give an indexed attribute this value; from entity `fromE` on. */
 export function ofValue(a: string, v: Value, fromE = -Infinity): Range {
-  return { index: "avet", key: sortKey(a), v, fromE, toE: Infinity };
+  return { index: "avet", a: attributeOf(a), v, fromE, toE: Infinity };
 }
