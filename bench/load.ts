@@ -18,12 +18,12 @@ const planSchema = z.object({
   warmUp: z.array(z.string()),
   work: z.discriminatedUnion("kind", [
     /**
-     * Each client has a graph of its own, or whatever answers, and sends so many of the recorded
-     * batches, in their order.
+     * Each client has a graph of its own, or whatever answers, and sends the recorded batches, in
+     * their order: so many in each stretch, which begins when all have ended the one before.
      */
-    z.object({ kind: z.literal("recorded"), set: z.string(), first: z.number() }),
+    z.object({ kind: z.literal("recorded"), set: z.string(), stretches: z.array(z.number()) }),
     /** The same with every tx of them as a batch of its own. */
-    z.object({ kind: z.literal("singles"), set: z.string(), first: z.number() }),
+    z.object({ kind: z.literal("singles"), set: z.string(), stretches: z.array(z.number()) }),
     /**
      * All write blocks of their own into one graph, and on stale pull and try again, until each has
      * seen so many accepted.
@@ -33,15 +33,16 @@ const planSchema = z.object({
 });
 export type Plan = z.output<typeof planSchema>;
 
+/** What came of a stretch; of rivals there is one. */
 const outcomeSchema = z.object({ ms: z.number(), sent: z.number(), accepted: z.number() });
 export type Outcome = z.output<typeof outcomeSchema>;
 
 /** Runs a plan in a process of its own. */
-export async function load(plan: Plan): Promise<Outcome> {
+export async function load(plan: Plan): Promise<readonly Outcome[]> {
   await using program = runProgram("bench/load.ts", [JSON.stringify(plan)]);
   const { code, stdout, stderr } = await program.ended;
   if (code !== 0) throw new Error(`Cannot load: ${stderr}`);
-  return outcomeSchema.parse(JSON.parse(stdout));
+  return z.array(outcomeSchema).parse(JSON.parse(stdout));
 }
 
 interface Count {
@@ -49,12 +50,14 @@ interface Count {
   accepted: number;
 }
 
+/** Answers the version that the last one left. */
 async function sendAll(
   socket: TestSocket,
+  since: number,
   batches: readonly (readonly string[])[],
   count: Count,
-): Promise<void> {
-  let t = 0;
+): Promise<number> {
+  let t = since;
   for (const txs of batches) {
     const answer = await socket.ask({ type: "tx/batch", t_before: t, txs });
     count.sent++;
@@ -62,10 +65,16 @@ async function sendAll(
     t = answer.t;
     count.accepted++;
   }
+  return t;
 }
 
-async function rival(socket: TestSocket, wanted: number, count: Count): Promise<void> {
-  let t = 0;
+async function rival(
+  socket: TestSocket,
+  since: number,
+  wanted: number,
+  count: Count,
+): Promise<number> {
+  let t = since;
   for (let accepted = 0; accepted < wanted;) {
     const txs = [blockTx(crypto.randomUUID(), `block ${accepted} of one of many`)];
     const answer = await asked(socket, { type: "tx/batch", t_before: t, txs });
@@ -80,6 +89,7 @@ async function rival(socket: TestSocket, wanted: number, count: Count): Promise<
       t = pulled.t;
     }
   }
+  return t;
 }
 
 /** The answer; notices of what others wrote may come before it. */
@@ -94,42 +104,62 @@ async function asked(
   }
 }
 
-/** What one client does. All is read before, as that is not what is measured. */
-function clientOf(work: Plan["work"]): (socket: TestSocket, count: Count) => Promise<void> {
+/** What a client does in a stretch, from a version on; answers at which one it is then. */
+type Stretch = (socket: TestSocket, t: number, count: Count) => Promise<number>;
+
+/** What each client does. All is read before, as that is not what is measured. */
+function stretchesOf(work: Plan["work"]): readonly Stretch[] {
   switch (work.kind) {
-    case "recorded": {
-      const batches = readBatches(work.set).map(({ txs }) => txs);
-      return (socket, count) => sendAll(socket, batches.slice(0, work.first), count);
-    }
+    case "recorded":
+      return inStretches(readBatches(work.set).map(({ txs }) => txs), work.stretches);
     case "singles": {
       // Those that were refused came again.
       const batches = readBatches(work.set).flatMap(({ txs, response }) =>
         response.type === "tx/batch/ok" ? txs.map((tx) => [tx]) : []
       );
-      return (socket, count) => sendAll(socket, batches.slice(0, work.first), count);
+      return inStretches(batches, work.stretches);
     }
     case "rivals":
-      return (socket, count) => rival(socket, work.wanted, count);
+      return [(socket, t, count) => rival(socket, t, work.wanted, count)];
     default:
       return work satisfies never;
   }
 }
 
-async function clientsAt(
-  addresses: readonly string[],
-  client: ReturnType<typeof clientOf>,
-): Promise<Outcome> {
-  const sockets = await Promise.all(addresses.map((address) => TestSocket.open(address)));
-  const count: Count = { sent: 0, accepted: 0 };
-  const { ms } = await timed(() => Promise.all(sockets.map((socket) => client(socket, count))));
-  await Promise.all(sockets.map((socket) => socket[Symbol.asyncDispose]()));
-  return { ms, ...count };
+function inStretches(
+  batches: readonly (readonly string[])[],
+  lengths: readonly number[],
+): readonly Stretch[] {
+  let end = 0;
+  return lengths.map((length) => {
+    const some = batches.slice(end, end += length);
+    return (socket, t, count) => sendAll(socket, t, some, count);
+  });
 }
 
-async function run({ addresses, warmUp, work }: Plan): Promise<Outcome> {
-  const client = clientOf(work);
-  await clientsAt(warmUp, client);
-  return await clientsAt(addresses, client);
+async function clientsAt(
+  addresses: readonly string[],
+  stretches: readonly Stretch[],
+): Promise<readonly Outcome[]> {
+  const sockets = await Promise.all(addresses.map((address) => TestSocket.open(address)));
+  const outcomes: Outcome[] = [];
+  let ts = sockets.map(() => 0);
+  for (const stretch of stretches) {
+    const count: Count = { sent: 0, accepted: 0 };
+    const { ms, value } = await timed(() =>
+      Promise.all(sockets.map((socket, i) => stretch(socket, ts[i] ?? 0, count)))
+    );
+    ts = value;
+    outcomes.push({ ms, ...count });
+  }
+  await Promise.all(sockets.map((socket) => socket[Symbol.asyncDispose]()));
+  return outcomes;
+}
+
+async function run({ addresses, warmUp, work }: Plan): Promise<readonly Outcome[]> {
+  const stretches = stretchesOf(work);
+  await clientsAt(warmUp, stretches);
+  return await clientsAt(addresses, stretches);
 }
 
 if (import.meta.main) {

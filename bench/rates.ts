@@ -2,7 +2,8 @@
  * How many batches a second, beside bare commits behind a bare WebSocket, and beside one writer. A
  * server runs for hours, so in all rows but one the clients of a round do the same on other graphs
  * first, uncounted: server, floor and load have compiled by then what they need. The graphs that
- * count are new to the process even so.
+ * count are new to the process even so: their first batches, for which it reads them, are one row,
+ * those that follow another.
  */
 import type { GraphId } from "../protocol/ids.ts";
 import type { Served } from "../tests/support/served.ts";
@@ -23,7 +24,7 @@ const RIVAL_BATCHES = 20;
 /** What the clients of a row do, each on a graph of its own. */
 interface Load {
   readonly rows: string;
-  readonly work: Plan["work"];
+  readonly work: Exclude<Plan["work"], { readonly kind: "rivals" }>;
   readonly clients: number;
   readonly warmUpClients: number;
   /** The clients are divided among as many. */
@@ -32,19 +33,19 @@ interface Load {
 
 const ONE: Load = {
   rows: "variety-medium",
-  work: { kind: "singles", set: "ops-medium", first: 300 },
+  work: { kind: "singles", set: "ops-medium", stretches: [300, 600] },
   clients: 1,
   warmUpClients: 1,
   processes: 1,
 };
 const COLD: Load = {
   ...ONE,
-  work: { kind: "recorded", set: "ops-medium", first: 300 },
+  work: { kind: "recorded", set: "ops-medium", stretches: [300] },
   warmUpClients: 0,
 };
 const MANY: Load = {
   rows: "variety-small",
-  work: { kind: "recorded", set: "ops-small", first: 25 },
+  work: { kind: "recorded", set: "ops-small", stretches: [25, 50] },
   clients: GRAPHS,
   warmUpClients: WARM_UP_GRAPHS,
   processes: 2,
@@ -52,13 +53,19 @@ const MANY: Load = {
 
 export async function rates(): Promise<readonly Result[]> {
   await using server = await openServer();
-  const one = await besideFloor(ONE, server);
-  const cold = await besideFloor(COLD);
-  const many = await besideFloor(MANY, server);
+  const one = "one client, batches of one tx one after the other";
+  const many = `${GRAPHS} clients on ${GRAPHS} graphs, 2 processes of load`;
   return [
-    batchesRow("one client, batches of one tx one after the other", one, { atLeast: 0.6 }),
-    batchesRow("one client, its recorded batches, of a process that begins", cold),
-    batchesRow(`${GRAPHS} clients on ${GRAPHS} graphs, 2 processes of load`, many, {
+    ...batchesRows(
+      [`${one}: first of a graph`, `${one}: later ones`],
+      await besideFloor(ONE, server),
+      { atLeast: 0.6 },
+    ),
+    ...batchesRows(
+      ["one client, its recorded batches, of a process that begins"],
+      await besideFloor(COLD),
+    ),
+    ...batchesRows([`${many}: first`, `${many}: later ones`], await besideFloor(MANY, server), {
       atLeast: 0.7,
     }),
     await rivals(server),
@@ -68,17 +75,18 @@ export async function rates(): Promise<readonly Result[]> {
 /** Many clients of one graph beside one client of one graph; both send new blocks. */
 async function rivals({ served }: BenchServer): Promise<Result> {
   const [rival, alone] = [none(), none()];
-  const run = async (clients: number, wanted: number): Promise<Outcome> => {
+  const run = async (total: Total, clients: number, wanted: number): Promise<void> => {
     const [graph, other] = [await served.createGraph(), await served.createGraph()];
-    return await load({
+    const outcomes = await load({
       addresses: Array.from({ length: clients }, () => served.socketUrl(graph)),
       warmUp: Array.from({ length: clients }, () => served.socketUrl(other)),
       work: { kind: "rivals", wanted },
     });
+    for (const outcome of outcomes) add(total, outcome);
   };
   for (let round = 0; round < ROUNDS; round++) {
-    add(rival, await run(RIVALS, RIVAL_BATCHES));
-    add(alone, await run(1, RIVALS * RIVAL_BATCHES));
+    await run(rival, RIVALS, RIVAL_BATCHES);
+    await run(alone, 1, RIVALS * RIVAL_BATCHES);
   }
   return {
     what: `${RIVALS} clients on one graph, pull and retry on stale, to one writer`,
@@ -95,18 +103,26 @@ interface BesideFloor {
   readonly floor: Outcome;
 }
 
-/** @param server without it each round has a new one, and a new floor */
-async function besideFloor(row: Load, server?: BenchServer): Promise<BesideFloor> {
-  const [ours, floor] = [none(), none()];
+/**
+ * Of each stretch of the work.
+ *
+ * @param server without it each round has a new one, and a new floor
+ */
+async function besideFloor(row: Load, server?: BenchServer): Promise<readonly BesideFloor[]> {
+  const stretches = row.work.stretches.map(() => ({ ours: none(), floor: none() }));
   const rounds = async (at: BenchServer, count: number): Promise<void> => {
     await using stack = new AsyncDisposableStack();
     let bare: { readonly url: string } | undefined;
     for (let round = 0; round < count; round++) {
       const graphs = await graphsOf(row, at);
-      add(ours, await loadFrom(row, graphs, (graph) => at.served.socketUrl(graph)));
+      const ours = await loadFrom(row, graphs, (graph) => at.served.socketUrl(graph));
       bare ??= stack.use(await openFloor(await floorPlan(at, graphs.counted)));
       const { url } = bare;
-      add(floor, await loadFrom(row, graphs, (graph) => `${url}/${graph}`));
+      const floor = await loadFrom(row, graphs, (graph) => `${url}/${graph}`);
+      for (const [i, stretch] of stretches.entries()) {
+        add(stretch.ours, ours[i]);
+        add(stretch.floor, floor[i]);
+      }
     }
   };
   if (server !== undefined) await rounds(server, ROUNDS);
@@ -116,7 +132,7 @@ async function besideFloor(row: Load, server?: BenchServer): Promise<BesideFloor
       await rounds(own, 1);
     }
   }
-  return { ours, floor };
+  return stretches;
 }
 
 interface Graphs {
@@ -137,12 +153,12 @@ async function graphsOf(
   return { counted: graphs.slice(0, clients), warmUp: graphs.slice(clients) };
 }
 
-/** The time is that of the slowest process. */
+/** Of each stretch; the time is that of the slowest process. */
 async function loadFrom(
   { work, processes }: Load,
   { counted, warmUp }: Graphs,
   addressOf: (graph: GraphId) => string,
-): Promise<Outcome> {
+): Promise<readonly Outcome[]> {
   const shareOf = (graphs: readonly GraphId[], process: number): string[] =>
     graphs.filter((_, i) => i % processes === process).map(addressOf);
   const outcomes = await Promise.all(
@@ -152,9 +168,11 @@ async function loadFrom(
         load({ work, addresses: shareOf(counted, process), warmUp: shareOf(warmUp, process) }),
     ),
   );
-  const total = none();
-  for (const outcome of outcomes) add(total, outcome);
-  return { ...total, ms: Math.max(...outcomes.map(({ ms }) => ms)) };
+  return work.stretches.map((_, i) => {
+    const total = none();
+    for (const stretches of outcomes) add(total, stretches[i]);
+    return { ...total, ms: Math.max(...outcomes.map((stretches) => stretches[i]?.ms ?? 0)) };
+  });
 }
 
 async function upload(served: Served, graph: GraphId, set: string): Promise<void> {
@@ -182,15 +200,20 @@ async function floorPlan(server: BenchServer, graphs: readonly GraphId[]): Promi
   return { kvPath, logBytes: await mean("log"), tailBytes: await mean("tail") };
 }
 
-function batchesRow(what: string, { ours, floor }: BesideFloor, goal?: Goal): Result {
-  return {
-    what,
+/** @param whats of each stretch */
+function batchesRows(
+  whats: readonly string[],
+  stretches: readonly BesideFloor[],
+  goal?: Goal,
+): readonly Result[] {
+  return stretches.map(({ ours, floor }, i) => ({
+    what: whats[i] ?? "",
     work: `${ours.accepted} batches accepted of ${ours.sent}`,
     ours: rateOf(ours),
     floor: rateOf(floor),
     ratio: rounded((ours.sent / ours.ms) / (floor.sent / floor.ms)),
     ...goal !== undefined && { goal },
-  };
+  }));
 }
 
 function rateOf({ accepted, ms }: Outcome): string {
@@ -207,7 +230,7 @@ function none(): Total {
   return { ms: 0, sent: 0, accepted: 0 };
 }
 
-function add(total: Total, { ms, sent, accepted }: Outcome): void {
+function add(total: Total, { ms, sent, accepted }: Outcome = none()): void {
   total.ms += ms;
   total.sent += sent;
   total.accepted += accepted;
