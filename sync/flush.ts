@@ -47,12 +47,9 @@ export type FlushOutcome = { readonly kind: "done"; readonly head: Head } | {
   readonly kind: "lost";
 };
 
-/**
- * Facts folded in, and rows made, between two looks at the event loop: less than a millisecond of
- * work, as a batch is otherwise done while the one before is being committed.
- */
-const FACTS_SLICE = 128;
-const ROWS_SLICE = 8;
+/** Facts folded in, and rows made, between two looks at the event loop: some milliseconds of work. */
+const FACTS_SLICE = 1024;
+const ROWS_SLICE = 64;
 
 /**
  * Folds all of the tail that there is now; `undefined` where there is no such graph or no tail.
