@@ -9,7 +9,7 @@ import { Keyword } from "./value.ts";
 export class Attribute {
   readonly keyword: Keyword;
   readonly sortKey: string;
-  /** Ascends as the sort keys do; NaN for one that is not kept. */
+  /** Ascends as the sort keys do; NaN for one that has none. */
   rank = NaN;
 
   /** @param name without a colon: `block/uuid` */
@@ -19,22 +19,30 @@ export class Attribute {
   }
 }
 
-/** Clients choose the names, so what is kept of them has a bound. */
-const MAX_ATTRIBUTES = 10_000;
+/**
+ * Clients choose the names, so what is kept of them has a bound. Those that come first are ranked, and
+ * stay: Logseq's own, which all graphs have, are among them. Others are shared as long as they are few.
+ */
+const MAX_RANKED = 10_000;
+const MAX_OTHERS = 10_000;
 
 /** One object for each: a graph has millions of datoms and some hundred attributes. */
-const attributes = new Map<string, Attribute>();
-/** By sort key. */
+const ranked = new Map<string, Attribute>();
+const others = new Map<string, Attribute>();
+/** The ranked ones by sort key. */
 const ordered: Attribute[] = [];
 
-/** The attribute of this name; the same object each time, as long as they are few. */
+/** The attribute of this name; mostly the same object each time. */
 export function attributeOf(name: string): Attribute {
-  const known = attributes.get(name);
+  const known = ranked.get(name) ?? others.get(name);
   if (known !== undefined) return known;
   const attribute = new Attribute(name);
-  if (attributes.size < MAX_ATTRIBUTES) {
-    attributes.set(name, attribute);
+  if (ranked.size < MAX_RANKED) {
+    ranked.set(name, attribute);
     rank(attribute);
+  } else {
+    if (others.size >= MAX_OTHERS) others.clear();
+    others.set(name, attribute);
   }
   return attribute;
 }
