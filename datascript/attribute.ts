@@ -39,7 +39,7 @@ export function attributeOf(name: string): Attribute {
   const attribute = new Attribute(name);
   if (ranked.size < MAX_RANKED) {
     ranked.set(name, attribute);
-    rank(attribute);
+    giveRank(attribute);
   } else {
     if (others.size >= MAX_OTHERS) others.clear();
     others.set(name, attribute);
@@ -55,7 +55,7 @@ export function compareAttributes(x: Attribute, y: Attribute): number {
 }
 
 /** Gives an attribute a place, and a rank between those beside it. */
-function rank(attribute: Attribute): void {
+function giveRank(attribute: Attribute): void {
   const i = placeOf(attribute.sortKey);
   const [before, after] = [ordered[i - 1], ordered[i]];
   ordered.splice(i, 0, attribute);

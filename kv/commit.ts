@@ -125,20 +125,24 @@ async function* fullBatches(
   sets: Iterable<KvSet> | AsyncIterable<KvSet>,
   guard: readonly Deno.AtomicCheck[],
 ): AsyncGenerator<readonly KvSet[]> {
-  let tally = new Tally();
-  tally.addChecks(guard);
+  let tally = tallyOf(guard);
   let batch: KvSet[] = [];
   for await (const set of sets) {
     if (!tally.add(set.key, set.size)) {
       yield batch;
-      tally = new Tally();
-      tally.addChecks(guard);
+      tally = tallyOf(guard);
       tally.add(set.key, set.size);
       batch = [];
     }
     batch.push(set);
   }
   yield batch;
+}
+
+function tallyOf(guard: readonly Deno.AtomicCheck[]): Tally {
+  const tally = new Tally();
+  tally.addChecks(guard);
+  return tally;
 }
 
 /**

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { addrSchema } from "../protocol/id_schema.ts";
 import type { Addr, Generation, GraphId } from "../protocol/ids.ts";
 import {
+  COMPRESS_LONG_FROM,
   CorruptValueError,
   decodeParts,
   decodeText,
@@ -41,13 +42,6 @@ export interface RowJson {
  */
 const READ_ATTEMPTS = 10;
 
-/**
- * Imported rows below this size are not deflated, as a graph comes in and goes out by all of them at
- * once: a third of an import's CPU time and of a page's would be deflate's. They take twice the room.
- * Flushes deflate theirs, since what they write again and again is most of all that is written.
- */
-const PLAIN_BYTES = 4096;
-
 const encoder = new TextEncoder();
 
 const rowSchema = z.object({
@@ -71,13 +65,18 @@ export function rowSets(graph: GraphId, rows: Generation, row: Row): Change["set
   return partSets(graph, rows, row.addr, encodeParts(rowJson(row).json));
 }
 
-/** The same for a row that is written once and stays: see PLAIN_BYTES. */
+/**
+ * The same for a row that is written once and stays. Short ones are not deflated, as a graph comes in
+ * and goes out by all of them at once: a third of an import's CPU time and of a page's would be
+ * deflate's. They take twice the room. Flushes deflate theirs, since what they write again and again is
+ * most of all that is written.
+ */
 export function importedRowSets(
   graph: GraphId,
   rows: Generation,
   { addr, json }: RowJson,
 ): Change["sets"] {
-  return partSets(graph, rows, addr, encodeParts(json, PLAIN_BYTES));
+  return partSets(graph, rows, addr, encodeParts(json, COMPRESS_LONG_FROM));
 }
 
 function partSets(

@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
 import {
   COMPRESS_FROM,
+  COMPRESS_LONG_FROM,
   CorruptValueError,
   decodeParts,
   decodeText,
@@ -66,7 +67,10 @@ export class CorruptLogError extends Error {
  * What is deflated, from so many bytes on. A tail is gone with the next flush, so most are not: each
  * call of zlib is a fortieth of a small batch's CPU time.
  */
-const COMPRESS_LIST_FROM: Readonly<Record<EntryList, number>> = { log: COMPRESS_FROM, tail: 4096 };
+const COMPRESS_LIST_FROM: Readonly<Record<EntryList, number>> = {
+  log: COMPRESS_FROM,
+  tail: COMPRESS_LONG_FROM,
+};
 
 const encoder = new TextEncoder();
 

@@ -4,22 +4,14 @@ import { type Change, objectSet, type Outcome } from "../../kv/change.ts";
 import { commit, gatherCommits } from "../../kv/commit.ts";
 import { MAX_MUTATIONS } from "../../kv/limits.ts";
 import { openKv } from "../../kv/open.ts";
+import { counted, type CountedKv } from "../support/counted_kv.ts";
 import { keysOf, withCommit } from "../support/kv.ts";
 
-type Made = ReturnType<Deno.AtomicOperation["commit"]>;
-
-/** A store that gathers, and how many commits it has seen. */
-function gathering(
-  kv: Deno.Kv,
-  replace: (commit: () => Made, before: number) => Made = (commit) => commit(),
-): { readonly kv: Deno.Kv; readonly commits: () => number } {
-  let commits = 0;
-  const seen = withCommit(kv, (commit, before) => {
-    commits++;
-    return replace(commit, before);
-  });
-  gatherCommits(seen);
-  return { kv: seen, commits: () => commits };
+/** The same store, which gathers now, and what it is asked. */
+function gathering(kv: Deno.Kv): CountedKv {
+  const store = counted(kv);
+  gatherCommits(store.kv);
+  return store;
 }
 
 function setting(key: Deno.KvKey, versionstamp?: string | null): Change {
@@ -38,7 +30,7 @@ Deno.test("Changes that come while a commit is under way are made by the next on
     Array.from({ length: 8 }, (_, i) => commit(store.kv, setting([`${i}`], null))),
   );
   assert.deepEqual(kindsOf(outcomes), Array(8).fill("committed"));
-  assert.equal(store.commits(), 2);
+  assert.equal(store.take().commits, 2);
   for (const [i, outcome] of outcomes.entries()) {
     const { versionstamp } = await kv.get([`${i}`]);
     assert.deepEqual(outcome, { kind: "committed", versionstamp });
@@ -57,7 +49,7 @@ Deno.test("Only as many go together as one commit holds", async () => {
   );
   assert.deepEqual(kindsOf(outcomes), Array(4).fill("committed"));
   // The first alone, a with b, c.
-  assert.equal(store.commits(), 3);
+  assert.equal(store.take().commits, 3);
   assert.equal((await keysOf(kv)).length, 4 * MAX_MUTATIONS / 2);
 });
 
@@ -90,11 +82,12 @@ Deno.test("Of two changes that check and set the same key one is made", async ()
 Deno.test("What is not known of a commit is not known of any change that it made", async () => {
   using kv = await Deno.openKv(":memory:");
   const cause = new Error("connection lost");
-  const store = gathering(kv, async (commit, before) => {
+  const losing = withCommit(kv, async (commit, before) => {
     const made = await commit();
     if (before === 1) throw cause;
     return made;
   });
+  const store = gathering(losing);
   const outcomes = await Promise.all([
     commit(store.kv, setting(["first"])),
     commit(store.kv, setting(["a"], null)),
@@ -107,15 +100,16 @@ Deno.test("What is not known of a commit is not known of any change that it made
 Deno.test("Changes that the store refuses together are made one by one", async () => {
   using kv = await Deno.openKv(":memory:");
   const refusal = new TypeError("Total mutation size too large (max 819200 bytes)");
-  const store = gathering(
+  const refusing = withCommit(
     kv,
     (commit, before) => before === 1 ? Promise.reject(refusal) : commit(),
   );
+  const store = gathering(refusing);
   const outcomes = await Promise.all(
     ["first", "a", "b"].map((name) => commit(store.kv, setting([name], null))),
   );
   assert.deepEqual(kindsOf(outcomes), Array(3).fill("committed"));
-  assert.equal(store.commits(), 4);
+  assert.equal(store.take().commits, 4);
 });
 
 Deno.test("However many writers there are, no count is lost and none is made twice", async () => {
