@@ -11,6 +11,7 @@
  */
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 import { inflateSync } from "fflate";
+import { newBytes, plain, utf8 } from "./bytes.ts";
 import { MAX_INFLATED_BYTES, PART_BYTES } from "./limits.ts";
 
 /**
@@ -39,7 +40,6 @@ const LENGTH_BYTES = 4;
 const RAW = 0;
 const DEFLATED = 1;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A value in the store is not what its writer put there: a part is missing, or bytes differ. */
@@ -58,8 +58,8 @@ export function encodeParts(
 ): readonly Uint8Array[] {
   const [format, payload] = pack(bytes, compressFrom);
   const count = Math.max(1, Math.ceil(payload.length / PART_BYTES));
-  const first = new Uint8Array(HEADER_BYTES + Math.min(payload.length, PART_BYTES));
-  const header = new DataView(first.buffer);
+  const first = newBytes(HEADER_BYTES + Math.min(payload.length, PART_BYTES));
+  const header = viewOf(first);
   header.setUint8(0, format);
   header.setUint32(1, count);
   header.setUint32(5, crc32(payload));
@@ -103,7 +103,7 @@ export function partCount(first: Uint8Array): number {
 
 /** As encodeParts, of the text's UTF-8. A lone surrogate becomes U+FFFD. */
 export function encodeTextParts(text: string, compressFrom?: number): readonly Uint8Array[] {
-  return encodeParts(encoder.encode(text), compressFrom);
+  return encodeParts(utf8(text), compressFrom);
 }
 
 /** As decodeParts. */
@@ -170,8 +170,8 @@ function pack(bytes: Uint8Array, compressFrom: number): readonly [number, Uint8A
   const chunkSize = Math.max(MIN_ZLIB_CHUNK, bytes.length);
   const deflated = deflateRawSync(bytes, { level: DEFLATE_LEVEL, chunkSize });
   if (LENGTH_BYTES + deflated.length >= bytes.length) return [RAW, bytes];
-  const payload = new Uint8Array(LENGTH_BYTES + deflated.length);
-  new DataView(payload.buffer).setUint32(0, bytes.length);
+  const payload = newBytes(LENGTH_BYTES + deflated.length);
+  viewOf(payload).setUint32(0, bytes.length);
   payload.set(deflated, LENGTH_BYTES);
   return [DEFLATED, payload];
 }
@@ -193,13 +193,13 @@ function unpack(format: number, payload: Uint8Array): Uint8Array {
 
 /** @throws {RangeError | Error} these are not as many bytes as it says, or not deflated ones */
 function inflate(payload: Uint8Array): Uint8Array {
-  const length = new DataView(payload.buffer, payload.byteOffset, payload.length).getUint32(0);
+  const length = viewOf(payload).getUint32(0);
   if (length > MAX_INFLATED_BYTES) {
     throw new RangeError(`${length} bytes are more than there may be`);
   }
   const deflated = payload.subarray(LENGTH_BYTES);
   const bytes = length <= INFLATE_HERE_BYTES
-    ? inflateSync(deflated, { out: new Uint8Array(length) })
+    ? inflateSync(deflated, { out: newBytes(length) })
     : plain(inflateRawSync(deflated, { chunkSize: length, maxOutputLength: length }));
   if (bytes.length !== length) throw new RangeError(`${bytes.length} bytes in place of ${length}`);
   return bytes;
@@ -211,13 +211,12 @@ function readHeader(
   if (first.length < HEADER_BYTES) {
     throw new CorruptValueError(`Cannot read a value as its part 0 is cut: ${first.length} bytes`);
   }
-  const header = new DataView(first.buffer, first.byteOffset, first.byteLength);
+  const header = viewOf(first);
   return { format: header.getUint8(0), count: header.getUint32(1), crc: header.getUint32(5) };
 }
 
-/** The same bytes, not as node's Buffer, whose `slice` is another one's. */
-function plain(buffer: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { addrSchema } from "../protocol/id_schema.ts";
 import type { Addr, Generation, GraphId } from "../protocol/ids.ts";
+import { utf8 } from "./bytes.ts";
 import {
   COMPRESS_LONG_FROM,
   CorruptValueError,
@@ -42,8 +43,6 @@ export interface RowJson {
  */
 const READ_ATTEMPTS = 10;
 
-const encoder = new TextEncoder();
-
 const rowSchema = z.object({
   addr: addrSchema,
   content: z.string(),
@@ -52,7 +51,7 @@ const rowSchema = z.object({
 
 /** The same row is the same bytes. */
 export function rowJson({ addr, content, addresses }: Row): RowJson {
-  return { addr, json: encoder.encode(JSON.stringify({ addr, content, addresses })) };
+  return { addr, json: utf8(JSON.stringify({ addr, content, addresses })) };
 }
 
 /** @throws {CorruptValueError} */

@@ -17,6 +17,7 @@ import {
   gatherParts,
   parsePart,
 } from "./chunks.ts";
+import { utf8 } from "./bytes.ts";
 import { bytesSet, type Change, objectSet } from "./change.ts";
 import {
   entriesPrefix,
@@ -71,8 +72,6 @@ const COMPRESS_LIST_FROM: Readonly<Record<EntryList, number>> = {
   log: COMPRESS_FROM,
   tail: COMPRESS_LONG_FROM,
 };
-
-const encoder = new TextEncoder();
 
 /** In the place of an entry that was spilled: whose parts are its own. */
 const spilledSchema = z.object({ writer: z.string() });
@@ -180,7 +179,7 @@ export async function lastEntry(
 
 /** An entry as it will be read. */
 export function logEntryOf(entry: ShownEntry): LogEntry {
-  return { t: entry.t, json: encoder.encode(logText(entry)) };
+  return { t: entry.t, json: utf8(logText(entry)) };
 }
 
 /** What is kept of an entry, in each list. */

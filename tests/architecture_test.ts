@@ -12,7 +12,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: ["zod", "transit-js"],
   datascript: ["transit-js"],
   logseq: ["datascript", "fractional-indexing"],
-  kv: ["protocol", "telemetry", "zod", "fflate", "node:path", "node:zlib"],
+  kv: ["protocol", "telemetry", "zod", "fflate", "node:buffer", "node:path", "node:zlib"],
   auth: ["protocol", "kv/graphs.ts", "telemetry", "jose", "zod"],
   assets: ["protocol", "kv", "zod", "aws4fetch", "fast-xml-parser", "range-parser", "node:crypto"],
   limits: ["protocol", "limiter", "lru-cache"],

@@ -1,0 +1,20 @@
+/**
+ * Memory for values that come in numbers: node's pool, which many share. An ArrayBuffer for each costs
+ * more, with what the collector has to do for it, than to write a row's JSON.
+ */
+import { Buffer } from "node:buffer";
+
+/** So many bytes, whatever is in them: the caller sets them all. */
+export function newBytes(length: number): Uint8Array {
+  return plain(Buffer.allocUnsafe(length));
+}
+
+/** The text's UTF-8. A lone surrogate becomes U+FFFD. */
+export function utf8(text: string): Uint8Array {
+  return plain(Buffer.from(text));
+}
+
+/** The same bytes, not as node's Buffer, whose `slice` is another one's. */
+export function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+}
