@@ -18,13 +18,21 @@ function cut(
 
 Deno.test("The rows of any text and what is beside them are what JSON says, wherever it is cut", () => {
   const value = fc.jsonValue({ maxDepth: 3, stringUnit: "binary" });
+  // Rows as clients send them, and within them what looks like where one ends and another begins.
+  const trap = fc.constantFrom("],[1,", '],[1,"', '"],[1,"', "]],[", "\\", '\\"', "x");
+  const content = fc.array(trap, { maxLength: 4 }).map((parts) => parts.join(""));
+  const row = fc.tuple(fc.oneof(fc.nat(), content), content, fc.oneof(fc.constant(null), content));
+  const nestedRow = fc.tuple(fc.nat(), content, fc.array(row, { maxLength: 3 }));
   const key = fc.oneof(fc.string(), fc.constantFrom('x"rows', "rows ", " rows", 'a,"rows":['));
-  const beside = fc.dictionary(key.filter((key) => key !== "rows"), value);
+  const beside = fc.dictionary(
+    key.filter((key) => key !== "rows"),
+    fc.oneof(value, fc.array(row, { maxLength: 3 })),
+  );
   const space = fc.constantFrom(undefined, 1, "\n\t");
-  const size = fc.integer({ min: 1, max: 50 });
+  const size = fc.integer({ min: 1, max: 100 });
   fc.assert(
     fc.property(
-      fc.array(value),
+      fc.array(fc.oneof(row, row, nestedRow, value), { size: "max", maxLength: 20 }),
       beside,
       beside,
       space,
