@@ -2,6 +2,7 @@
 import { decodeParts, parsePart } from "../kv/chunks.ts";
 import { parseEntryKey } from "../kv/keys.ts";
 import { nextT, type T, T_ZERO } from "../protocol/ids.ts";
+import { FLUSH_FROM } from "../sync/flush.ts";
 import { editsOf } from "./edits.ts";
 import { open } from "./graph.ts";
 import { type Result, rounded } from "./result.ts";
@@ -13,7 +14,7 @@ const IDLE_EVERY = 500;
 const GOAL = { atMost: 6 } as const;
 
 export async function writeAmplification(): Promise<readonly Result[]> {
-  const { batches, refused, traffic, logBytes, storedLogBytes } = await run(BATCHES);
+  const { batches, refused, traffic, logBytes, storedLogBytes } = await run(FLUSH_FROM, BATCHES);
   const { commits, valueBytesSet, keyBytesSet } = traffic;
   const row = (bytes: number, beside: number, of: string, beside_: string): Result => ({
     what: `${of} set a batch, flushes included, to its log entry ${beside_}`,
@@ -39,8 +40,8 @@ export async function writeAmplification(): Promise<readonly Result[]> {
 /** The same in short for smaller numbers of facts from which on a flush begins. */
 export async function flushThresholds(): Promise<readonly Result[]> {
   const results: Result[] = [];
-  for (const flushFrom of [1000, 2000, 4000]) {
-    const { batches, traffic, logBytes } = await run(5000, flushFrom);
+  for (const flushFrom of [1000, 2000]) {
+    const { batches, traffic, logBytes } = await run(flushFrom, 5000);
     results.push({
       what: `values set a batch, flushed from ${flushFrom} facts on`,
       work: `${batches} batches of 2 forms`,
@@ -61,12 +62,8 @@ interface Run {
   readonly storedLogBytes: number;
 }
 
-/**
- * Edits all over the graph, one after the other, until so many are accepted.
- *
- * @param flushFrom facts in the overlay; the server's own number without it
- */
-async function run(batches: number, flushFrom?: number): Promise<Run> {
+/** Edits all over the graph, one after the other, until so many are accepted. */
+async function run(flushFrom: number, batches: number): Promise<Run> {
   let [logBytes, storedLogBytes, refused] = [0, 0, 0];
   const set = (key: Deno.KvKey, value: unknown): void => {
     if (parseEntryKey("log", key) === undefined) return;

@@ -193,39 +193,26 @@ function isSameBase(current: Head, head: Head): boolean {
 }
 
 /**
- * Facts in the overlay from which on they are folded in, as one to so many datoms of the graph: the
- * larger it is, the farther apart are its edits, and the more nodes are written for each of them.
+ * Facts in the overlay from which on they are folded in. A run of small edits all over a graph sets
+ * 3.3 times the bytes of its log so, and 4.3 times from 2000 on (bench write-amplification,
+ * flush-thresholds); a fresh process reads a tail of this many facts at its first batch.
  */
-const DATOMS_A_FACT = 6;
-/** Few enough for a fresh process, which reads the tail of as many at its first batch. */
-const LEAST_FACTS = 4000;
-const MOST_FACTS = 8000;
-
-/**
- * Facts in the overlay from which on they are folded in, of a graph of so many datoms. A run of small
- * edits all over a graph of 50,000 sets 2.5 times the bytes of its log so; from 4000 on it was 3.3,
- * from 2000 on 4.3 (bench write-amplification, flush-thresholds).
- */
-export function flushFrom(datoms: number): number {
-  return Math.min(MOST_FACTS, Math.max(LEAST_FACTS, Math.ceil(datoms / DATOMS_A_FACT)));
-}
+export const FLUSH_FROM = 4000;
 
 /** Flushes in the background, one at a time for each graph. */
 export class Flusher {
   readonly #deps: FlushDeps;
-  readonly #from: number | undefined;
+  readonly #from: number;
   readonly #running = new Map<GraphId, Promise<void>>();
 
-  /** @param from facts in the overlay, whatever the graph's size */
-  constructor(deps: FlushDeps, from?: number) {
+  constructor(deps: FlushDeps, from: number = FLUSH_FROM) {
     this.#deps = deps;
     this.#from = from;
   }
 
-  /** A batch left this as the graph's database. */
-  changed(graph: GraphId, { overlaySize, root }: Pick<Db, "overlaySize" | "root">): void {
-    const from = this.#from ?? flushFrom(root.trees.eavt.count);
-    if (overlaySize < from || this.#running.has(graph)) return;
+  /** A batch left the graph's database with an overlay of this size. */
+  changed(graph: GraphId, overlaySize: number): void {
+    if (overlaySize < this.#from || this.#running.has(graph)) return;
     const work = this.#flush(graph).finally(() => this.#running.delete(graph));
     this.#running.set(graph, work);
   }

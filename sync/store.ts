@@ -166,7 +166,7 @@ function guessedHead({ databases }: StoreDeps, graph: GraphId, base: T): Head | 
 function keep({ databases, flusher }: StoreDeps, head: Head, { open, made }: Versions): void {
   const db = (made.at(-1) ?? made[0]).report.after;
   databases.committed({ ...open, head, db });
-  flusher.changed(head.graph, db);
+  flusher.changed(head.graph, db.overlaySize);
 }
 
 function afterAll(t: T, made: Versions["made"]): T {

@@ -5,7 +5,6 @@ import { compareDatoms, INDEXES } from "../../datascript/order.ts";
 import type { NodeSource } from "../../datascript/source.ts";
 import { checkTree } from "../../datascript/tree_check.ts";
 import { readHead } from "../../kv/head.ts";
-import { flushFrom } from "../../sync/flush.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { txOf } from "../support/forms.ts";
@@ -291,13 +290,3 @@ function reachable(
   }
   return found;
 }
-
-Deno.test("The larger a graph is, the more facts wait for a flush, up to a bound", () => {
-  assert.deepEqual([0, 24_000, 30_000, 48_000, 1_000_000].map(flushFrom), [
-    4000,
-    4000,
-    5000,
-    8000,
-    8000,
-  ]);
-});
