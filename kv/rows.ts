@@ -13,6 +13,7 @@ import {
   decodeParts,
   decodeText,
   encodeParts,
+  encodeTextParts,
   type FoundPart,
   gatherParts,
   parsePart,
@@ -50,8 +51,12 @@ const rowSchema = z.object({
 });
 
 /** The same row is the same bytes. */
-export function rowJson({ addr, content, addresses }: Row): RowJson {
-  return { addr, json: utf8(JSON.stringify({ addr, content, addresses })) };
+export function rowJson(row: Row): RowJson {
+  return { addr: row.addr, json: utf8(rowText(row)) };
+}
+
+function rowText({ addr, content, addresses }: Row): string {
+  return JSON.stringify({ addr, content, addresses });
 }
 
 /** @throws {CorruptValueError} */
@@ -61,7 +66,7 @@ export function parseRowJson(graph: GraphId, rows: Generation, { addr, json }: R
 
 /** The sets that write a row. Over a row that is there already: see `strayRowParts`. */
 export function rowSets(graph: GraphId, rows: Generation, row: Row): Change["sets"] {
-  return partSets(graph, rows, row.addr, encodeParts(rowJson(row).json));
+  return partSets(graph, rows, row.addr, encodeTextParts(rowText(row)));
 }
 
 /**
