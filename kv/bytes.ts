@@ -1,6 +1,7 @@
 /**
  * Memory for values that come in numbers: node's pool, which many share. An ArrayBuffer for each costs
- * more, with what the collector has to do for it, than to write a row's JSON.
+ * more, with what the collector has to do for it, than to write a row's JSON. A piece of the pool stays
+ * as long as anything that is in it: so it is not for values that outlive those beside them.
  */
 import { Buffer } from "node:buffer";
 
