@@ -105,17 +105,18 @@ export class RowCutter {
   /**
    * Cuts out all rows but the last without a look at each character, which is a third of what it takes
    * to read rows. A guess that is wrong is cut within a row, so that it is no JSON: nothing is lost then
-   * but the time to find out, so not too much is tried.
+   * but the time to find out, so not too much is tried. Rows that may be too deep are looked at.
    *
    * @returns where what isn't dealt with yet begins; `undefined`: the rows were not taken
    */
   #cutAhead(piece: string): number | undefined {
-    const end = this.#inRows && this.#begun.length < piece.length ? lastRowEnd(piece) : undefined;
-    const rows = end === undefined ? [] : parseElements(this.#begun + piece.slice(0, end)) ?? [];
-    if (end === undefined || rows.length === 0) return 0;
-    [this.#begun, this.#hasRows] = ["", true];
+    if (!this.#inRows || this.#begun.length >= piece.length) return 0;
+    const end = lastRowEnd(piece);
+    if (end === undefined) return 0;
+    const rows = parseElements(this.#begun + piece.slice(0, end));
+    if (rows === undefined || !rows.every(isFlat)) return 0;
     [this.#depth, this.#inString, this.#escaped] = [ROWS_DEPTH, false, false];
-    return this.#take(rows) ? end + 1 : undefined;
+    return this.#accept(rows) ? end + 1 : undefined;
   }
 
   #isRows(piece: string, bracket: number): boolean {
@@ -128,13 +129,15 @@ export class RowCutter {
   /** @param isEnd after these there are no more in the array; else there is a comma */
   #cut(text: string, isEnd: boolean): boolean {
     const rows = parseElements(this.#begun + text);
-    this.#begun = "";
     if (rows === undefined) return false;
     // Between two commas, and behind one, there must be something.
-    const isEmpty = rows.length === 0;
-    if (isEmpty && (this.#hasRows || !isEnd)) return false;
-    this.#hasRows = true;
-    return isEmpty || this.#take(rows);
+    if (rows.length === 0 && (this.#hasRows || !isEnd)) return false;
+    return this.#accept(rows);
+  }
+
+  #accept(rows: readonly unknown[]): boolean {
+    [this.#begun, this.#hasRows] = ["", true];
+    return rows.length === 0 || this.#take(rows);
   }
 }
 
@@ -145,6 +148,10 @@ function lastRowEnd(piece: string): number | undefined {
     if (ROW_END.test(piece)) return at + 1;
   }
   return undefined;
+}
+
+function isFlat(row: unknown): boolean {
+  return Array.isArray(row) && row.every((item) => typeof item !== "object" || item === null);
 }
 
 /** `undefined`: they are not JSON. */

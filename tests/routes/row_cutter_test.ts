@@ -63,6 +63,12 @@ Deno.test("A text ends where it is too deep, or too much is beside its rows", ()
   const nested = (depth: number): string => `{"rows":[${"[".repeat(depth)}${"]".repeat(depth)}]}`;
   assert.equal(cut(nested(deep), 5)?.rows.length, 1);
   assert.equal(cut(nested(deep + 1), 5), undefined);
+  const between = (depth: number): string =>
+    `{"rows":[[1,"x"],${"[".repeat(depth)}${"]".repeat(depth)},[2,"y"],[3,"z"]]}`;
+  for (let size = 5; size < 100; size++) {
+    assert.equal(cut(between(deep), size)?.rows.length, 4);
+    assert.equal(cut(between(deep + 1), size), undefined);
+  }
   const long = "x".repeat(9_000_000);
   assert.equal(cut(`{"rows":["${long}"]}`, 100_000)?.rows.length, 1);
   assert.equal(cut(`{"more":"${long}","rows":[]}`, 100_000), undefined);
