@@ -180,7 +180,7 @@ function pack(bytes: Uint8Array, compressFrom: number): Uint8Array {
   // Not of the pool, whose pieces stay as long as anything in them: a flush's rows wait for a full
   // commit, and one hot graph's peak was 20 MB higher.
   const whole = new Uint8Array(HEADER_BYTES + LENGTH_BYTES + deflated.length);
-  viewOf(whole).setUint8(0, DEFLATED);
+  whole[0] = DEFLATED;
   viewOf(whole).setUint32(HEADER_BYTES, bytes.length);
   whole.set(deflated, HEADER_BYTES + LENGTH_BYTES);
   return whole;
@@ -188,7 +188,7 @@ function pack(bytes: Uint8Array, compressFrom: number): Uint8Array {
 
 function packRaw(bytes: Uint8Array): Uint8Array {
   const whole = newBytes(HEADER_BYTES + bytes.length);
-  viewOf(whole).setUint8(0, RAW);
+  whole[0] = RAW;
   whole.set(bytes, HEADER_BYTES);
   return whole;
 }

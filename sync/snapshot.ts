@@ -4,7 +4,7 @@
  */
 import { decodeTail, encodeTail, encodeTailTx } from "../datascript/root.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { listRowBatches, type Row, type RowJson } from "../kv/rows.ts";
+import { listRowBatches, type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import { type Base, readBase } from "./base.ts";
@@ -90,10 +90,7 @@ export function versionFor(pins: Pins, head: Head, caller: UserId): T {
 
 async function readRootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly RowJson[]> {
   const base = await readBase(kv, head, t);
-  return (await rootAndTail(kv, head, base, t)).map((row) => ({
-    addr: row.addr,
-    json: new TextEncoder().encode(JSON.stringify(row)),
-  }));
+  return (await rootAndTail(kv, head, base, t)).map(rowJson);
 }
 
 /** The same on a base that has been read. */
