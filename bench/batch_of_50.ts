@@ -16,18 +16,17 @@ import { parseClientMessage } from "../protocol/client_message.ts";
 import { type GraphId, TAIL_ADDR } from "../protocol/ids.ts";
 import { type BatchDeps, txBatch } from "../sync/batch.ts";
 import { NodeCache, rowsIdOf } from "../sync/node_cache.ts";
-import { readBatches, readRows } from "../tests/support/fixtures.ts";
+import { readRows } from "../tests/support/fixtures.ts";
 import { addGraph, batchDeps } from "./graph.ts";
+import { recorded } from "./recorded.ts";
 import { median, type Result, rounded } from "./result.ts";
 
 const TXS = 50;
-/** More than a client has. */
-const TEMPIDS = 1e9;
 const WARM_ROUNDS = 2;
 const ROUNDS = 3;
 
 export async function batchOf50(): Promise<readonly Result[]> {
-  const batches = recorded();
+  const batches = recorded("ops-medium", TXS);
   const rounds: Round[] = [];
   for (let i = 0; i < WARM_ROUNDS + ROUNDS; i++) {
     const round = await onNewGraph(batches);
@@ -57,31 +56,6 @@ export async function batchOf50(): Promise<readonly Result[]> {
     { ...row(what, (round) => round.ours, plain), goal: { atMost: 3 } },
     row(`${what}, flushes included`, (round) => round.ours + round.flushes, own),
   ];
-}
-
-/** The recorded transactions in their order, 50 in each batch; those sent in vain came again later. */
-function recorded(): readonly (readonly string[])[] {
-  const txs = readBatches("ops-medium").flatMap(({ client, txs, response }) =>
-    response.type === "tx/batch/ok" ? txs.map((tx) => withOwnTempids(client, tx)) : []
-  );
-  const batches: string[][] = [];
-  for (let start = 0; start + TXS <= txs.length; start += TXS) {
-    batches.push(txs.slice(start, start + TXS));
-  }
-  return batches;
-}
-
-const txSchema = z.tuple([z.literal("~#list"), z.array(z.array(z.unknown()))]);
-
-/** Two clients mean different entities by a tempid, which are not to meet in one batch. */
-function withOwnTempids(client: string, tx: string): string {
-  if (client === "A") return tx;
-  const [tag, forms] = txSchema.parse(JSON.parse(tx));
-  const renamed = forms.map(([operation, ...rest]) => [
-    operation,
-    ...rest.map((part) => typeof part === "number" && part < 0 ? part - TEMPIDS : part),
-  ]);
-  return JSON.stringify([tag, renamed]);
 }
 
 /** Ms of CPU, of all batches that were accepted. */

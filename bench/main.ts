@@ -7,6 +7,7 @@ import { assets } from "./assets.ts";
 import { batchOf50 } from "./batch_of_50.ts";
 import { coldBatch } from "./cold_batch.ts";
 import { encoding } from "./encoding.ts";
+import { engine } from "./engine.ts";
 import { entries } from "./entries.ts";
 import { fanout } from "./fanout.ts";
 import { memory } from "./memory.ts";
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, () => Promise<readonly Result[]>>> = {
   "encoding": encoding,
   "assets": assets,
   "batch-of-50": batchOf50,
+  "engine": engine,
   "cold-batch": coldBatch,
   "write-amplification": writeAmplification,
   "flush-thresholds": flushThresholds,
