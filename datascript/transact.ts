@@ -138,7 +138,9 @@ class Transaction {
 
   #add(ref: EntityRef, a: string, v: Value): void {
     const e = ref.kind === "tempid" ? this.#ofTempid(ref.id, a, v) : this.#entid(ref);
-    const same = this.#db.schema.isIdentity(a) ? this.#whoHas(a, v) : undefined;
+    // Whom a lookup ref or an ident finds is no other entity, whatever is said of it.
+    const fixed = ref.kind === "lookup" || ref.kind === "ident";
+    const same = !fixed && this.#db.schema.isIdentity(a) ? this.#whoHas(a, v) : undefined;
     if (same !== undefined && same !== e && this.#tempidsOf.has(e)) this.#learnUpsert(e, same);
     this.#assert(e, a, v);
   }

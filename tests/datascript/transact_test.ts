@@ -491,6 +491,11 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
   },
   "unique-conflict": {
     "an identity of another": [[":db/add", 2, ":email", "ada@x"]],
+    "an identity of another for a new entity by its lookup ref": [
+      [":db/add", -1, ":email", "eve@x"],
+      [":db/add", -2, ":phone", 7],
+      [":db/add", [":phone", 7], ":email", "eve@x"],
+    ],
     "a unique value of another": [[":db/add", 1, ":badge", 7]],
     "a unique value of another for a tempid": [[":db/add", -1, ":badge", 7]],
     "a unique value twice in a batch": [[":db/add", 1, ":badge", 8], [":db/add", 3, ":badge", 8]],
