@@ -82,11 +82,23 @@ export async function countOwned(kv: Deno.Kv, user: UserId, most: number): Promi
   return { count, versionstamp };
 }
 
+/**
+ * Whether a graph of the user's has this name. What `countOwned` counted before guards it.
+ *
+ * Cost: one read for 10 graphs, and the index.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function isNameTaken(kv: Deno.Kv, user: UserId, name: string): Promise<boolean> {
+  const metas = await readMetas(kv, await listOwnedIds(kv, user));
+  return metas.some((meta) => meta?.name === name);
+}
+
 /** What a graph is made with. */
 export interface Creation {
   /** Its rows; it has none without. */
   readonly first?: FirstRows;
-  /** Where it matters how many the owner has; such creations exclude each other. */
+  /** Where it matters which graphs the owner has; such creations exclude each other. */
   readonly owned?: OwnedCount;
   /** Of a graph for today's clients: that of an empty one. */
   readonly checksum?: Checksum;

@@ -6,6 +6,11 @@ import { createGraphBodySchema as todaysBodySchema } from "./today/http.ts";
 export interface NewGraph extends CreateGraphBody {
   readonly e2ee?: boolean;
   readonly readyForUse?: boolean;
+  /**
+   * Whether its owner may have no other of this name: today's clients look at that before they ask,
+   * and of two they list one.
+   */
+  readonly onlyOfName?: boolean;
 }
 
 /** A body of `POST /graphs`, and the dialect to answer it in. */
@@ -22,6 +27,7 @@ export function parseNewGraph(body: unknown): AskedGraph | undefined {
       schema_version: today.data["schema-version"],
       e2ee: today.data["graph-e2ee?"],
       readyForUse: today.data["graph-ready-for-use?"],
+      onlyOfName: true,
     };
     return { dialect: "today", graph };
   }

@@ -146,6 +146,7 @@ const OPERATIONS: readonly Operation[] = [
     refusals: [
       ...NEEDS_TOKEN,
       "too many graphs",
+      "duplicate graph name",
       "missing user rsa key pair",
       "missing body",
       "invalid body",

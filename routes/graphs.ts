@@ -30,8 +30,10 @@ export function graphRoutes(
     if (isEncrypted && await keys.pairOf(c.get("user")) === undefined) {
       return refuse(c, "missing user rsa key pair");
     }
-    const graph = await graphs.create(c.get("user"), asked.graph);
-    if (graph === undefined) return refuse(c, "too many graphs");
+    const outcome = await graphs.create(c.get("user"), asked.graph);
+    if (outcome.kind === "too many") return refuse(c, "too many graphs");
+    if (outcome.kind === "name taken") return refuse(c, "duplicate graph name");
+    const { graph } = outcome;
     if (asked.dialect === "seed") return c.json({ graph_id: graph });
     return c.json(
       {

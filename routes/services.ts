@@ -14,7 +14,7 @@ import type { OpenAsset, SentAsset } from "../sync/assets.ts";
 import type { BackupAnswer } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Keys } from "../sync/e2ee.ts";
-import type { ListedFor } from "../sync/graphs.ts";
+import type { CreateOutcome, ListedFor } from "../sync/graphs.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
 import type { Members } from "../sync/members.ts";
@@ -31,8 +31,7 @@ export interface GraphServices {
   readonly access: LookUpAccess;
   /** Whether the upload that makes the graph has ended. */
   readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
-  /** `undefined`: the user has as many graphs as he may have. */
-  readonly create: (user: UserId, body: NewGraph) => Promise<GraphId | undefined>;
+  readonly create: (user: UserId, body: NewGraph) => Promise<CreateOutcome>;
   /** The user's own and those that he was invited to, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<readonly ListedFor[]>;
   /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */

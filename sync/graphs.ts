@@ -5,6 +5,7 @@ import {
   countOwned,
   createGraph,
   type GraphMeta,
+  isNameTaken,
   listOwned,
   type OwnedCount,
   type OwnedGraph,
@@ -46,12 +47,8 @@ export interface Graphs {
   readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
   /** Makes a graph at version 0. */
   readonly create: (user: UserId, body: NewGraph) => Promise<GraphId>;
-  /** The same, unless the user has `most` graphs; then `undefined`. */
-  readonly createWithin: (
-    most: number,
-    user: UserId,
-    body: NewGraph,
-  ) => Promise<GraphId | undefined>;
+  /** The same, unless the user has `most` graphs, or one of this name where that is to be the only one. */
+  readonly createWithin: (most: number, user: UserId, body: NewGraph) => Promise<CreateOutcome>;
   /** The user's own and those that he was invited to, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<readonly ListedFor[]>;
   /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
@@ -62,6 +59,11 @@ export interface Graphs {
 
 /** A graph as both dialects list it, and what the user is in it. */
 export type ListedFor = GraphsAnswer["graphs"][number] & ListedGraph & RoleInGraph;
+
+export type CreateOutcome =
+  | { readonly kind: "created"; readonly graph: GraphId }
+  | { readonly kind: "too many" }
+  | { readonly kind: "name taken" };
 
 /** Reads nothing yet. */
 export function openGraphs(deps: GraphsDeps): Graphs {
@@ -97,13 +99,23 @@ async function createWithin(
   most: number,
   user: UserId,
   body: NewGraph,
-): Promise<GraphId | undefined> {
+): Promise<CreateOutcome> {
   const graph = newGraphId();
   const meta = metaOf(user, body, deps.now());
-  return await untilSettled<GraphId | undefined>(`create graph ${graph}`, async () => {
+  return await untilSettled<CreateOutcome>(`create graph ${graph}`, async () => {
     const owned = await countOwned(deps.kv, user, most);
-    if (owned.count >= most) return { done: undefined };
-    return await attemptCreate(deps, graph, meta, owned);
+    const refusal = owned.count >= most
+      ? "too many"
+      : body.onlyOfName && await isNameTaken(deps.kv, user, meta.name)
+      ? "name taken"
+      : undefined;
+    if (refusal !== undefined) {
+      // By an attempt before this one, whose outcome was unknown.
+      const isThere = await readHead(deps.kv, graph) !== undefined;
+      return { done: isThere ? { kind: "created", graph } : { kind: refusal } };
+    }
+    const attempt = await attemptCreate(deps, graph, meta, owned);
+    return "again" in attempt ? attempt : { done: { kind: "created", graph } };
   });
 }
 

@@ -114,6 +114,7 @@ Deno.test("Every error word has its status, and is an error body", () => {
       "invalid snapshot",
       "user not found",
       "missing user rsa key pair",
+      "duplicate graph name",
     ],
     401: ["unauthorized"],
     403: ["forbidden"],

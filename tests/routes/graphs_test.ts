@@ -82,6 +82,30 @@ Deno.test("A user who makes a hundred graphs at once has a hundred graphs", asyn
   assert.equal((await graphsOf(server, "alice")).length, 100);
 });
 
+Deno.test("Of today's graphs of one owner each has another name, also if they are made at once", async () => {
+  using kv = await Deno.openKv(":memory:");
+  await using here = await startServer({ kv });
+  await using there = await startServer({ kv });
+  const create = (server: TestServer, as = "alice"): ReturnType<TestServer["call"]> =>
+    server.call("/graphs", { as, json: { "graph-name": "notes", "graph-e2ee?": false } });
+  // Of the seed's there may be more than one.
+  await here.call("/graphs", { json: { graph_name: "other notes" } });
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => create(i % 2 === 0 ? here : there)),
+  );
+  const made = answers.filter(({ status }) => status === 200);
+  assert.equal(made.length, 1);
+  const refused = { status: 400, body: { error: "duplicate graph name" } };
+  for (const answer of answers) if (answer.status !== 200) assert.deepEqual(answer, refused);
+  assert.equal((await create(here, "bob")).status, 200);
+  const { "graph-id": graph } = today.createGraphAnswerSchema.parse(made[0]?.body);
+  await there.call(`/graphs/${graph}`, { method: "DELETE" });
+  assert.equal((await create(here)).status, 200);
+  await here.call("/graphs", { json: { graph_name: "seed's" } });
+  const json = { "graph-name": "seed's", "graph-e2ee?": false };
+  assert.deepEqual(await there.call("/graphs", { json }), refused);
+});
+
 Deno.test("Graphs of one name are different graphs", async () => {
   await using server = await startServer();
   assert.notEqual(await server.createGraph(), await server.createGraph());

@@ -11,7 +11,7 @@ export async function dump(kv: Deno.Kv): Promise<readonly Deno.KvEntry<unknown>[
 }
 
 /** The same store, with these methods in the place of its own. */
-function withMethods(kv: Deno.Kv, methods: Readonly<Record<string, unknown>>): Deno.Kv {
+export function withMethods(kv: Deno.Kv, methods: Readonly<Record<string, unknown>>): Deno.Kv {
   return new Proxy(kv, {
     get(target, name): unknown {
       if (typeof name === "string" && Object.hasOwn(methods, name)) return methods[name];

@@ -127,7 +127,8 @@ export class TestServer implements AsyncDisposable {
 
   /** A graph that a client of today makes; ready, not encrypted. */
   async createTodaysGraph(as: string = ALICE): Promise<GraphId> {
-    const json = { "graph-name": "notes", "schema-version": "65", "graph-e2ee?": false };
+    const name = `notes ${crypto.randomUUID()}`;
+    const json = { "graph-name": name, "schema-version": "65", "graph-e2ee?": false };
     const { body } = await this.call("/graphs", { as, json });
     return todays.createGraphAnswerSchema.parse(body)["graph-id"];
   }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { openBlobStores } from "../../assets/open.ts";
 import { writeInCommits } from "../../kv/commit.ts";
 import { markGarbage } from "../../kv/garbage.ts";
 import { commitHead, type Head, readHead } from "../../kv/head.ts";
+import { creationKey } from "../../kv/keys.ts";
 import { rowSets } from "../../kv/rows.ts";
 import { entryChange } from "../../kv/txlog.ts";
 import { graphsAnswerSchema } from "../../protocol/http.ts";
@@ -18,7 +20,7 @@ import {
 } from "../../protocol/ids.ts";
 import { listedGraphSchema } from "../../protocol/today/http.ts";
 import { type Graphs, openGraphs } from "../../sync/graphs.ts";
-import { dump, keysOf, LOST, withCommit } from "../support/kv.ts";
+import { dump, keysOf, LOST, withCommit, withMethods } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 
 const alice = user("alice");
@@ -116,6 +118,29 @@ Deno.test("Graphs are listed by their last change, newest first, however many", 
   assert.deepEqual(list.map(({ graph_id }) => graph_id), [oldest, ...made.slice(1).toReversed()]);
   assert.equal(list[0]?.updated_at, 5000);
   assert.equal(list[0]?.created_at, 1000);
+});
+
+Deno.test("A creation whose commit came late is no other graph of its name", async () => {
+  using store = await Deno.openKv(":memory:");
+  let late: (() => Promise<unknown>) | undefined;
+  const losing = withCommit(store, (commit, before) => {
+    if (before > 0) return commit();
+    late = commit;
+    return Promise.reject(new Error("connection lost"));
+  });
+  const kv = withMethods(losing, {
+    get: async (key: Deno.KvKey): Promise<Deno.KvEntryMaybe<unknown>> => {
+      if (isDeepStrictEqual(key, creationKey(alice))) await late?.();
+      return await store.get(key);
+    },
+  });
+  const graphs = openAt(kv);
+  const asked = { graph_name: "notes", onlyOfName: true };
+  const outcome = await graphs.createWithin(5, alice, asked);
+  assert.ok(outcome.kind === "created" && late !== undefined);
+  assert.deepEqual((await graphs.list(alice)).map((graph) => graph.graph_id), [outcome.graph]);
+  late = undefined;
+  assert.deepEqual(await graphs.createWithin(5, alice, asked), { kind: "name taken" });
 });
 
 Deno.test("A graph is its owner's, forbidden to others, and missing where there is none", async () => {
