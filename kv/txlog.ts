@@ -247,19 +247,20 @@ async function* findParts(
     let parts: FoundPart<T>[] = [];
     for (const { key, value } of batch) {
       const place = parseEntryKey(list, key);
-      if (place !== undefined && value instanceof Uint8Array) {
-        parts.push({ id: place.t, part: place.part, bytes: value });
+      if (place === undefined) {
+        throw new CorruptLogError(`Cannot read ${JSON.stringify(key)} as the key of an entry`);
+      }
+      const { t, part } = place;
+      const spilled = value instanceof Uint8Array ? undefined : spilledSchema.safeParse(value).data;
+      if (spilled === undefined) {
+        // What is no bytes shows when its entry is decoded, after those before it.
+        const bytes = value instanceof Uint8Array ? value : new Uint8Array();
+        parts.push({ id: t, part, bytes });
         continue;
       }
-      // What came before it is whole, whatever this is.
       yield parts;
       parts = [];
-      const spilled = spilledSchema.safeParse(value);
-      if (place === undefined || !spilled.success) {
-        throw new CorruptLogError(`Cannot read ${JSON.stringify(key)} as a part of an entry`);
-      }
-      const { writer } = spilled.data;
-      yield* findSpilled(kv, place.t, spillPrefix(graph, log, { t: place.t, writer, list }));
+      yield* findSpilled(kv, t, spillPrefix(graph, log, { t, writer: spilled.writer, list }));
     }
     yield parts;
   }

@@ -298,6 +298,11 @@ const DAMAGES: readonly (readonly [
     /^entry 2 of the log can't be read/,
   ],
   [
+    "a log entry that is no bytes",
+    (damaged) => damaged.kv.set(entryKey("log", placeOf(damaged, 2)), "entry"),
+    /^entry 2 of the log can't be read/,
+  ],
+  [
     "a log entry that is no Transit",
     (damaged) =>
       damaged.kv.set(entryKey("log", placeOf(damaged, 2)), encodeTextParts('{"t":2,"tx":"["}')[0]),
@@ -360,3 +365,14 @@ for (const [title, damage, said] of DAMAGES) {
     assert.ok(problems.some((problem) => said.test(problem)), problems.join("\n"));
   });
 }
+
+Deno.test("verify tells of the entry of the log that is broken, and not of those around it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await TestGraph.create(kv);
+  for (let t = 0; t < 5; t++) await graph.batch(t, [blocks(t)]);
+  const { log } = await headOf(kv, graph.graph);
+  const key = entryKey("log", { graph: graph.graph, generation: log, t: version(3), part: 0 });
+  await kv.set(key, "no bytes");
+  const problems = (await verifyGraph(kv, graph.graph, KEYS))?.problems ?? [];
+  assert.deepEqual(problems.map((problem) => problem.split(" can't")[0]), ["entry 3 of the log"]);
+});
