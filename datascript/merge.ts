@@ -7,24 +7,18 @@ import { Datom } from "./datom.ts";
 import type { Branch, Leaf, Node, Ref } from "./node.ts";
 import type { CompareDatoms } from "./order.ts";
 import { forEachItem, nodeAt, type NodeSource } from "./source.ts";
-import { EMPTY_LEAF, type Tree } from "./tree.ts";
-
-/** How facts are merged: as they compare, whatever their `tx`. */
-export interface Merge {
-  readonly source: NodeSource;
-  readonly compare: CompareDatoms;
-  readonly maxKeys: number;
-}
+import { EMPTY_LEAF, type Tree, type TreeRules } from "./tree.ts";
 
 /**
  * The tree with these facts in it: each takes the place of those that are stored, or takes them away
  * where it is not `added`. A node that holds them all as they are keeps its address.
  *
+ * @param rules of which `compare` leaves out a datom's `tx`
  * @param facts ascending, each once
  * @throws {NodeMissing} of each level all at once, then the neighbours of those that got too few keys
  */
-export function merge(how: Merge, tree: Tree, facts: readonly Datom[]): Tree {
-  const pass = new Pass(how);
+export function merge(rules: TreeRules, tree: Tree, facts: readonly Datom[]): Tree {
+  const pass = new Pass(rules);
   const refs = pass.into(tree.root, facts);
   const [only] = refs;
   if (refs.length === 1 && only === tree.root) return tree;
@@ -44,7 +38,7 @@ class Pass {
   /** How many datoms there are more than before. */
   more = 0;
 
-  constructor({ source, compare, maxKeys }: Merge) {
+  constructor({ source, compare, maxKeys }: TreeRules) {
     this.#source = source;
     this.#compare = compare;
     this.#maxKeys = maxKeys;

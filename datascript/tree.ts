@@ -133,11 +133,15 @@ function firstNotLess(keys: readonly Datom[], datom: Datom, compare: CompareDato
   return low;
 }
 
-/** How a tree is edited. */
-export interface Edit {
+/** How a tree is kept. */
+export interface TreeRules {
   readonly source: NodeSource;
   readonly compare: CompareDatoms;
   readonly maxKeys: number;
+}
+
+/** How a tree is edited. */
+export interface Edit extends TreeRules {
   /**
    * Who edits: nodes that were made for one owner are changed in place for it from then on, so trees
    * before the last one are of no use any more. Without one every insertion copies.

@@ -10,6 +10,17 @@ export function newBytes(length: number): Uint8Array {
   return plain(Buffer.allocUnsafe(length));
 }
 
+/** One after the other, in memory of their own. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
 /** The text's UTF-8. A lone surrogate becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   return plain(Buffer.from(text));

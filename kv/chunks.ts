@@ -11,7 +11,7 @@
  */
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 import { inflateSync } from "fflate";
-import { newBytes, plain, utf8 } from "./bytes.ts";
+import { concat, newBytes, plain, utf8 } from "./bytes.ts";
 import { MAX_INFLATED_BYTES, PART_BYTES } from "./limits.ts";
 
 /**
@@ -90,7 +90,8 @@ export function decodeParts(parts: readonly Uint8Array[]): Uint8Array {
       `Cannot read a value as parts are missing: ${parts.length} of ${count} are there`,
     );
   }
-  const payload = concat([first.subarray(HEADER_BYTES), ...further.slice(0, count - 1)]);
+  const start = first.subarray(HEADER_BYTES);
+  const payload = count === 1 ? start : concat([start, ...further.slice(0, count - 1)]);
   if (crc32(payload) !== crc) {
     throw new CorruptValueError("Cannot read a value as its parts don't belong together");
   }
@@ -234,16 +235,4 @@ function readHeader(
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

@@ -72,11 +72,11 @@ async function foldAll(deps: FlushDeps, { head, db }: OpenDb, nodes: CachedNodes
   const maxKeys = deps.maxKeys ?? BRANCHING_FACTOR;
   const folded: Record<Index, Tree> = { ...db.root.trees };
   for (const index of INDEXES) {
-    const how = { source: nodes, compare: compareFacts[index], maxKeys };
+    const rules = { source: nodes, compare: compareFacts[index], maxKeys };
     const facts = db.changes(index);
     for (let start = 0; start < facts.length; start += FACTS_SLICE) {
       const slice = facts.slice(start, start + FACTS_SLICE);
-      const work = (): Tree => merge(how, folded[index], slice);
+      const work = (): Tree => merge(rules, folded[index], slice);
       folded[index] = await deps.databases.runOn(head, nodes, work);
       await nextTurn();
     }

@@ -1,4 +1,5 @@
 /** JSON answers put together from the bytes of stored JSON texts, without parsing them. */
+import { concat } from "../kv/bytes.ts";
 
 /** Small items are gathered up to this size, so that a long list isn't a million tiny writes. */
 const CHUNK_BYTES = 64 * 1024;
@@ -36,14 +37,4 @@ export async function* jsonChunks(
   }
   parts.push(encoder.encode(typeof after === "string" ? after : after()));
   yield concat(parts);
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

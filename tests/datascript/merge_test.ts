@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Datom, TX0 } from "../../datascript/datom.ts";
-import { type Merge, merge } from "../../datascript/merge.ts";
+import { merge } from "../../datascript/merge.ts";
 import type { Ref } from "../../datascript/node.ts";
 import { all, compareDatoms, compareFacts } from "../../datascript/order.ts";
 import { nodeAt, type NodeSource } from "../../datascript/source.ts";
-import { collect, EMPTY_TREE, insert, type Tree } from "../../datascript/tree.ts";
+import { collect, EMPTY_TREE, insert, type Tree, type TreeRules } from "../../datascript/tree.ts";
 import { checkTree } from "../../datascript/tree_check.ts";
 import { LazyNodes, StoredNodes } from "../support/memory_db.ts";
 
 const EMPTY = new StoredNodes();
 const fact = (e: number, tx: number, added = true): Datom => new Datom(e, "a", "v", tx, added);
 
-function mergeOf(maxKeys: number, source: NodeSource = EMPTY): Merge {
+function mergeOf(maxKeys: number, source: NodeSource = EMPTY): TreeRules {
   return { source, compare: compareFacts.eavt, maxKeys };
 }
 
