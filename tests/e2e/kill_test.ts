@@ -2,14 +2,24 @@
 import assert from "node:assert/strict";
 import type { Db } from "../../datascript/db.ts";
 import { Uuid } from "../../datascript/value.ts";
+import { summedEntities, sumOf } from "../../logseq/checksum.ts";
+import { encodeSum } from "../../logseq/digest.ts";
 import { importAnswerSchema, rowsAnswerSchema } from "../../protocol/http.ts";
 import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
+import { createGraphAnswerSchema } from "../../protocol/today/http.ts";
 import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { txOf } from "../support/forms.ts";
 import { seededRandom } from "../support/seeded_random.ts";
 import { Served } from "../support/served.ts";
-import type { TestSocket } from "../support/socket.ts";
+import { TestSocket } from "../support/socket.ts";
+import {
+  entry,
+  newBlock,
+  parseTodaysMessage,
+  type TodaysMessage,
+  type WireEntry,
+} from "../support/today.ts";
 
 const ROUNDS = 3;
 
@@ -22,6 +32,10 @@ async function importInto(
   assert.equal(importAnswerSchema.parse(body).count, rows.length);
 }
 
+function connectAsToday(served: Served, graph: string): Promise<TestSocket<TodaysMessage>> {
+  return TestSocket.openAs(served.socketUrl(graph), parseTodaysMessage);
+}
+
 async function pullOf(served: Served, graph: string): Promise<PullOk> {
   return pullOkSchema.parse(await served.call(`/sync/${graph}/pull`));
 }
@@ -29,7 +43,8 @@ async function pullOf(served: Served, graph: string): Promise<PullOk> {
 async function rowsOf(served: Served, graph: string): Promise<ReadonlyMap<number, ClientRow>> {
   const rows = new Map<number, ClientRow>();
   for (let after = -1;;) {
-    await pullOf(served, graph);
+    // As of what was pulled last.
+    await served.call(`/sync/${graph}/pull`);
     const path = `/sync/${graph}/snapshot/rows?after=${after}&limit=2000`;
     const page = rowsAnswerSchema.parse(await served.call(path));
     for (const row of page.rows) rows.set(row.addr, row);
@@ -63,32 +78,21 @@ function uuidOf(n: number): string {
   return `6f1e2d3c-0000-4000-9000-${String(n).padStart(12, "0")}`;
 }
 
-/** Sends batches as fast as they are answered until the server is gone; answers the last t acked. */
-async function writeUntilGone(
-  socket: TestSocket,
-  first: number,
-  onAck: (acks: number) => void,
-): Promise<number> {
-  let t = first;
+/** Does it again and again until its socket closes, as the server is gone. */
+async function untilClosed(work: () => Promise<void>): Promise<void> {
   try {
-    for (;;) {
-      const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
-      assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
-      t++;
-      onAck(t - first);
-    }
+    for (;;) await work();
   } catch (thrown) {
     if (!(thrown instanceof Error) || !thrown.message.includes("the socket closed")) throw thrown;
-    return t;
   }
 }
 
-/** The titles of batches that the datoms of a transaction say. */
-function blocksOf(db: Db): readonly string[] {
+/** The titles that begin so. */
+function titlesOf(db: Db, start: string): readonly string[] {
   return db.everything("eavt")
     .filter((datom) => datom.a === "block/title")
     .map((datom) => String(datom.v))
-    .filter((title) => title.startsWith("batch "));
+    .filter((title) => title.startsWith(start));
 }
 
 Deno.test("Killed while a client writes, the program has every batch that it acknowledged, once and whole", async () => {
@@ -106,17 +110,19 @@ Deno.test("Killed while a client writes, the program has every batch that it ack
       await importInto(served, graph, rows);
       for (let round = 0, t = 0; round < ROUNDS; round++) {
         const at = `seed ${seed}, round ${round}`;
-        const killAfter = 1 + below(80);
-        let killed: Promise<void> | undefined;
+        const killAt = t + 1 + below(80);
         {
           await using socket = await served.connect(graph);
-          const acked = await writeUntilGone(socket, t, (acks) => {
+          let killed: Promise<void> | undefined;
+          await untilClosed(async () => {
+            const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
+            assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
+            t++;
             // Not awaited: the next batch is on its way when the signal comes.
-            if (acks === killAfter) killed = served.kill();
+            if (t === killAt) killed = served.kill();
           });
           await killed;
-          assert.ok(acked >= t + killAfter, at);
-          t = acked;
+          assert.ok(t >= killAt, at);
         }
 
         served = await Served.start({ KV_PATH: kvPath });
@@ -133,7 +139,7 @@ Deno.test("Killed while a client writes, the program has every batch that it ack
         }
         // The downloaded tail says what the log says, and nothing else than before is gone.
         const db = openRows(await rowsOf(served, graph));
-        assert.deepEqual(blocksOf(db), versions.map((n) => `batch ${n}`), at);
+        assert.deepEqual(titlesOf(db, "batch "), versions.map((n) => `batch ${n}`), at);
         const datoms = datomsOf(db);
         const held = new Set(datoms);
         assert.ok(baseDatoms.every((datom) => held.has(datom)), at);
@@ -149,6 +155,68 @@ Deno.test("Killed while a client writes, the program has every batch that it ack
       await using socket = await served.connect(graph);
       const answer = await socket.ask({ type: "tx/batch", t_before: t, txs: batchOf(t + 1) });
       assert.deepEqual(answer, { type: "tx/batch/ok", t: t + 1 });
+    } finally {
+      await served[Symbol.asyncDispose]();
+    }
+  });
+});
+
+/** Three entries, each a block of its own. */
+function entriesOf(n: number): readonly WireEntry[] {
+  return [0, 1, 2].map((i) => {
+    const uuid = uuidOf(3 * n + i);
+    return entry("insert-blocks", ...newBlock(uuid, `entry ${3 * n + i}`));
+  });
+}
+
+Deno.test("Killed while a client of today writes and sends again, the program has each entry once, and their checksum", async () => {
+  const seed = Date.now() % 1_000_000;
+  const below = seededRandom(seed);
+  await withFile(async (kvPath) => {
+    let served = await Served.start({ KV_PATH: kvPath });
+    try {
+      const made = await served.call("/graphs", { "graph-name": "notes", "graph-e2ee?": false });
+      const graph = createGraphAnswerSchema.parse(made)["graph-id"];
+      for (let round = 0, batches = 0, t = 0; round < ROUNDS; round++) {
+        const at = `seed ${seed}, round ${round}`;
+        const killAt = batches + 1 + below(40);
+        let pending = entriesOf(batches);
+        {
+          await using socket = await connectAsToday(served, graph);
+          let killed: Promise<void> | undefined;
+          await untilClosed(async () => {
+            const batch = { "type": "tx/batch", "t-before": t, "txs": pending };
+            const answer = await socket.ask(batch);
+            assert.ok(answer.type === "tx/batch/ok" && answer.t === t + 3, at);
+            t = answer.t;
+            pending = entriesOf(++batches);
+            if (batches === killAt) killed = served.kill();
+          });
+          await killed;
+          assert.ok(batches >= killAt, at);
+        }
+
+        served = await Served.start({ KV_PATH: kvPath });
+        await using socket = await connectAsToday(served, graph);
+        const pulled = await socket.ask({ type: "pull", since: 0 });
+        assert.ok(pulled.type === "pull/ok", at);
+        // The batch in flight may have been stored, or not; not a part of it.
+        assert.ok(pulled.t === t || pulled.t === t + 3, `${at}: ${t} acked, t is ${pulled.t}`);
+        const again = { "type": "tx/batch", "t-before": pulled.t, "txs": pending };
+        const answer = await socket.ask(again);
+        assert.ok(answer.type === "tx/batch/ok" && answer.t === t + 3, at);
+        t = answer.t;
+        batches++;
+
+        const log = await socket.ask({ type: "pull", since: 0 });
+        assert.ok(log.type === "pull/ok", at);
+        const db = openRows(await rowsOf(served, graph));
+        const titles = Array.from({ length: 3 * batches }, (_, i) => `entry ${i}`);
+        assert.deepEqual(titlesOf(db, "entry "), titles, at);
+        for (const [i, { tx }] of log.txs.entries()) assert.ok(tx.includes(`entry ${i}"`), at);
+        assert.equal(log.txs.length, titles.length, at);
+        assert.equal(log.checksum, encodeSum(sumOf(summedEntities(db, 0, Infinity))), at);
+      }
     } finally {
       await served[Symbol.asyncDispose]();
     }
