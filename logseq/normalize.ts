@@ -7,14 +7,37 @@ import { type Datom, keywordOf } from "../datascript/datom.ts";
 import type { Db } from "../datascript/db.ts";
 import type { TxReport } from "../datascript/report.ts";
 import { forEachItem } from "../datascript/source.ts";
-import { List, type Value } from "../datascript/value.ts";
+import { Keyword, List, type Value } from "../datascript/value.ts";
 import { CARDINALITY, IDENT, lookupRef, UUID, VALUE_TYPE } from "./attributes.ts";
 
 /** These come first, since a device must know what an attribute is before it meets its values. */
 const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
 
-/** The log entry: a list of `:db/add`, `:db/retract` and `:db.fn/retractEntity` forms. */
+/**
+ * The log entry of a batch of the seed's: a list of `:db/add`, `:db/retract` and
+ * `:db.fn/retractEntity` forms, in the order of the recorded logs (datascript.md §5.4). So a ref may
+ * be retracted after its entity, which this engine takes for nothing, and DataScript refuses.
+ */
 export function normalize(report: TxReport): List {
+  return inOrder(toldBy(report).items, () => false);
+}
+
+/**
+ * The same of an entry of today's. What is said with an entity that goes, as value or as attribute,
+ * comes before its retractEntity: after it DataScript finds nobody, and the device that follows
+ * refuses the entry. Logseq's own server puts retractEntity last by now (upstream.md §1.8).
+ */
+export function normalizeEntry(report: TxReport): List {
+  const { items, stories } = toldBy(report);
+  const attributes = goneAttributes(stories);
+  return inOrder(
+    items,
+    ({ a, other }) => attributes.has(a) || other !== undefined && stories.get(other)?.gone === true,
+  );
+}
+
+/** What a transaction tells of each entity. */
+function toldBy(report: TxReport): { readonly items: readonly Item[]; readonly stories: Stories } {
   const names = new Names(report.before);
   const groups = [...Map.groupBy(report.datoms, (datom) => datom.e)].sort(([x], [y]) => x - y);
   const stories = new Map(
@@ -22,24 +45,37 @@ export function normalize(report: TxReport): List {
   );
   const items = forEachItem(stories, ([e, story]) => entityForms(names, report, stories, e, story))
     .flat();
-  return new List(items.sort((x, y) => rank(x.a) - rank(y.a)).map((item) => item.form));
+  return { items, stories };
 }
 
-function rank(a: string): number {
-  const place = FIRST.indexOf(a);
-  return place < 0 ? FIRST.length : place;
+/** What the entities that go are called as attributes. */
+function goneAttributes(stories: Stories): ReadonlySet<string> {
+  const idents = [...stories.values()].map((story) => story.gone ? story.ident : undefined);
+  return new Set(idents.flatMap((ident) => ident instanceof Keyword ? [ident.name] : []));
+}
+
+/** @param isEarly whether an item comes before all but the first ones */
+function inOrder(items: readonly Item[], isEarly: (item: Item) => boolean): List {
+  const rank = (item: Item): number => {
+    const place = FIRST.indexOf(item.a);
+    return place >= 0 ? place : isEarly(item) ? FIRST.length : FIRST.length + 1;
+  };
+  return new List(items.toSorted((x, y) => rank(x) - rank(y)).map(({ form }) => form));
 }
 
 interface Item {
   /** The attribute, empty for a form about the whole entity. */
   readonly a: string;
   readonly form: readonly Value[];
+  /** The entity that is its value. */
+  readonly other?: number;
 }
 
-/** What is told of an entity: that it is gone, with the uuid it had, or what changed. */
+/** What is told of an entity: that it is gone, with the uuid and ident it had, or what changed. */
 type Story =
-  | { readonly gone: true; readonly uuid: Value }
+  | { readonly gone: true; readonly uuid: Value; readonly ident: Value | undefined }
   | { readonly gone: false; readonly datoms: readonly Datom[] };
+type Stories = ReadonlyMap<number, Story>;
 
 function storyOf(
   names: Names,
@@ -49,7 +85,7 @@ function storyOf(
 ): Story {
   const gone = datoms.findLast((datom) => datom.a === UUID && !datom.added);
   if (gone !== undefined && after.value(e, UUID) === undefined) {
-    return { gone: true, uuid: before.value(e, UUID) ?? gone.v };
+    return { gone: true, uuid: before.value(e, UUID) ?? gone.v, ident: before.value(e, IDENT) };
   }
   if (names.of(e) !== -e) return { gone: false, datoms };
   // A new entity has a tempid, and DataScript takes a tempid in assertions only: what the batch took
@@ -62,7 +98,7 @@ function storyOf(
 function entityForms(
   names: Names,
   { before, after }: TxReport,
-  stories: ReadonlyMap<number, Story>,
+  stories: Stories,
   e: number,
   story: Story,
 ): readonly Item[] {
@@ -76,7 +112,7 @@ function entityForms(
     if (added && other?.gone) return [];
     const name = names.of(v);
     const isKnown = name !== -v || (other?.gone === false && other.datoms.length > 0);
-    return isKnown ? [{ a, form: [op, names.of(e), keywordOf(a), name] }] : [];
+    return isKnown ? [{ a, form: [op, names.of(e), keywordOf(a), name], other: v }] : [];
   });
 }
 

@@ -3,12 +3,15 @@ import fc from "fast-check";
 import type { Datom } from "../../datascript/datom.ts";
 import type { Db } from "../../datascript/db.ts";
 import { TransactError } from "../../datascript/errors.ts";
+import type { TxReport } from "../../datascript/report.ts";
 import { transact } from "../../datascript/transact.ts";
 import { encode } from "../../datascript/transit.ts";
 import { equal, List } from "../../datascript/value.ts";
-import { normalize } from "../../logseq/normalize.ts";
+import { normalize, normalizeEntry } from "../../logseq/normalize.ts";
 import { block, differencesOfMeaning, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
+import { DataScriptDb, plainDatom } from "../support/datascript.ts";
 import { storedDb } from "../support/memory_db.ts";
+import { applied } from "../support/model.ts";
 import { fact, forms, formsOf, value, type Written } from "../support/written.ts";
 
 const BASE: readonly Datom[] = [
@@ -168,6 +171,63 @@ for (const [name, batch, entry] of CASES) {
   });
 }
 
+/** Before the batch a block 8 with a property 7, whose value is 1. */
+const OF_GONE: readonly (readonly [title: string, batch: Written[], entry: Written[]])[] = [
+  ["refers to an entity that goes", [[":db/retractEntity", 1]], [
+    [":db/retract", ref(2), ":block/parent", ref(1)],
+    [":db/retract", ref(3), ":block/refs", ref(1)],
+    [":db/retract", ref(8), ":user.property/p", ref(1)],
+    [":db.fn/retractEntity", ref(1)],
+  ]],
+  [
+    "has an attribute that goes",
+    [[":db/retract", 8, ":user.property/p", 1], [":db/retractEntity", 7], title(3, "c")],
+    [
+      [":db/retract", ref(8), ":user.property/p", ref(1)],
+      [":db/retract", ref(3), ":block/title", "child"],
+      title(ref(3), "c"),
+      [":db.fn/retractEntity", ref(7)],
+    ],
+  ],
+  [
+    "refers to one that is made anew",
+    [[":db/retractEntity", 1], { ":db/id": -1, ":block/uuid": uuid(1) }, [
+      ":db/add",
+      2,
+      ":block/parent",
+      -1,
+    ]],
+    [
+      [":db/retract", ref(2), ":block/parent", ref(1)],
+      [":db/retract", ref(3), ":block/refs", ref(1)],
+      [":db/retract", ref(8), ":user.property/p", ref(1)],
+      [":db.fn/retractEntity", ref(1)],
+      [":db/add", ref(2), ":block/parent", -9],
+      [":db/add", -9, ":block/uuid", uuid(1)],
+    ],
+  ],
+];
+
+for (const [name, batch, entry] of OF_GONE) {
+  Deno.test(`In an entry of today's, what ${name} comes before its end`, () => {
+    const property = {
+      ":db/id": -1,
+      ":block/uuid": uuid(7),
+      ":db/ident": ":user.property/p",
+      ":db/valueType": ":db.type/ref",
+      ":db/cardinality": ":db.cardinality/one",
+    };
+    const block = [[":db/add", -1, ":block/uuid", uuid(8)], [":db/add", -1, ":user.property/p", 1]];
+    const before = (): Db =>
+      transact(transact(base(), forms(property)).after, forms(...block)).after;
+    const report = transact(before(), forms(...batch));
+    const ours = normalizeEntry(report);
+    assert.deepEqual(ours.items.map(encode), entry.map(value).map(encode));
+    const replica = transact(before(), formsOf([encode(ours)]));
+    assert.deepEqual(differencesOfMeaning(replica.after, report.after), []);
+  });
+}
+
 Deno.test("A ref to nobody is not told, since no device could follow it", () => {
   const { items } = normalize(transact(base(), forms([":db/add", 3, ":block/refs", 50])));
   assert.deepEqual(items, []);
@@ -200,12 +260,13 @@ const batches: fc.Arbitrary<readonly Written[]> = (() => {
   return fc.array(form, { minLength: 1, maxLength: 8 });
 })();
 
-Deno.test("Whoever follows the log entries alone has what the server has", () => {
+/** Runs what is accepted of some batches, one after the other, on a graph that `begin` is told of. */
+function assertFollowed(begin: () => (report: TxReport) => void): void {
   let done = 0;
   fc.assert(
     fc.property(fc.array(batches, { minLength: 1, maxLength: 4 }), (all) => {
+      const follow = begin();
       let server = base();
-      let replica = base();
       for (const batch of all) {
         let report;
         try {
@@ -216,11 +277,37 @@ Deno.test("Whoever follows the log entries alone has what the server has", () =>
         }
         done++;
         server = report.after;
-        replica = transact(replica, formsOf([encode(normalize(report))])).after;
-        assert.deepEqual(differencesOfMeaning(replica, server), []);
+        follow(report);
       }
     }),
     { numRuns: 500 },
   );
   assert.ok(done > 300, `only ${done} batches came to something`);
+}
+
+for (const [dialect, entryOf] of [["the seed", normalize], ["today", normalizeEntry]] as const) {
+  Deno.test(`Whoever follows the log entries of ${dialect} alone has what the server has`, () => {
+    assertFollowed(() => {
+      let replica = base();
+      return (report) => {
+        replica = transact(replica, formsOf([encode(entryOf(report))])).after;
+        assert.deepEqual(differencesOfMeaning(replica, report.after), []);
+      };
+    });
+  });
+}
+
+Deno.test("DataScript itself takes the log entries of today", () => {
+  const datascript = new DataScriptDb(GRAPH_SCHEMA, BASE);
+  assertFollowed(() => {
+    const follow = datascript.connect();
+    let facts: readonly Datom[] = BASE.map(plainDatom);
+    return (report) => {
+      facts = applied(facts, follow(datascript.formsOf(normalizeEntry(report))).datoms);
+      const ours = report.after.everything("eavt").map(plainDatom);
+      const [device, server] = [facts, ours].map((some) => storedDb(GRAPH_SCHEMA, some));
+      assert.ok(device !== undefined && server !== undefined);
+      assert.deepEqual(differencesOfMeaning(device, server), []);
+    };
+  });
 });

@@ -119,7 +119,12 @@ function refOf(value: Value): unknown {
   return [a instanceof Keyword ? a.name : a, plain(v)];
 }
 
-function plain(value: Value): unknown {
+/** With its value as it is there. */
+export function plainDatom({ e, a, v, tx, added }: Datom): Datom {
+  return new Datom(e, a, plain(v), tx, added);
+}
+
+function plain(value: Value): string | number | boolean | null {
   if (value instanceof Keyword) return `:${value.name}`;
   if (value instanceof Uuid) return value.text;
   return value !== null && typeof value === "object" ? encode(value) : value;
