@@ -10,7 +10,7 @@ import type { TxReport } from "../datascript/report.ts";
 import { transact } from "../datascript/transact.ts";
 import { type List, Uuid } from "../datascript/value.ts";
 import { UUID } from "./attributes.ts";
-import { normalizeEntry } from "./normalize.ts";
+import { normalizeForToday } from "./normalize.ts";
 import { isDelete, isRepair } from "./outliner_op.ts";
 import { sanitize } from "./sanitize.ts";
 
@@ -49,7 +49,7 @@ export function prepareEntry(
     const report = transact(db, sanitize(db, forms, op));
     return report.datoms.length === 0
       ? { kind: "same" }
-      : { kind: "changed", report, entry: normalizeEntry(report) };
+      : { kind: "changed", report, entry: normalizeForToday(report) };
   } catch (thrown) {
     if (!(thrown instanceof TransactError)) throw thrown;
     if (isRepair(op) && thrown.code === "lookup-ref-missing") return { kind: "same" };

@@ -14,7 +14,7 @@ import { CARDINALITY, IDENT, lookupRef, UUID, VALUE_TYPE } from "./attributes.ts
 const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
 
 /**
- * The log entry of a batch of the seed's: a list of `:db/add`, `:db/retract` and
+ * The log entry of a batch, for the seed's clients alone: a list of `:db/add`, `:db/retract` and
  * `:db.fn/retractEntity` forms, in the order of the recorded logs (datascript.md §5.4). So a ref may
  * be retracted after its entity, which this engine takes for nothing, and DataScript refuses.
  */
@@ -23,11 +23,11 @@ export function normalize(report: TxReport): List {
 }
 
 /**
- * The same of an entry of today's. What is said with an entity that goes, as value or as attribute,
+ * The same for a graph that today's clients write to. What is said with an entity that goes, as value or as attribute,
  * comes before its retractEntity: after it DataScript finds nobody, and the device that follows
  * refuses the entry. Logseq's own server puts retractEntity last by now (upstream.md §1.8).
  */
-export function normalizeEntry(report: TxReport): List {
+export function normalizeForToday(report: TxReport): List {
   const { items, stories } = toldBy(report);
   const attributes = goneAttributes(stories);
   return inOrder(

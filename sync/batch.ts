@@ -7,6 +7,7 @@ import { type Form, parseForms } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { decode, encode, TransitError } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
+import { normalize, normalizeForToday } from "../logseq/normalize.ts";
 import { SOUGHT } from "../logseq/order.ts";
 import { preparation, type Prepared } from "../logseq/prepare.ts";
 import type { GraphId } from "../protocol/ids.ts";
@@ -90,8 +91,10 @@ async function prepare(
   forms: readonly Form[],
 ): Promise<Prepared | TransactError> {
   try {
+    // Where today's clients write there is a checksum from their first entry on.
+    const entryOf = open.head.checksum === undefined ? normalize : normalizeForToday;
     const ahead = (): ReadonlySet<number> => missingNodes(open.db, forms, SOUGHT);
-    return await databases.run(open, preparation(open.db, forms), ahead);
+    return await databases.run(open, preparation(open.db, forms, entryOf), ahead);
   } catch (thrown) {
     if (thrown instanceof TransactError) return thrown;
     throw thrown;

@@ -13,7 +13,7 @@ import {
   readTail,
   type TailEntry,
 } from "../kv/txlog.ts";
-import { normalize, normalizeEntry } from "../logseq/normalize.ts";
+import { normalize, normalizeForToday } from "../logseq/normalize.ts";
 import { tSchema } from "../protocol/id_schema.ts";
 import { nextT, parseT, type T, T_ZERO } from "../protocol/ids.ts";
 import type { Databases, OpenDb } from "./database.ts";
@@ -117,7 +117,7 @@ async function verifyTailEntry(
   }
   const after = withTailTx(before, datoms).withMaxTx(id);
   const report = { before, after, datoms, tempids: new Map() };
-  const told = await databases.run(open, () => [normalize(report), normalizeEntry(report)]);
+  const told = await databases.run(open, () => [normalize(report), normalizeForToday(report)]);
   const logged = tx === undefined ? undefined : encode(decode(tx));
   if (logged !== undefined && !told.some((entry) => encode(entry) === logged)) {
     problems.tell(`entry ${t} of the tail`, "does not say what the log says");

@@ -1,8 +1,10 @@
 /** A seed client and clients of today write one graph at once, and end with the same database. */
 import assert from "node:assert/strict";
 import { z } from "zod";
+import type { Datom } from "../../datascript/datom.ts";
 import type { Db } from "../../datascript/db.ts";
 import { transact } from "../../datascript/transact.ts";
+import { decode } from "../../datascript/transit.ts";
 import { Uuid } from "../../datascript/value.ts";
 import { summedEntities, sumOf } from "../../logseq/checksum.ts";
 import { encodeSum } from "../../logseq/digest.ts";
@@ -13,7 +15,9 @@ import { differencesOfMeaning } from "../support/blocks.ts";
 import { download } from "../support/client.ts";
 import { within } from "../support/deadline.ts";
 import { txOf } from "../support/forms.ts";
-import { emptyDb } from "../support/memory_db.ts";
+import { DataScriptDb, plainDatom } from "../support/datascript.ts";
+import { emptyDb, storedDb } from "../support/memory_db.ts";
+import { applied } from "../support/model.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import type { TestSocket } from "../support/socket.ts";
 import {
@@ -257,6 +261,20 @@ class TodaysClient extends Replica {
   }
 }
 
+/** What DataScript itself comes to with the whole log, one entry after the other. */
+function followed(log: readonly { readonly tx: string }[]): readonly Datom[] {
+  const datascript = new DataScriptDb(LOGSEQ_SCHEMA, []);
+  const follow = datascript.connect();
+  return log.reduce<readonly Datom[]>(
+    (facts, { tx }) => applied(facts, follow(datascript.formsOf(decode(tx))).datoms),
+    [],
+  );
+}
+
+function plainDb(facts: readonly Datom[]): Db {
+  return storedDb(LOGSEQ_SCHEMA, facts.map(plainDatom));
+}
+
 function toldT(body: unknown): number {
   return todays.pullOkSchema.parse(body).t;
 }
@@ -282,6 +300,8 @@ for (const seed of [1, 20261125]) {
     // Each has finished at its own moment; now all take in the rest.
     await using socket = await server.connectAs(graph, parseOpenly);
     await seeds.pull(socket);
+    const log = await answerOf(socket, { type: "pull", since: 0 });
+    assert.ok(log.type === "pull/ok");
     for (const client of others) {
       await using socket = await server.connectAs(graph, parseTodaysMessage);
       await client.pull(socket);
@@ -292,6 +312,10 @@ for (const seed of [1, 20261125]) {
       assert.equal(client.t, fresh.t);
       assert.deepEqual(differencesOfMeaning(client.db, fresh.db), []);
     }
+    assert.deepEqual(
+      differencesOfMeaning(plainDb(followed(log.txs)), plainDb(fresh.db.everything("eavt"))),
+      [],
+    );
     const kept = await Array.fromAsync(server.kv.list({ prefix: ["accepted"] }));
     const ids = kept.flatMap(({ value }) => z.array(z.string()).parse(value));
     assert.ok(ids.length > OPS);

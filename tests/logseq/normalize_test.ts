@@ -7,7 +7,7 @@ import type { TxReport } from "../../datascript/report.ts";
 import { transact } from "../../datascript/transact.ts";
 import { encode } from "../../datascript/transit.ts";
 import { equal, List } from "../../datascript/value.ts";
-import { normalize, normalizeEntry } from "../../logseq/normalize.ts";
+import { normalize, normalizeForToday } from "../../logseq/normalize.ts";
 import { block, differencesOfMeaning, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
 import { DataScriptDb, plainDatom } from "../support/datascript.ts";
 import { storedDb } from "../support/memory_db.ts";
@@ -221,7 +221,7 @@ for (const [name, batch, entry] of OF_GONE) {
     const before = (): Db =>
       transact(transact(base(), forms(property)).after, forms(...block)).after;
     const report = transact(before(), forms(...batch));
-    const ours = normalizeEntry(report);
+    const ours = normalizeForToday(report);
     assert.deepEqual(ours.items.map(encode), entry.map(value).map(encode));
     const replica = transact(before(), formsOf([encode(ours)]));
     assert.deepEqual(differencesOfMeaning(replica.after, report.after), []);
@@ -285,7 +285,7 @@ function assertFollowed(begin: () => (report: TxReport) => void): void {
   assert.ok(done > 300, `only ${done} batches came to something`);
 }
 
-for (const [dialect, entryOf] of [["the seed", normalize], ["today", normalizeEntry]] as const) {
+for (const [dialect, entryOf] of [["the seed", normalize], ["today", normalizeForToday]] as const) {
   Deno.test(`Whoever follows the log entries of ${dialect} alone has what the server has`, () => {
     assertFollowed(() => {
       let replica = base();
@@ -303,7 +303,7 @@ Deno.test("DataScript itself takes the log entries of today", () => {
     const follow = datascript.connect();
     let facts: readonly Datom[] = BASE.map(plainDatom);
     return (report) => {
-      facts = applied(facts, follow(datascript.formsOf(normalizeEntry(report))).datoms);
+      facts = applied(facts, follow(datascript.formsOf(normalizeForToday(report))).datoms);
       const ours = report.after.everything("eavt").map(plainDatom);
       const [device, server] = [facts, ours].map((some) => storedDb(GRAPH_SCHEMA, some));
       assert.ok(device !== undefined && server !== undefined);
