@@ -51,7 +51,7 @@ async function inTurns(
   other: DataScriptDb,
   batches: readonly (readonly string[])[],
 ): Promise<Round> {
-  const transactTheirs = other.connect();
+  const { transact: transactTheirs } = other.connect();
   let [now, ours, theirs] = [db, 0, 0];
   for (const txs of batches) {
     const values = txs.map((tx) => decode(tx));

@@ -19,7 +19,7 @@ Deno.test("A transaction comes to the datoms and eids that it comes to in DataSc
   const count = { agreed: 0, refused: 0, passedOver: 0 };
   fc.assert(
     fc.property(history, (transactions) => {
-      const transactTheirs = datascript.connect();
+      const { transact: transactTheirs } = datascript.connect();
       let db = storedDb(SCHEMA, BASE);
       for (const written of transactions) {
         const forms = value(written);

@@ -5,8 +5,10 @@ import type { Db } from "../../datascript/db.ts";
 import { transact } from "../../datascript/transact.ts";
 import { decode, encode } from "../../datascript/transit.ts";
 import { equal, List, type Value } from "../../datascript/value.ts";
+import { prepareEntry } from "../../logseq/entries.ts";
 import { prepareBatch, type Prepared } from "../../logseq/prepare.ts";
 import { differencesOfMeaning } from "../support/blocks.ts";
+import { DataScriptDb, plainDb } from "../support/datascript.ts";
 import { readBatches, readCases, readDatoms, readLog } from "../support/fixtures.ts";
 import { openFixture } from "../support/memory_db.ts";
 import { differences } from "../support/model.ts";
@@ -186,5 +188,27 @@ for (
     assert.ok(t > 150, `only ${t} batches`);
     assert.deepEqual(differences(db.everything("eavt"), finalDatoms(set)), []);
     assert.deepEqual(differencesOfMeaning(replica, db), []);
+  });
+}
+
+for (const set of ["small-a", "medium-a"]) {
+  Deno.test(`DataScript itself takes the log of ${set}, if today's clients sent its transactions`, () => {
+    const recorded = readDatoms(set, "datoms").map((line) => decodeDatom(decode(line)));
+    let db = openFixture(set);
+    const { schema } = db;
+    const datascript = new DataScriptDb(schema, recorded);
+    const device = datascript.connect();
+    let followed = 0;
+    for (const tx of readCases(set).flatMap(({ request }) => request.txs)) {
+      const prepared = prepareEntry(db, formsOf([tx]), undefined);
+      if (prepared.kind !== "changed") continue;
+      db = prepared.report.after;
+      device.transact(datascript.formsOf(prepared.entry));
+      followed++;
+    }
+    assert.ok(followed > 300);
+    const [theirs, ours] = [device.everything(), db.everything("eavt")]
+      .map((datoms) => plainDb(schema, datoms));
+    assert.deepEqual(theirs && ours && differencesOfMeaning(theirs, ours), []);
   });
 }

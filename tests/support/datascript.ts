@@ -4,6 +4,7 @@
  */
 import datascript from "datascript";
 import { Datom } from "../../datascript/datom.ts";
+import type { Db } from "../../datascript/db.ts";
 import { isLookupRef, reversed, type Tempid } from "../../datascript/forms.ts";
 import type { Schema } from "../../datascript/schema.ts";
 import { encode } from "../../datascript/transit.ts";
@@ -16,14 +17,24 @@ import {
   Uuid,
   type Value,
 } from "../../datascript/value.ts";
+import { storedDb } from "./memory_db.ts";
+
+/** A datom there; a retraction has a negative `tx`. */
+interface TheirDatom {
+  readonly e: number;
+  readonly a: string;
+  readonly v: string | number | boolean;
+  readonly tx: number;
+}
 
 /** Of its functions those that are called here. */
 interface Api {
   init_db(datoms: readonly unknown[], schema: Readonly<Record<string, unknown>>): unknown;
   conn_from_db(db: unknown): unknown;
+  db(conn: unknown): unknown;
+  datoms(db: unknown, index: string): readonly TheirDatom[];
   transact(conn: unknown, forms: readonly unknown[]): {
-    /** A retraction has a negative `tx`. */
-    readonly tx_data: readonly { e: number; a: string; v: string | number; tx: number }[];
+    readonly tx_data: readonly TheirDatom[];
     readonly tempids: Readonly<Record<string, number>>;
   };
 }
@@ -37,8 +48,13 @@ export interface TheirReport {
   readonly tempids: ReadonlyMap<Tempid, number>;
 }
 
-/** A connection, which answers reports; whatever it throws is a refusal. */
-export type TheirConnection = (forms: readonly unknown[]) => TheirReport;
+/** A database that changes. */
+export interface TheirConnection {
+  /** Whatever it throws is a refusal, and changes nothing. */
+  readonly transact: (forms: readonly unknown[]) => TheirReport;
+  /** All its datoms. */
+  readonly everything: () => readonly Datom[];
+}
 
 export class DataScriptDb {
   readonly #schema: Schema;
@@ -52,10 +68,13 @@ export class DataScriptDb {
   /** A connection to the database as it was given. */
   connect(): TheirConnection {
     const conn = api.conn_from_db(this.#db);
-    return (forms) => {
-      const { tx_data, tempids } = api.transact(conn, forms);
-      const datoms = tx_data.map(({ e, a, v, tx }) => new Datom(e, a, v, Math.abs(tx), tx > 0));
-      return { datoms, tempids: new Map(Object.entries(tempids).flatMap(tempidOf)) };
+    return {
+      transact: (forms) => {
+        const { tx_data, tempids } = api.transact(conn, forms);
+        const named = new Map(Object.entries(tempids).flatMap(tempidOf));
+        return { datoms: tx_data.map(datomOf), tempids: named };
+      },
+      everything: () => api.datoms(api.db(conn), ":eavt").map(datomOf),
     };
   }
 
@@ -90,6 +109,10 @@ export class DataScriptDb {
   }
 }
 
+function datomOf({ e, a, v, tx }: TheirDatom): Datom {
+  return new Datom(e, a, v, Math.abs(tx), tx > 0);
+}
+
 /** Keys are texts there; new eids and the transaction are among them. */
 function tempidOf([key, e]: [string, number]): [Tempid, number][] {
   if (key === CURRENT_TX || Number(key) > 0) return [];
@@ -119,9 +142,9 @@ function refOf(value: Value): unknown {
   return [a instanceof Keyword ? a.name : a, plain(v)];
 }
 
-/** With its value as it is there. */
-export function plainDatom({ e, a, v, tx, added }: Datom): Datom {
-  return new Datom(e, a, plain(v), tx, added);
+/** A database of ours of these datoms, with values as they are there: to compare the two. */
+export function plainDb(schema: Schema, datoms: readonly Datom[]): Db {
+  return storedDb(schema, datoms.map(({ e, a, v, tx }) => new Datom(e, a, plain(v), tx)));
 }
 
 function plain(value: Value): string | number | boolean | null {
