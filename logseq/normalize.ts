@@ -7,7 +7,7 @@ import { type Datom, keywordOf } from "../datascript/datom.ts";
 import type { Db } from "../datascript/db.ts";
 import type { TxReport } from "../datascript/report.ts";
 import { forEachItem } from "../datascript/source.ts";
-import { Keyword, List, type Value } from "../datascript/value.ts";
+import { equal, Keyword, List, type Value } from "../datascript/value.ts";
 import { CARDINALITY, IDENT, lookupRef, UUID, VALUE_TYPE } from "./attributes.ts";
 
 /** These come first, since a device must know what an attribute is before it meets its values. */
@@ -19,26 +19,39 @@ const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
  * be retracted after its entity, which this engine takes for nothing, and DataScript refuses.
  */
 export function normalize(report: TxReport): List {
-  return inOrder(toldBy(report).items, () => false);
+  return new List(formsOf(toldBy(report, new Names(report.before)).items));
 }
 
 /**
- * The same for a graph that today's clients write to. What is said with an entity that goes, as value or as attribute,
- * comes before its retractEntity: after it DataScript finds nobody, and the device that follows
- * refuses the entry. Logseq's own server puts retractEntity last by now (upstream.md §1.8).
+ * The same for a graph that today's clients write to, in an order in which DataScript finds whomever
+ * a form names: else the device that follows refuses the entry. First comes what is said with an
+ * entity that goes, as value or as attribute, and that it goes, which Logseq's own server tells last;
+ * then other uuids of entities that had one, or else idents, by which they are called from then on.
  */
 export function normalizeForToday(report: TxReport): List {
-  const { items, stories } = toldBy(report);
+  const { before } = report;
+  const renames = renamesBy(report);
+  const datoms = report.datoms.filter(({ e, a }) => renames.get(e)?.a !== a);
+  const others = { ...report, datoms };
+  const { items, stories } = toldBy(others, new Names(before));
   const attributes = goneAttributes(stories);
-  return inOrder(
-    items,
-    ({ a, other }) => attributes.has(a) || other !== undefined && stories.get(other)?.gone === true,
-  );
+  const isOfGone = ({ a, other }: Item): boolean =>
+    attributes.has(a) || other !== undefined && stories.get(other)?.gone === true;
+  const isEarly = (item: Item): boolean => isEnd(item) || isOfGone(item);
+  const late = renames.size === 0 ? items : toldBy(others, new Names(before, renames)).items;
+  return new List([
+    ...formsOf(items.filter(isOfGone)),
+    ...formsOf(items.filter(isEnd)),
+    ...[...renames.values()].map(({ form }) => form),
+    ...formsOf(late.filter((item) => !isEarly(item))),
+  ]);
 }
 
 /** What a transaction tells of each entity. */
-function toldBy(report: TxReport): { readonly items: readonly Item[]; readonly stories: Stories } {
-  const names = new Names(report.before);
+function toldBy(
+  report: TxReport,
+  names: Names,
+): { readonly items: readonly Item[]; readonly stories: Stories } {
   const groups = [...Map.groupBy(report.datoms, (datom) => datom.e)].sort(([x], [y]) => x - y);
   const stories = new Map(
     forEachItem(groups, ([e, datoms]) => [e, storyOf(names, report, e, datoms)] as const),
@@ -48,19 +61,56 @@ function toldBy(report: TxReport): { readonly items: readonly Item[]; readonly s
   return { items, stories };
 }
 
+/** How an entity is called now, by which attribute, and the form that says so. */
+interface Rename {
+  readonly a: string;
+  readonly name: Value;
+  readonly form: readonly Value[];
+}
+
+/** In the order in which they came to be, as one may take the uuid that another has left. */
+function renamesBy(report: TxReport): ReadonlyMap<number, Rename> {
+  const named = report.datoms.filter(({ a, added }) => added && (a === UUID || a === IDENT));
+  const renames = new Map<number, Rename>();
+  for (
+    const [{ e }, rename] of forEachItem(named, (one) => [one, renameBy(report, one)] as const)
+  ) {
+    if (rename === undefined) continue;
+    renames.delete(e);
+    renames.set(e, rename);
+  }
+  return renames;
+}
+
+function renameBy({ before, after }: TxReport, { e, a }: Datom): Rename | undefined {
+  const [old, now] = [before.value(e, a), after.value(e, a)];
+  if (old === undefined || now === undefined || equal(old, now)) return undefined;
+  if (a === UUID) {
+    return { a, name: lookupRef(now), form: [ADD, lookupRef(old), keywordOf(a), now] };
+  }
+  const hasUuid = before.value(e, UUID) !== undefined;
+  return hasUuid ? undefined : { a, name: now, form: [ADD, old, keywordOf(a), now] };
+}
+
 /** What the entities that go are called as attributes. */
 function goneAttributes(stories: Stories): ReadonlySet<string> {
   const idents = [...stories.values()].map((story) => story.gone ? story.ident : undefined);
   return new Set(idents.flatMap((ident) => ident instanceof Keyword ? [ident.name] : []));
 }
 
-/** @param isEarly whether an item comes before all but the first ones */
-function inOrder(items: readonly Item[], isEarly: (item: Item) => boolean): List {
-  const rank = (item: Item): number => {
-    const place = FIRST.indexOf(item.a);
-    return place >= 0 ? place : isEarly(item) ? FIRST.length : FIRST.length + 1;
-  };
-  return new List(items.toSorted((x, y) => rank(x) - rank(y)).map(({ form }) => form));
+/** The forms, those of FIRST before the others. */
+function formsOf(items: readonly Item[]): readonly (readonly Value[])[] {
+  return items.toSorted((x, y) => rank(x.a) - rank(y.a)).map(({ form }) => form);
+}
+
+function rank(a: string): number {
+  const place = FIRST.indexOf(a);
+  return place < 0 ? FIRST.length : place;
+}
+
+/** Whether it says that an entity goes. */
+function isEnd({ a }: Item): boolean {
+  return a === "";
 }
 
 interface Item {
@@ -121,8 +171,10 @@ class Names {
   readonly #before: Db;
   readonly #known = new Map<number, Value>();
 
-  constructor(before: Db) {
+  /** @param renames of which devices have heard before anything else */
+  constructor(before: Db, renames: ReadonlyMap<number, Rename> = new Map()) {
     this.#before = before;
+    for (const [e, { name }] of renames) this.#known.set(e, name);
   }
 
   of(e: number): Value {
