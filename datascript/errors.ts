@@ -18,6 +18,7 @@ export type TransactErrorCode =
   | "tempid-in-retraction"
   | "tempid-as-value-only"
   | "upsert-conflict"
+  | "late-upserts"
   | "unique-conflict"
   | "cas-failed";
 

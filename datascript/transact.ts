@@ -3,24 +3,12 @@
  * whatever goes wrong on the way, nothing has changed.
  */
 
-import { Datom, keywordOf, TX0 } from "./datom.ts";
 import type { Db } from "./db.ts";
-import { Draft } from "./draft.ts";
 import { TransactError } from "./errors.ts";
-import {
-  type EntityForm,
-  type EntityRef,
-  type Form,
-  isLookupRef,
-  parseEntity,
-  parseEntityRef,
-  reverse,
-  reversed,
-  type Tempid,
-} from "./forms.ts";
+import type { Form, Tempid } from "./forms.ts";
 import type { TxReport } from "./report.ts";
-import { ARRAY_MAP_LIMIT, compareInTrie } from "./trie_order.ts";
-import { collection, equal, Keyword, MapValue, type Value } from "./value.ts";
+import { type Learnt, Transaction } from "./transaction.ts";
+import { collection } from "./value.ts";
 
 /**
  * All forms as one transaction. Its datoms carry the id `db.maxTx + 1`.
@@ -29,413 +17,97 @@ import { collection, equal, Keyword, MapValue, type Value } from "./value.ts";
  * @throws {NodeMissing} load the node and call again
  */
 export function transact(db: Db, forms: readonly Form[]): TxReport {
-  const learnt: Learnt = { tempids: new Map(), upserted: new Map(), nested: new Map() };
-  for (;;) {
-    const outcome = new Transaction(db, learnt).run(forms);
-    if (outcome !== "again") return outcome;
+  const learnt: Learnt = {
+    tempids: new Map(),
+    upserted: new Map(),
+    nested: new Map(),
+    guesses: new Set(),
+  };
+  const outcome = new Transaction(db, learnt).run(forms);
+  return outcome === "again" ? withGuesses(db, forms, learnt) : outcome;
+}
+
+/**
+ * A batch is run again so often however long it is, and more often until this many steps were done in
+ * vain: about a second's work. Tempids that are learnt of one by one would keep a server busy for
+ * minutes with one message.
+ */
+const RUNS_AGAIN = 5;
+const STEPS_AGAIN = 500_000;
+
+/** How much was done again for a batch. */
+class Effort {
+  #runs = 0;
+  #steps = 0;
+
+  /** @throws {TransactError} it was too much */
+  begin(): void {
+    if (this.#runs++ < RUNS_AGAIN || this.#steps <= STEPS_AGAIN) return;
+    throw new TransactError(
+      "late-upserts",
+      "Too many tempids turn out to be somebody after something else was said of them",
+    );
+  }
+
+  end(steps: number): void {
+    this.#steps += steps;
   }
 }
 
-/** What one run knows that the runs before it found out. */
-interface Learnt {
-  /** What a tempid is: what it was given, or what it turned out to be. */
-  readonly tempids: Map<Tempid, number>;
-  /** Tempids that turned out to be an entity that was there already, after something else was tried. */
-  readonly upserted: Map<Tempid, number>;
-  /** Nested maps as forms: without a tempid that lasts, one could be learnt of anew for ever. */
-  readonly nested: Map<MapValue, EntityForm>;
-}
-
-/** A step of the run: a form, or a tie that a map makes between two entities. */
-type Step =
-  | Form
-  /** A map inside another one: the tie between the two is made once it is known whom it is about. */
-  | {
-    readonly op: "nested";
-    readonly form: EntityForm;
-    readonly tieTo: (entity: EntityRef) => Step;
-  }
-  | { readonly op: "tie"; readonly e: EntityRef; readonly a: string; readonly to: EntityRef };
-
-/** Thrown inside a run: a tempid was found to be another entity than the one it was given. */
-class Again extends Error {}
-
-class Transaction {
-  readonly #before: Db;
-  readonly #learnt: Learnt;
-  readonly #tx: number;
-  readonly #db: Draft;
-  readonly #datoms: Datom[] = [];
-  /** The next step is the last element. */
-  readonly #steps: Step[] = [];
-  /** Of each entity, the tempids that became it. */
-  readonly #tempidsOf = new Map<number, Tempid[]>();
-  /** Entities that only values have named by tempid so far, and those that something was said of. */
-  readonly #namedByValue = new Map<number, Tempid>();
-  readonly #asserted = new Set<number>();
-
-  constructor(db: Db, learnt: Learnt) {
-    this.#before = db;
-    this.#db = new Draft(db);
-    this.#learnt = learnt;
-    this.#tx = db.maxTx + 1;
-  }
-
-  run(forms: readonly Form[]): TxReport | "again" {
-    this.#push(forms);
+/**
+ * The runs after one that found out that a tempid is somebody, where DataScript finds out one thing
+ * with each. Here all are guessed first that the database before tells of; where one doesn't show, as
+ * a form before took somebody's identity away, it goes as there.
+ */
+function withGuesses(db: Db, forms: readonly Form[], learnt: Learnt): TxReport {
+  const guesses = new Map(upsertsBefore(db, forms).filter(([id]) => !learnt.upserted.has(id)));
+  const effort = new Effort();
+  if (guesses.size > 0) {
+    const tempids = new Map([...learnt.tempids, ...guesses]);
+    const upserted = new Map([...learnt.upserted, ...guesses]);
+    const guessed = { ...learnt, tempids, upserted, guesses: new Set(guesses.keys()) };
     try {
-      for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-        this.#do(step);
-      }
+      const { report, unproven } = untilLearnt(db, forms, guessed, effort);
+      if (unproven.size === 0) return report;
     } catch (thrown) {
-      if (thrown instanceof Again) return "again";
-      throw thrown;
-    }
-    for (const [e, tempid] of this.#namedByValue) {
-      if (!this.#asserted.has(e)) {
-        throw new TransactError(
-          "tempid-as-value-only",
-          `Tempid ${String(tempid)} is used only as a value`,
-        );
-      }
-    }
-    return {
-      before: this.#before,
-      after: this.#db.done(this.#tx),
-      datoms: this.#datoms,
-      tempids: this.#learnt.tempids,
-    };
-  }
-
-  /** These come next, in their order. */
-  #push(steps: readonly Step[]): void {
-    for (let i = steps.length - 1; i >= 0; i--) {
-      const step = steps[i];
-      if (step !== undefined) this.#steps.push(step);
+      if (!(thrown instanceof TransactError)) throw thrown;
     }
   }
+  return untilLearnt(db, forms, learnt, effort).report;
+}
 
-  #do(step: Step): void {
-    switch (step.op) {
-      case "add":
-        return this.#add(step.e, step.a, this.#asValue(step.a, step.v));
-      case "tie":
-        return this.#add(step.e, step.a, this.#target(step.to));
-      case "retract":
-        return this.#retract(step.e, step.a, step.v);
-      case "retractEntity":
-        return this.#retractEntity(step.e);
-      case "cas":
-        return this.#cas(step.e, step.a, step.before, step.v);
-      case "entity":
-        return this.#entity(step);
-      case "nested":
-        return this.#entity(step.form, step.tieTo);
-      default:
-        return step satisfies never;
-    }
-  }
-
-  #add(ref: EntityRef, a: string, v: Value): void {
-    const e = ref.kind === "tempid" ? this.#ofTempid(ref.id, a, v) : this.#entid(ref);
-    // Whom a lookup ref or an ident finds is no other entity, whatever is said of it.
-    const fixed = ref.kind === "lookup" || ref.kind === "ident";
-    const same = !fixed && this.#db.schema.isIdentity(a) ? this.#whoHas(a, v) : undefined;
-    if (same !== undefined && same !== e && this.#tempidsOf.has(e)) this.#learnUpsert(e, same);
-    this.#assert(e, a, v);
-  }
-
-  #assert(e: number, a: string, v: Value): void {
-    this.#asserted.add(e);
-    const { schema } = this.#db;
-    const old = this.#db.first(e, a, schema.isMany(a) ? v : undefined);
-    if (old !== undefined && equal(old.v, v)) return;
-    if (old !== undefined) this.#apply(old, false);
-    if (schema.isUnique(a) && this.#whoHas(a, v) !== undefined) {
-      throw new TransactError("unique-conflict", `Another entity has this :${a} already`);
-    }
-    this.#apply({ e, a, v }, true);
-  }
-
-  #retract(ref: EntityRef, a: string, value: Value | undefined): void {
-    const v = value === undefined ? undefined : this.#asKnownValue(a, value);
-    const e = this.#known(ref);
-    if (e === undefined || v === null) return;
-    const datoms = this.#db.ofEntity(e, a, v);
-    if (v !== undefined) {
-      const [old] = datoms;
-      if (old !== undefined) this.#apply(old, false);
-      return;
-    }
-    for (const datom of datoms) this.#apply(datom, false);
-    this.#push(this.#componentsOf(datoms));
-  }
-
-  #retractEntity(ref: EntityRef): void {
-    const e = this.#known(ref);
-    if (e === undefined) return;
-    const own = this.#db.ofEntity(e);
-    const others = this.#db.references(e).filter((datom) => datom.e !== e);
-    for (const datom of [...own, ...others]) this.#apply(datom, false);
-    this.#push(this.#componentsOf(own));
-  }
-
-  #componentsOf(datoms: readonly Datom[]): readonly Form[] {
-    return datoms.flatMap(({ a, v }) =>
-      this.#db.schema.isComponent(a) && typeof v === "number"
-        ? [{ op: "retractEntity", e: { kind: "eid", eid: v } } as const]
-        : []
-    );
-  }
-
-  #cas(ref: EntityRef, a: string, before: Value, value: Value): void {
-    const e = this.#entid(ref);
-    const expected = this.#asValue(a, before);
-    const v = this.#asValue(a, value);
-    const now = this.#db.ofEntity(e, a).map((datom) => datom.v);
-    const holds = this.#db.schema.isMany(a)
-      ? now.some((one) => equal(one, expected))
-      : equal(now[0] ?? null, expected);
-    if (!holds) throw new TransactError("cas-failed", `:${a} is not what it was expected to be`);
-    this.#assert(e, a, v);
-  }
-
-  #entity(form: EntityForm, tieTo?: (entity: EntityRef) => Step): void {
-    checkSchemaEntity(form);
-    const missing: (readonly [a: string, v: Value])[] = [];
-    const found = new Set<number>();
-    for (const [a, value] of inClojuresOrder(form)) {
-      for (const v of this.#valuesOf(a, value)) {
-        const same = this.#db.schema.isIdentity(a) ? this.#whoHasRaw(a, v) : undefined;
-        if (same === undefined) missing.push([a, v]);
-        else found.add(same);
-      }
-    }
-    if (found.size > 1) {
-      throw new TransactError("upsert-conflict", "Two attributes of a map name two entities");
-    }
-    const [upserted] = found;
-    const ref = this.#entityOf(form.e, upserted);
-    const steps = missing.flatMap(([a, v]) => this.#stepsOf(ref, a, v));
-    this.#push(tieTo === undefined ? steps : [...steps, tieTo(ref)]);
-  }
-
-  /** Whom a map is about: whom its id names, or who has its identity already. */
-  #entityOf(ref: EntityRef, upserted: number | undefined): EntityRef {
-    if (ref.kind === "tempid" && upserted === undefined) return ref;
-    if (ref.kind === "tempid" && upserted !== undefined) this.#becomes(ref.id, upserted);
-    const eid = this.#entid(ref);
-    if (upserted !== undefined && upserted !== eid) {
-      throw new TransactError("upsert-conflict", "An attribute of a map names another entity");
-    }
-    if (upserted !== undefined) this.#asserted.add(upserted);
-    return { kind: "eid", eid };
-  }
-
-  /** The values that a map gives an attribute: a collection's elements where it may have many. */
-  #valuesOf(a: string, value: Value): readonly Value[] {
-    const { schema } = this.#db;
-    const many = reversed(a) !== undefined || schema.isMany(a);
-    const values = many ? collection(value) : undefined;
-    return values === undefined || isLookupRef(value, schema) ? [value] : values;
-  }
-
-  #stepsOf(e: EntityRef, a: string, value: Value): readonly Step[] {
-    const straight = reversed(a);
-    const { schema } = this.#db;
-    if (straight !== undefined && !schema.isRef(straight)) {
-      throw new TransactError(
-        "reverse-attribute-not-ref",
-        `:${straight} is no ref, as :${a} wants`,
-      );
-    }
-    if (value === null) throw new TransactError("value-missing", "A value must not be nil");
-    const tieTo = (other: EntityRef): Step =>
-      straight === undefined
-        ? { op: "tie", e, a, to: other }
-        : { op: "tie", e: other, a: straight, to: e };
-    if (schema.isRef(straight ?? a) && value instanceof MapValue) {
-      const form = without(this.#nested(value), straight ?? reverse(a));
-      return [{ op: "nested", form, tieTo }];
-    }
-    return straight === undefined
-      ? [{ op: "add", e, a, v: value }]
-      : [tieTo(parseEntityRef(value))];
-  }
-
-  #nested(map: MapValue): EntityForm {
-    const known = this.#learnt.nested.get(map);
-    if (known !== undefined) return known;
-    const form = parseEntity(map);
-    this.#learnt.nested.set(map, form);
-    return form;
-  }
-
-  /** An entity that must be there; a tempid is given one. @throws {TransactError} */
-  #entid(ref: EntityRef): number {
-    if (ref.kind === "tempid") return this.#ofTempid(ref.id);
-    const e = this.#known(ref);
-    if (e !== undefined) return e;
-    const name = ref.kind === "lookup" ? `:${ref.a}` : ref.kind === "ident" ? `:${ref.name}` : "";
-    const lookup = ref.kind === "lookup" ? ref : undefined;
-    throw new TransactError(
-      "lookup-ref-missing",
-      `Nothing found for the lookup ref ${name}`,
-      lookup,
-    );
-  }
-
-  /** An entity that may be missing. */
-  #known(ref: EntityRef): number | undefined {
-    switch (ref.kind) {
-      case "eid":
-        return ref.eid;
-      case "tx":
-        return this.#tx;
-      case "tempid":
-        return this.#learnt.tempids.get(ref.id);
-      case "ident":
-        return this.#db.holder("db/ident", keywordOf(ref.name));
-      case "lookup":
-        return this.#lookUp(ref.a, ref.v);
-      default:
-        return ref satisfies never;
-    }
-  }
-
-  #lookUp(a: string, value: Value): number | undefined {
-    const { schema } = this.#db;
-    if (!schema.isUnique(a)) {
-      throw new TransactError(
-        "lookup-ref-not-unique",
-        `:${a} is not unique, so nothing is found by it`,
-      );
-    }
-    if (value === null) return undefined;
-    if (!schema.isRef(a)) return this.#whoHas(a, value);
-    const v = this.#known(parseEntityRef(value));
-    return v === undefined ? undefined : this.#whoHas(a, v);
-  }
-
-  /** The entity that has this value of a unique attribute. */
-  #whoHas(a: string, v: Value): number | undefined {
-    return this.#db.holder(a, v);
-  }
-
-  /** The same for a value as a form has it; a tempid and a nested map name nobody yet. */
-  #whoHasRaw(a: string, value: Value): number | undefined {
-    if (!this.#db.schema.isRef(a)) return this.#whoHas(a, value);
-    if (value instanceof MapValue) return undefined;
-    const ref = parseEntityRef(value);
-    const v = ref.kind === "tempid" ? undefined : this.#known(ref);
-    return v === undefined ? undefined : this.#whoHas(a, v);
-  }
-
-  /** A form's value as it is stored: a ref's is an eid. @throws {TransactError} */
-  #asValue(a: string, value: Value): Value {
-    return this.#db.schema.isRef(a) ? this.#target(parseEntityRef(value)) : value;
-  }
-
-  /** The same, where null says that there is no such entity. */
-  #asKnownValue(a: string, value: Value): Value {
-    if (!this.#db.schema.isRef(a)) return value;
-    const ref = parseEntityRef(value);
-    return ref.kind === "tempid" ? this.#target(ref) : this.#known(ref) ?? null;
-  }
-
-  #target(ref: EntityRef): number {
-    return ref.kind === "tempid" ? this.#named(ref.id) : this.#entid(ref);
-  }
-
-  /** The entity of a tempid that a value names. Something has to be said of it somewhere. */
-  #named(id: Tempid): number {
-    const e = this.#ofTempid(id);
-    if (!this.#namedByValue.has(e)) this.#namedByValue.set(e, id);
-    return e;
-  }
-
-  /** The entity of a tempid, of which `a` is `v`; a new one where nothing is known of it. */
-  #ofTempid(id: Tempid, a?: string, v?: Value): number {
-    const given = this.#learnt.tempids.get(id);
-    const same = a !== undefined && v !== undefined && this.#db.schema.isIdentity(a)
-      ? this.#whoHas(a, v)
-      : undefined;
-    if (same !== undefined && given !== undefined && same !== given) this.#again(id, same);
-    const e = same ?? given ?? this.#newEid();
-    this.#becomes(id, e);
-    return e;
-  }
-
-  #newEid(): number {
-    const e = this.#db.maxEid + 1;
-    if (e < TX0) return e;
-    // DataScript goes on giving this one eid to every new entity.
-    throw new TransactError("entity-ids-used-up", `There is no eid below ${TX0} left`);
-  }
-
-  #becomes(id: Tempid, e: number): void {
-    const given = this.#learnt.tempids.get(id);
-    if (given !== undefined && given !== e) this.#again(id, e);
-    this.#learnt.tempids.set(id, e);
-    this.#db.take(e);
-    const others = this.#tempidsOf.get(e);
-    if (others === undefined) this.#tempidsOf.set(e, [id]);
-    else if (!others.includes(id)) others.push(id);
-  }
-
-  /** An entity that a tempid was given turns out to be one that is there: by another way to it. */
-  #learnUpsert(e: number, same: number): void {
-    const id = this.#tempidsOf.get(e)?.find((one) => !this.#learnt.upserted.has(one));
-    if (id === undefined) {
-      throw new TransactError("upsert-conflict", `Entity ${e} turns out to be entity ${same}`);
-    }
-    this.#again(id, same);
-  }
-
-  #again(id: Tempid, e: number): never {
-    if (this.#learnt.upserted.has(id)) {
-      throw new TransactError("upsert-conflict", `Tempid ${String(id)} is two entities`);
-    }
-    this.#learnt.upserted.set(id, e);
-    this.#learnt.tempids.set(id, e);
-    throw new Again();
-  }
-
-  #apply({ e, a, v }: { e: number; a: string; v: Value }, added: boolean): void {
-    const datom = new Datom(e, a, v, this.#tx, added);
-    this.#db.apply(datom);
-    this.#datoms.push(datom);
+/**
+ * Runs until nothing else is found out.
+ *
+ * @returns `unproven`: guesses that didn't show in the last run
+ * @throws {TransactError} there is no end of it
+ */
+function untilLearnt(
+  db: Db,
+  forms: readonly Form[],
+  learnt: Learnt,
+  effort: Effort,
+): { readonly report: TxReport; readonly unproven: ReadonlySet<Tempid> } {
+  for (;;) {
+    effort.begin();
+    const transaction = new Transaction(db, learnt);
+    const report = transaction.run(forms);
+    if (report !== "again") return { report, unproven: transaction.unproven };
+    effort.end(transaction.steps);
   }
 }
 
-/** A map of more entries than a few is gone through in another order than it was written in. */
-function inClojuresOrder({ attributes }: EntityForm): EntityForm["attributes"] {
-  const entries = attributes.length + 1; // with :db/id
-  return entries <= ARRAY_MAP_LIMIT
-    ? attributes
-    : attributes.toSorted(([x], [y]) => compareInTrie(x, y));
-}
-
-/** What DataScript asks of a map that makes an attribute; forms one by one are not asked. */
-function checkSchemaEntity({ attributes }: EntityForm): void {
-  const has = (name: string): boolean => attributes.some(([a]) => a === name);
-  const ident = attributes.find(([a]) => a === "db/ident")?.[1];
-  if (ident instanceof Keyword && /^db(\.[^/]*)?\//.test(ident.name)) {
-    throw new TransactError(
-      "schema-syntax",
-      `:${ident.name} is in a namespace of DataScript's own`,
-    );
-  }
-  const makesAttribute = has("db/cardinality") || has("db/valueType");
-  if (makesAttribute && !(has("db/ident") && has("db/cardinality"))) {
-    throw new TransactError(
-      "schema-syntax",
-      "An attribute must have a :db/ident and a :db/cardinality",
-    );
-  }
-}
-
-/** The tie to the map around takes the place of what a nested map says under the same name. */
-function without(entity: EntityForm, tie: string): EntityForm {
-  return { ...entity, attributes: entity.attributes.filter(([a]) => a !== tie) };
+/** Tempids of which a form says what somebody is known by, and who that is. */
+function upsertsBefore(db: Db, forms: readonly Form[]): readonly (readonly [Tempid, number])[] {
+  const { schema } = db;
+  return forms.flatMap((form) => {
+    if (form.op !== "add" && form.op !== "entity" || form.e.kind !== "tempid") return [];
+    const { id } = form.e;
+    const said = form.op === "add" ? [[form.a, form.v] as const] : form.attributes;
+    return said.flatMap(([a, v]) => {
+      if (!schema.isIdentity(a) || schema.isRef(a) || collection(v) !== undefined) return [];
+      const e = db.holder(a, v);
+      return e === undefined ? [] : [[id, e] as const];
+    });
+  });
 }

@@ -57,6 +57,9 @@ const told = (report: TxReport): readonly string[] => report.datoms.map(show);
 
 type Table = Readonly<Record<string, readonly (readonly [Written[], readonly string[]])[]>>;
 
+/** A tempid that turns out to be Bob after something was said of it. */
+const LATE_BOB: readonly Written[] = [[":db/add", -2, ":x", 2], [":db/add", -2, ":email", "bob@x"]];
+
 /** Rules → forms → datoms. New entities begin at 8. */
 const DATOMS: Table = {
   ":db/add asserts": [
@@ -363,6 +366,34 @@ const DATOMS: Table = {
       [[":db/retract", 1, ":email", "ada@x"], [":db/add", -1, ":email", "ada@x"]],
       ['-1 :email "ada@x"', '+8 :email "ada@x"'],
     ],
+    // Also where the batch is done again, as another tempid turns out to be somebody.
+    [
+      [
+        [":db/retract", 1, ":email", "ada@x"],
+        [":db/add", -1, ":x", 1],
+        [":db/add", -1, ":email", "ada@x"],
+        ...LATE_BOB,
+      ],
+      ['-1 :email "ada@x"', "+8 :x 1", '+8 :email "ada@x"', "+2 :x 2"],
+    ],
+    [
+      [
+        [":db/retract", 1, ":email", "ada@x"],
+        [":db/add", -1, ":phone", 5],
+        [":db/add", -1, ":phone", 5],
+        [":db/add", -1, ":email", "ada@x"],
+        ...LATE_BOB,
+      ],
+      ['-1 :email "ada@x"', "+8 :phone 5", '+8 :email "ada@x"', "+2 :x 2"],
+    ],
+    [
+      [
+        { ":db/id": 1, ":email": "eve@x" },
+        { ":db/id": -1, ":email": "ada@x", ":x": 1 },
+        ...LATE_BOB,
+      ],
+      ['-1 :email "ada@x"', '+1 :email "eve@x"', '+8 :email "ada@x"', "+8 :x 1", "+2 :x 2"],
+    ],
   ],
 };
 
@@ -382,6 +413,10 @@ for (const [rule, rows] of Object.entries(DATOMS)) {
 
 function nested(depth: number): Written {
   return depth === 0 ? 1 : [nested(depth - 1)];
+}
+
+function range<Item>(count: number, of: (i: number) => Item): readonly Item[] {
+  return Array.from({ length: count }, (_, i) => of(i));
 }
 
 /** Code → forms that have it, each in words. */
@@ -489,6 +524,16 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
       "bob@x",
     ]],
   },
+  "late-upserts": {
+    "tempids that turn out to be somebody one by one, each by the one before": [
+      ...range(1000, (i): Written => [":db/add", -i - 1, ":x", 1]),
+      [":db/add", -1, ":email", "ada@x"],
+      ...range(999, (i): Written => [":db/add", -i - 1, ":phone", i]).flatMap((phone, i) => [
+        phone,
+        [":db/add", -i - 2, ":phone", i],
+      ]),
+    ],
+  },
   "unique-conflict": {
     "an identity of another": [[":db/add", 2, ":email", "ada@x"]],
     "an identity of another for a new entity by its lookup ref": [
@@ -527,6 +572,17 @@ for (const written of [5, "x", null, { ":db/id": 1 }, new SetValue([]), ":a"]) {
     assert.throws(() => parseForms(value(written)), TransactError);
   });
 }
+
+Deno.test("Thousands of tempids that turn out late to be somebody are no chain", () => {
+  const count = 3000;
+  const known = range(count, (i) => fact(i + 1, "email", i));
+  const written = range(
+    count,
+    (i) => [[":db/add", -i - 1, ":x", i], [":db/add", -i - 1, ":email", i]],
+  );
+  const { datoms } = transact(storedDb(SCHEMA, known), forms(...written.flat()));
+  assert.deepEqual(datoms.map(show), range(count, (i) => `+${i + 1} :x ${i}`));
+});
 
 Deno.test("The report tells what each tempid became", () => {
   const { tempids } = transact(
