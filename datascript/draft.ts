@@ -88,7 +88,9 @@ export class Draft extends Reader {
     }
     const name = holderName(a, datom.v);
     if (name !== undefined) this.#holders.set(name, undefined);
-    if (isSchemaAttribute(a)) this.#schema = this.#schema.with(datom);
+    if (isSchemaAttribute(a)) {
+      this.#schema = this.#schema.with(datom, this.#edits.eavt.owner);
+    }
     if (datom.added) this.take(e);
     const known = this.#entities.has(e) ? this.#entities.get(e) : this.#before.knownEntity(e);
     this.#entities.set(e, known && entityOf(layered(known, [datom], compareFacts.eavt)));

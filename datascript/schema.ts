@@ -47,18 +47,21 @@ const IDENT = "db/ident";
 
 export class Schema {
   /** Attribute → its map, as the root row has it. */
-  readonly #attributes: ReadonlyMap<string, MapValue>;
+  readonly #attributes: Map<string, MapValue>;
   /** Eid → the attribute that came with it by transaction, or what is known of it before its ident. */
-  readonly #eids: ReadonlyMap<number, string | MapValue>;
+  readonly #eids: Map<number, string | MapValue>;
+  readonly #owner: object | undefined;
   readonly #properties = new Map<string, Properties>();
   #refAttributes: readonly string[] | undefined;
 
   private constructor(
-    attributes: ReadonlyMap<string, MapValue>,
-    eids: ReadonlyMap<number, string | MapValue>,
+    attributes: Map<string, MapValue>,
+    eids: Map<number, string | MapValue>,
+    owner?: object,
   ) {
     this.#attributes = attributes;
     this.#eids = eids;
+    this.#owner = owner;
   }
 
   static readonly EMPTY = new Schema(new Map(), new Map());
@@ -118,10 +121,23 @@ export class Schema {
       .sort(compareInTrie);
   }
 
-  /** The schema after a datom of a schema attribute; as DataScript does, it forgives what can't be. */
-  with({ e, a, v, added }: Datom): Schema {
-    const attributes = new Map(this.#attributes);
-    const eids = new Map(this.#eids);
+  /**
+   * The schema after a datom of a schema attribute; as DataScript does, it forgives what can't be.
+   *
+   * @param owner a schema that was made for one owner is changed in place for it from then on. Without
+   *   one each is copied, which took minutes where a batch made tens of thousands of attributes.
+   */
+  with(datom: Datom, owner?: object): Schema {
+    const isOwn = owner !== undefined && owner === this.#owner;
+    const schema = isOwn ? this : new Schema(new Map(this.#attributes), new Map(this.#eids), owner);
+    schema.#change(datom);
+    return schema;
+  }
+
+  #change({ e, a, v, added }: Datom): void {
+    this.#properties.clear();
+    this.#refAttributes = undefined;
+    const [attributes, eids] = [this.#attributes, this.#eids];
     const known = eids.get(e);
     if (a === IDENT && v instanceof Keyword) {
       const map = attributes.get(v.name);
@@ -141,7 +157,6 @@ export class Schema {
       if (owner !== undefined) attributes.set(owner, changed);
       else if (added || map !== undefined) eids.set(e, changed);
     }
-    return new Schema(attributes, eids);
   }
 
   #of(a: string): Properties {

@@ -6,6 +6,7 @@ import type { TxReport } from "../datascript/report.ts";
 import { forEachItem } from "../datascript/source.ts";
 import { MapValue, type Value } from "../datascript/value.ts";
 import { EXTENDS, IDENT, lookupRef, PARENT, UUID } from "./attributes.ts";
+import { type Edges, isAnyOnLoop } from "./loops.ts";
 
 /** Attributes over which nobody may come back to himself, in the order in which they are looked at. */
 const ACYCLIC = [PARENT, EXTENDS] as const;
@@ -18,7 +19,7 @@ const ACYCLIC = [PARENT, EXTENDS] as const;
 export function cycleOf({ before, after, datoms }: TxReport): MapValue | undefined {
   for (const a of ACYCLIC) {
     const set = new Set(datoms.filter((datom) => datom.added && datom.a === a).map((d) => d.e));
-    if (!forEachItem(set, (e) => isBelowItself(after, a, e)).includes(true)) continue;
+    if (!isAnyOnLoop(set, edgesFrom(set, after, a))) continue;
     const values = [...set].flatMap((e) => {
       const uuid = after.value(e, UUID) ?? before.value(e, UUID);
       return uuid === undefined ? [] : [[lookupRef(uuid), serverValue(before, a, e)] as const];
@@ -31,19 +32,21 @@ export function cycleOf({ before, after, datoms }: TxReport): MapValue | undefin
   return undefined;
 }
 
-/** Whether the way up from an entity, over all values of the attribute, comes back to it. */
-function isBelowItself(db: Db, a: string, start: number): boolean {
-  const seen = new Set<number>();
-  const open = [start];
-  for (let e = open.pop(); e !== undefined; e = open.pop()) {
-    for (const { v } of db.ofEntity(e, a)) {
-      if (v === start) return true;
-      if (typeof v !== "number" || seen.has(v)) continue;
-      seen.add(v);
-      open.push(v);
+/** All that the way up from some entities comes to, over all values of the attribute. */
+function edgesFrom(starts: ReadonlySet<number>, db: Db, a: string): Edges {
+  const edges = new Map<number, readonly number[]>();
+  for (let open: readonly number[] = [...starts]; open.length > 0;) {
+    for (const [e, to] of forEachItem(open, (e) => [e, othersOf(db, e, a)] as const)) {
+      edges.set(e, to);
     }
+    const next = new Set(open.flatMap((e) => edges.get(e) ?? []));
+    open = [...next].filter((e) => !edges.has(e));
   }
-  return false;
+  return edges;
+}
+
+function othersOf(db: Db, e: number, a: string): readonly number[] {
+  return db.ofEntity(e, a).flatMap(({ v }) => typeof v === "number" ? [v] : []);
 }
 
 /** A parent as its lookup ref, a class as its ident; several as a vector, none as nil. */
