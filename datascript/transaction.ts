@@ -58,7 +58,7 @@ export class Transaction {
   /** The next step is the last element. */
   readonly #steps: Step[] = [];
   /** Of each entity, the tempids that became it. */
-  readonly #tempidsOf = new Map<number, Tempid[]>();
+  readonly #tempidsOf = new Map<number, Set<Tempid>>();
   /** Entities that only values have named by tempid so far, and those that something was said of. */
   readonly #namedByValue = new Map<number, Tempid>();
   readonly #asserted = new Set<number>();
@@ -393,13 +393,14 @@ export class Transaction {
     this.#learnt.tempids.set(id, e);
     this.#db.take(e);
     const others = this.#tempidsOf.get(e);
-    if (others === undefined) this.#tempidsOf.set(e, [id]);
-    else if (!others.includes(id)) others.push(id);
+    if (others === undefined) this.#tempidsOf.set(e, new Set([id]));
+    else others.add(id);
   }
 
   /** An entity that a tempid was given turns out to be one that is there: by another way to it. */
   #learnUpsert(e: number, same: number): void {
-    const id = this.#tempidsOf.get(e)?.find((one) => !this.#learnt.upserted.has(one));
+    const ids = this.#tempidsOf.get(e) ?? [];
+    const id = [...ids].find((one) => !this.#learnt.upserted.has(one));
     if (id === undefined) {
       throw new TransactError("upsert-conflict", `Entity ${e} turns out to be entity ${same}`);
     }
