@@ -72,23 +72,26 @@ export function sumOf(entities: readonly SummedEntity[]): Sum {
   }, ZERO);
 }
 
+/** A transaction, or several, each on top of the one before. */
+export type Change = Pick<TxReport, "before" | "after" | "datoms">;
+
 /**
- * What a transaction adds to the sum; `undefined`: it has changed what is to be summed, so that only
- * a new sum over the whole graph tells.
+ * What a change adds to the sum; `undefined`: it has changed what is to be summed, so that only a new
+ * sum over the whole graph tells.
  *
- * Cost: reads the transaction's blocks and pages, before and after, with their parents and pages; of
- * one that has changed its uuid its children too.
+ * Cost: reads the blocks and pages that it is about, before and after, with their parents and pages;
+ * of one that has another uuid its children too.
  *
  * @throws {NodeMissing} load the node and call again
  */
-export function sumChange(report: TxReport): Sum | undefined {
-  if (changesRules(report)) return undefined;
-  const { before, after } = report;
+export function sumChange(change: Change): Sum | undefined {
+  if (changesRules(change)) return undefined;
+  const { before, after } = change;
   const [was, is] = [new Summing(before), new Summing(after)];
-  return forEachItem(touched(report), (e) => minus(is.sum(e), was.sum(e))).reduce(plus, ZERO);
+  return forEachItem(touched(change), (e) => minus(is.sum(e), was.sum(e))).reduce(plus, ZERO);
 }
 
-function changesRules({ before, after, datoms }: TxReport): boolean {
+function changesRules({ before, after, datoms }: Change): boolean {
   const isFlag = (e: number): boolean =>
     [before, after].some((db) => withIdent(db, E2EE_FLAG).includes(e));
   return datoms.some(({ e, a, v }) =>
@@ -99,12 +102,12 @@ function changesRules({ before, after, datoms }: TxReport): boolean {
 }
 
 /** The entities that may be summed otherwise than before. */
-function touched({ before, after, datoms }: TxReport): ReadonlySet<number> {
+function touched({ before, after, datoms }: Change): ReadonlySet<number> {
   const entities = new Set<number>();
   const renamed = new Set<number>();
   for (const { e, a } of datoms) {
     if (RELEVANT.has(a)) entities.add(e);
-    // Nobody can refer to one that is new but by what the transaction says.
+    // Nobody can refer to one that is new but by what the change says.
     if (a === UUID && e <= before.maxEid) renamed.add(e);
   }
   const referring = forEachItem(

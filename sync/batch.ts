@@ -67,7 +67,7 @@ async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<B
 
   const checksum = head.checksum === undefined || head.checksum === "unknown"
     ? head.checksum
-    : await checksumAfter(deps.databases, open, head.checksum, prepared.report);
+    : await checksumAfter(deps.databases, open, head.checksum, [prepared.report]);
   return {
     store: { open, made: [{ ...prepared, txIds: [] }], checksum },
     answer: (t) => ({ type: "tx/batch/ok", t }),

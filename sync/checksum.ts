@@ -1,7 +1,13 @@
 /** The checksum of a graph's database: over all of it, or from what a transaction changed. */
 import { TX0 } from "../datascript/datom.ts";
 import type { TxReport } from "../datascript/report.ts";
-import { sumChange, summedEntities, type SummedEntity, sumOf } from "../logseq/checksum.ts";
+import {
+  type Change,
+  sumChange,
+  summedEntities,
+  type SummedEntity,
+  sumOf,
+} from "../logseq/checksum.ts";
 import { decodeSum, encodeSum, plus, type Sum, ZERO } from "../logseq/digest.ts";
 import { type Checksum, parseChecksum } from "../protocol/ids.ts";
 import type { Databases, OpenDb } from "./database.ts";
@@ -42,21 +48,28 @@ export async function* summedStretches(
 }
 
 /**
- * The checksum after a transaction.
+ * The checksum after transactions, each on top of the one before.
  *
  * Cost: see sumChange; where that can't tell, the whole graph.
  *
- * @param before the one before it
+ * @param before the one before them
  */
 export async function checksumAfter(
   databases: Databases,
   open: OpenDb,
   before: Checksum,
-  report: TxReport,
+  reports: readonly [TxReport, ...TxReport[]],
 ): Promise<Checksum> {
-  const change = await databases.run(open, () => sumChange(report));
-  if (change === undefined) return await wholeChecksum(databases, { ...open, db: report.after });
-  return checksumOf(plus(decodeSum(before), change));
+  const change = asOne(reports);
+  const sum = await databases.run(open, () => sumChange(change));
+  if (sum === undefined) return await wholeChecksum(databases, { ...open, db: change.after });
+  return checksumOf(plus(decodeSum(before), sum));
+}
+
+function asOne(reports: readonly [TxReport, ...TxReport[]]): Change {
+  const [first] = reports;
+  const { after } = reports.at(-1) ?? first;
+  return { before: first.before, after, datoms: reports.flatMap(({ datoms }) => datoms) };
 }
 
 function checksumOf(sum: Sum): Checksum {

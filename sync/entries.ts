@@ -158,10 +158,9 @@ async function planEntries(
   const [first, ...more] = made;
   if (first === undefined) return { answer: step(head.t, checksumOf(head)) };
 
-  let checksum = checksumOf(head) ?? await wholeChecksum(deps.databases, open);
-  for (const { report } of made) {
-    checksum = await checksumAfter(deps.databases, open, checksum, report);
-  }
+  const checksumBefore = checksumOf(head) ?? await wholeChecksum(deps.databases, open);
+  const reports = [first.report, ...more.map(({ report }) => report)] as const;
+  const checksum = await checksumAfter(deps.databases, open, checksumBefore, reports);
   return {
     store: { open, made: [first, ...more], checksum },
     answer: (t) => {
@@ -185,14 +184,14 @@ async function applied(
   const { graph } = open.head;
   const made: (Version & { readonly txIds: TxId[] })[] = [];
   const success: TxId[] = [];
-  const seen = new Set(known.keys());
+  const seen = new Set<TxId>();
   /** Of entries that changed nothing, before any that did. */
   const idle: TxId[] = [];
   let { db } = open;
   for (const { tx, txId, outlinerOp } of entries) {
     const txIds = txId === undefined ? [] : [txId];
     success.push(...txIds);
-    if (txId !== undefined && seen.has(txId)) continue;
+    if (txId !== undefined && (known.has(txId) || seen.has(txId))) continue;
     const prepared = await prepare(deps, { ...open, db }, tx, outlinerOp);
     switch (prepared.kind) {
       case "changed": {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Datom } from "../../datascript/datom.ts";
 import { Db } from "../../datascript/db.ts";
 import { TransactError } from "../../datascript/errors.ts";
 import { transact } from "../../datascript/transact.ts";
@@ -143,11 +144,13 @@ function base(): Db {
   ]);
 }
 
-Deno.test("A sum that is kept from batch to batch is the one of the whole graph", () => {
-  const seen = { kept: 0, anew: 0 };
+Deno.test("A sum that is kept from batch to batch, or over several, is the one of the whole graph", () => {
+  const seen = { kept: 0, anew: 0, together: 0 };
   fc.assert(
-    fc.property(fc.array(batches, { minLength: 1, maxLength: 6 }), (all) => {
-      let db = base();
+    fc.property(fc.array(batches, { minLength: 1, maxLength: 6, size: "max" }), (all) => {
+      const start = base();
+      const datoms: Datom[] = [];
+      let db = start;
       let sum = whole(db);
       for (const batch of all) {
         let report;
@@ -159,14 +162,19 @@ Deno.test("A sum that is kept from batch to batch is the one of the whole graph"
         }
         const change = sumChange(report);
         db = report.after;
+        datoms.push(...report.datoms);
         seen[change === undefined ? "anew" : "kept"]++;
         sum = change === undefined ? whole(db) : plus(sum, change);
         assert.equal(encodeSum(sum), checksum(db));
       }
+      const together = sumChange({ before: start, after: db, datoms });
+      if (together === undefined) return;
+      seen.together++;
+      assert.equal(encodeSum(plus(whole(start), together)), checksum(db));
     }),
     { numRuns: 500 },
   );
-  assert.ok(seen.kept > 150 && seen.anew > 20, JSON.stringify(seen));
+  assert.ok(seen.kept > 150 && seen.anew > 20 && seen.together > 100, JSON.stringify(seen));
 });
 
 Deno.test("The sum is the same whichever way the entities are divided", () => {
