@@ -16,11 +16,11 @@ export function eidOf(db: Db, ref: EntityRef): number | undefined {
     case "eid":
       return ref.eid;
     case "ident":
-      return db.entitiesWith(IDENT, keywordOf(ref.name))[0];
+      return db.holder(IDENT, keywordOf(ref.name));
     case "lookup":
       // A ref as the value would have to be looked up first; no client names a block by one.
       if (ref.v === null || !db.schema.isUnique(ref.a) || db.schema.isRef(ref.a)) return undefined;
-      return db.entitiesWith(ref.a, ref.v)[0];
+      return db.holder(ref.a, ref.v);
     case "tempid":
     case "tx":
       return undefined;
