@@ -3,7 +3,16 @@
  * such as two maps under one attribute (datascript.md §3).
  */
 
-import { Keyword, MapValue, sequence, SetValue, Tagged, Uuid, type Value } from "./value.ts";
+import {
+  Keyword,
+  type List,
+  MapValue,
+  sequence,
+  SetValue,
+  Tagged,
+  Uuid,
+  type Value,
+} from "./value.ts";
 
 /** A signed 32-bit integer; equal values hash alike. */
 export function hash(value: Value): number {
@@ -19,6 +28,17 @@ export function hash(value: Value): number {
   if (value instanceof Keyword) return hashKeyword(value.name);
   if (value instanceof Uuid) return hash(value.text);
   if (value instanceof Date) return value.getTime() | 0;
+  const known = hashes.get(value);
+  if (known !== undefined) return known;
+  const found = hashInside(value);
+  hashes.set(value, found);
+  return found;
+}
+
+/** Of what holds other values: a large one is compared with each that comes into its tree. */
+const hashes = new WeakMap<object, number>();
+
+function hashInside(value: List | MapValue | SetValue | Tagged | readonly Value[]): number {
   if (value instanceof MapValue) {
     return hashUnordered(value.entries.map(([k, v]) => hashOrdered([hash(k), hash(v)])));
   }

@@ -84,7 +84,9 @@ export function equal(x: Value, y: Value): boolean {
   if (x instanceof Uuid) return y instanceof Uuid && x.text === y.text;
   if (x instanceof Date) return y instanceof Date && x.getTime() === y.getTime();
   if (x instanceof MapValue) return y instanceof MapValue && equalMaps(x, y);
-  if (x instanceof SetValue) return y instanceof SetValue && equalSets(x, y);
+  if (x instanceof SetValue) {
+    return y instanceof SetValue && equalInAnyOrder(x.items, y.items, equal, keyOf);
+  }
   if (x instanceof Tagged) return y instanceof Tagged && x.tag === y.tag && equal(x.rep, y.rep);
   const xs = sequence(x);
   const ys = sequence(y);
@@ -93,11 +95,48 @@ export function equal(x: Value, y: Value): boolean {
 }
 
 function equalMaps(x: MapValue, y: MapValue): boolean {
-  return x.entries.length === y.entries.length &&
-    x.entries.every(([xk, xv]) => y.entries.some(([yk, yv]) => equal(xk, yk) && equal(xv, yv)));
+  const areSame = ([xk, xv]: Entry, [yk, yv]: Entry): boolean => equal(xk, yk) && equal(xv, yv);
+  return equalInAnyOrder(x.entries, y.entries, areSame, keyOfEntry);
 }
 
-function equalSets(x: SetValue, y: SetValue): boolean {
-  return x.items.length === y.items.length &&
-    x.items.every((item) => y.items.some((other) => equal(item, other)));
+type Entry = readonly [Value, Value];
+
+/**
+ * Mostly the order is the same, too. Else they are put into one by a text of each: each held against
+ * each of the others took minutes for a map that fits into one message.
+ */
+function equalInAnyOrder<Item>(
+  xs: readonly Item[],
+  ys: readonly Item[],
+  areSame: (x: Item, y: Item) => boolean,
+  keyOf: (item: Item) => string,
+): boolean {
+  if (xs.length !== ys.length) return false;
+  const isSame = (x: Item, i: number): boolean => {
+    const y = ys[i];
+    return y !== undefined && areSame(x, y);
+  };
+  if (xs.every(isSame)) return true;
+  const [xKeys, yKeys] = [xs.map(keyOf).sort(), ys.map(keyOf).sort()];
+  return xKeys.every((key, i) => key === yKeys[i]);
+}
+
+/** A text that equal values have in common, and others don't. */
+function keyOf(value: Value): string {
+  // 0 and -0, which are equal, are one text.
+  if (value === null || typeof value === "boolean" || typeof value === "number") {
+    return String(value);
+  }
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value instanceof Keyword) return `:${JSON.stringify(value.name)}`;
+  if (value instanceof Uuid) return `u${JSON.stringify(value.text)}`;
+  if (value instanceof Date) return `m${value.getTime()}`;
+  if (value instanceof MapValue) return `{${value.entries.map(keyOfEntry).sort().join()}}`;
+  if (value instanceof SetValue) return `#{${value.items.map(keyOf).sort().join()}}`;
+  if (value instanceof Tagged) return `~${JSON.stringify(value.tag)}(${keyOf(value.rep)})`;
+  return `[${(sequence(value) ?? []).map(keyOf).join()}]`;
+}
+
+function keyOfEntry([key, value]: Entry): string {
+  return `${keyOf(key)} ${keyOf(value)}`;
 }
