@@ -28,10 +28,15 @@ interface Group {
 export function orderRepairs({ after, datoms }: TxReport): readonly Form[] {
   const set = new Set(datoms.filter((datom) => datom.added && datom.a === ORDER).map((d) => d.e));
   const groups = groupsOf(after, [...set].sort((x, y) => x - y));
-  return forEachItem(groups, (group) => {
-    const needed = group.blocks.length > 1 || isTaken(after, group);
-    return needed ? freshOrders(after, group) : [];
-  }).flat();
+  const clashing = forEachItem(
+    groups,
+    (group) => group.blocks.length > 1 || isTaken(after, group) ? [group] : [],
+  ).flat();
+  const parents = new Set(clashing.map(({ parent }) => parent));
+  const orders = new Map(
+    forEachItem(parents, (parent) => [parent, ordersBelow(after, parent)] as const),
+  );
+  return clashing.flatMap((group) => freshOrders(group, orders.get(group.parent) ?? []));
 }
 
 function groupsOf(db: Db, blocks: readonly number[]): readonly Group[] {
@@ -78,17 +83,31 @@ function childrenOf(db: Db, parent: number): readonly number[] {
   return db.schema.isIndexed(PARENT) ? db.entitiesWith(PARENT, parent) : [];
 }
 
-function freshOrders(db: Db, { parent, order, blocks }: Group): readonly Form[] {
-  const greater = forEachItem(childrenOf(db, parent), (e) => db.value(e, ORDER))
-    .filter((other): other is string => typeof other === "string" && other > order);
-  const next = greater.reduce<string | null>(
-    (least, other) => least === null || other < least ? other : least,
-    null,
-  );
+/** The orders of all children, ascending. */
+function ordersBelow(db: Db, parent: number): readonly string[] {
+  return forEachItem(childrenOf(db, parent), (e) => db.value(e, ORDER))
+    .filter((order) => typeof order === "string")
+    .sort();
+}
+
+/** @param orders of all siblings, ascending */
+function freshOrders({ order, blocks }: Group, orders: readonly string[]): readonly Form[] {
+  const next = orders[firstAbove(orders, order)] ?? null;
   return keysBetween(order, next, blocks.length).flatMap((v, i) => {
     const eid = blocks[i];
     return eid === undefined ? [] : [{ op: "add", e: { kind: "eid", eid }, a: ORDER, v } as const];
   });
+}
+
+function firstAbove(orders: readonly string[], order: string): number {
+  let low = 0;
+  let high = orders.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((orders[middle] ?? "") > order) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 function keysBetween(order: string, next: string | null, count: number): readonly string[] {
