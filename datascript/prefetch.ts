@@ -112,7 +112,7 @@ class Scout {
   }
 
   #references(e: number): void {
-    for (const a of this.#db.refAttributes()) {
+    for (const a of this.#db.refAttributesTo(e)) {
       const datoms = this.#try(() => this.#db.datoms(ofValue(a, e)));
       for (const datom of datoms ?? []) this.#entity({ kind: "eid", eid: datom.e });
     }

@@ -100,12 +100,16 @@ export abstract class Reader {
 
   /** The datoms by which other entities, or it itself, refer to an entity. */
   references(e: number): readonly Datom[] {
-    return this.refAttributes().flatMap((a) => this.datoms(ofValue(a, e)));
+    return this.refAttributesTo(e).flatMap((a) => this.datoms(ofValue(a, e)));
   }
 
-  /** Ref attributes in DataScript's order, but for those of which it is known that nobody has any. */
-  refAttributes(): readonly string[] {
-    return this.schema.refAttributes().filter((a) => this.stored.mayHave(a));
+  /**
+   * Ref attributes in DataScript's order, but for those of which it is known that nobody has any, or
+   * none that refers to the entity.
+   */
+  refAttributesTo(e: number): readonly string[] {
+    return this.schema.refAttributes()
+      .filter((a) => this.stored.mayHave(a) && this.stored.mayRefer(a, e));
   }
 
   /** Everything, in the order of an index. */

@@ -7,7 +7,7 @@ import { ofValue } from "../../datascript/order.ts";
 import { attributes, datoms, eids, SCHEMA, someValues } from "../support/arbitrary_datoms.ts";
 import { emptyDb, stored, storedDb } from "../support/memory_db.ts";
 import { applied, assertHolds, inIndex } from "../support/model.ts";
-import { fact } from "../support/written.ts";
+import { fact, show } from "../support/written.ts";
 
 /** What is asked of an entity after each change. */
 const questions = fc.tuple(eids, attributes, someValues);
@@ -133,8 +133,39 @@ Deno.test("So is one that came to have so many, and has few again", () => {
 
 Deno.test("A ref attribute is looked through from its first datom on", () => {
   const draft = new Draft(storedDb(SCHEMA, [fact(1, "ref/one", 5)]));
-  assert.deepEqual(draft.refAttributes(), ["ref/one"]);
+  assert.deepEqual(draft.refAttributesTo(5), ["ref/one"]);
+  assert.deepEqual(draft.refAttributesTo(4), []);
   draft.apply(fact(2, "ref/none", 5, TX0 + 1));
-  assert.deepEqual(draft.refAttributes().toSorted(), ["ref/none", "ref/one"]);
+  assert.deepEqual(draft.refAttributesTo(5).toSorted(), ["ref/none", "ref/one"]);
   assert.deepEqual(draft.references(5).map(({ e }) => e).toSorted(), [1, 2]);
+});
+
+Deno.test("Who refers to an entity is found, whoever was asked for before", () => {
+  const others = fc.integer({ min: 1, max: 12 });
+  const asked = fc.array(others, { maxLength: 20, size: "max" });
+  const refs = (tx: number, maxLength: number): fc.Arbitrary<readonly Datom[]> => {
+    const ref = fc.tuple(eids, fc.constantFrom("ref/one", "ref/none"), others, fc.boolean());
+    const datoms = ref.map(([e, a, v, added]) => new Datom(e, a, v, tx, added));
+    return fc.array(datoms, { maxLength, size: "max" });
+  };
+  fc.assert(
+    fc.property(
+      refs(TX0 + 1, 20),
+      asked,
+      refs(TX0 + 2, 3),
+      asked,
+      (old, first, changes, second) => {
+        const base = applied([], old);
+        const draft = new Draft(storedDb(SCHEMA, base));
+        const assertFound = (facts: readonly Datom[], e: number): void => {
+          const told = (datoms: readonly Datom[]): readonly string[] => datoms.map(show).toSorted();
+          assert.deepEqual(told(draft.references(e)), told(facts.filter(({ v }) => v === e)));
+        };
+        for (const e of first) assertFound(base, e);
+        for (const datom of changes) draft.apply(datom);
+        for (const e of second) assertFound(applied(base, changes), e);
+      },
+    ),
+    { numRuns: 1000 },
+  );
 });
