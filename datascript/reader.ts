@@ -104,12 +104,11 @@ export abstract class Reader {
   }
 
   /**
-   * Ref attributes in DataScript's order, but for those of which it is known that nobody has any, or
-   * none that refers to the entity.
+   * Ref attributes in DataScript's order, but for those by which it is known that nobody refers to the
+   * entity.
    */
   refAttributesTo(e: number): readonly string[] {
-    return this.schema.refAttributes()
-      .filter((a) => this.stored.mayHave(a) && this.stored.mayRefer(a, e));
+    return this.schema.refAttributes().filter((a) => this.stored.mayRefer(a, e));
   }
 
   /** Everything, in the order of an index. */

@@ -32,31 +32,22 @@ export function emptyRoot(schema: Schema): Root {
   return { schema, trees: NO_TREES, maxEid: 0, maxTx: TX0, maxAddr: MIN_ADDR };
 }
 
+/** Eids from … to, without the last. */
+interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
+
 export class Stored {
-  /** Of attributes, whether AVET may hold a datom, here or in an overlay. */
-  readonly #used = new Map<string, boolean>();
   /** Attributes of datoms that came into an overlay. */
   readonly #overlaid = new Set<string>();
-  /** Of a ref attribute, eids from … to, without the last, that nobody here refers to by it. */
-  readonly #gaps = new Map<string, { readonly from: number; readonly to: number }>();
+  /** Of a ref attribute, entities that nobody in the trees refers to by it. */
+  readonly #gaps = new Map<string, Gap>();
 
   constructor(readonly root: Root, readonly source: NodeSource) {}
 
-  /**
-   * Whether anybody may have this indexed attribute; false where it is certain that nobody has. Of
-   * Logseq's 50 ref attributes a graph uses some, and each is looked through for an entity that goes.
-   */
-  mayHave(a: string): boolean {
-    const known = this.#used.get(a);
-    if (known !== undefined) return known;
-    const used = this.#has(a);
-    if (used !== undefined) this.#used.set(a, used);
-    return used ?? true;
-  }
-
-  /** A datom of it comes into an overlay. */
+  /** A datom of an indexed attribute comes into an overlay. */
   use(a: string): void {
-    this.#used.set(a, true);
     this.#overlaid.add(a);
   }
 
@@ -69,31 +60,24 @@ export class Stored {
     if (this.#overlaid.has(a)) return true;
     const known = this.#gaps.get(a);
     if (known !== undefined && known.from <= e && e < known.to) return false;
-    const range = ofValue(a, e);
-    const next = this.#tryRead(() => ({
-      datom: seek(this.source, this.root.trees.avet.root, range),
-    }));
-    // The node that tells is not in memory: who looks for the datoms themselves names it.
-    if (next === undefined) return true;
-    const { datom } = next;
-    const to = datom?.a === a && typeof datom.v === "number" ? datom.v : Infinity;
-    if (to <= e) return true;
-    this.#gaps.set(a, { from: e, to });
+    const gap = this.#gapAt(a, e);
+    if (gap === undefined) return true;
+    this.#gaps.set(a, gap);
     return false;
   }
 
-  /** `undefined`: the node that tells is not in memory, and nobody waits for it. */
-  #has(a: string): boolean | undefined {
-    const range = ofAttribute(a, "avet");
-    return this.#tryRead(() =>
-      firstOf(this.source, this.root.trees.avet.root, range) !== undefined
-    );
-  }
-
-  /** `undefined`: a node is not in memory. */
-  #tryRead<Result>(read: () => Result): Result | undefined {
+  /** `undefined`: somebody refers to it, or the node that tells is not in memory. */
+  #gapAt(a: string, e: number): Gap | undefined {
+    const { source } = this;
+    const { root } = this.root.trees.avet;
     try {
-      return read();
+      const next = seek(source, root, ofValue(a, e));
+      const to = next?.a === a && typeof next.v === "number" ? next.v : Infinity;
+      if (to <= e) return undefined;
+      // Of Logseq's 50 ref attributes a graph uses some.
+      const isUnused = to === Infinity &&
+        firstOf(source, root, ofAttribute(a, "avet")) === undefined;
+      return { from: isUnused ? -Infinity : e, to };
     } catch (thrown) {
       if (!(thrown instanceof NodeMissing)) throw thrown;
       return undefined;
