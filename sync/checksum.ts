@@ -50,20 +50,21 @@ export async function* summedStretches(
 /**
  * The checksum after transactions, each on top of the one before.
  *
- * Cost: see sumChange; where that can't tell, the whole graph.
+ * Cost: see sumChange; where that can't tell, or nobody knows the one before, the whole graph.
  *
  * @param before the one before them
  */
 export async function checksumAfter(
   databases: Databases,
   open: OpenDb,
-  before: Checksum,
+  before: Checksum | undefined,
   reports: readonly [TxReport, ...TxReport[]],
 ): Promise<Checksum> {
   const change = asOne(reports);
-  const sum = await databases.run(open, () => sumChange(change));
-  if (sum === undefined) return await wholeChecksum(databases, { ...open, db: change.after });
-  return checksumOf(plus(decodeSum(before), sum));
+  const sum = before === undefined ? undefined : await databases.run(open, () => sumChange(change));
+  return before === undefined || sum === undefined
+    ? await wholeChecksum(databases, { ...open, db: change.after })
+    : checksumOf(plus(decodeSum(before), sum));
 }
 
 function asOne(reports: readonly [TxReport, ...TxReport[]]): Change {

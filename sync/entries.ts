@@ -23,7 +23,7 @@ import type { EntriesBatch, TxEntry } from "../protocol/today/tx_batch.ts";
 import { isShallowTransit } from "../protocol/json.ts";
 import type { AcceptedIds } from "./accepted.ts";
 import type { BatchDeps } from "./batch.ts";
-import { checksumAfter, wholeChecksum } from "./checksum.ts";
+import { checksumAfter } from "./checksum.ts";
 import type { OpenDb } from "./database.ts";
 import { MAX_VERSIONS, type Plan, storePlanned, type Version } from "./store.ts";
 
@@ -158,9 +158,8 @@ async function planEntries(
   const [first, ...more] = made;
   if (first === undefined) return { answer: step(head.t, checksumOf(head)) };
 
-  const checksumBefore = checksumOf(head) ?? await wholeChecksum(deps.databases, open);
   const reports = [first.report, ...more.map(({ report }) => report)] as const;
-  const checksum = await checksumAfter(deps.databases, open, checksumBefore, reports);
+  const checksum = await checksumAfter(deps.databases, open, checksumOf(head), reports);
   return {
     store: { open, made: [first, ...more], checksum },
     answer: (t) => {

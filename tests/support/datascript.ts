@@ -17,6 +17,7 @@ import {
   Uuid,
   type Value,
 } from "../../datascript/value.ts";
+import { differencesOfMeaning } from "./blocks.ts";
 import { storedDb } from "./memory_db.ts";
 
 /** A datom there; a retraction has a negative `tx`. */
@@ -142,9 +143,11 @@ function refOf(value: Value): unknown {
   return [a instanceof Keyword ? a.name : a, plain(v)];
 }
 
-/** A database of ours of these datoms, with values as they are there: to compare the two. */
-export function plainDb(schema: Schema, datoms: readonly Datom[]): Db {
-  return storedDb(schema, datoms.map(({ e, a, v, tx }) => new Datom(e, a, plain(v), tx)));
+/** What a database there means otherwise than ours: see differencesOfMeaning. */
+export function differencesFromOurs(theirs: TheirConnection, ours: Db): readonly string[] {
+  const plainDb = (datoms: readonly Datom[]): Db =>
+    storedDb(ours.schema, datoms.map(({ e, a, v, tx }) => new Datom(e, a, plain(v), tx)));
+  return differencesOfMeaning(plainDb(theirs.everything()), plainDb(ours.everything("eavt")));
 }
 
 function plain(value: Value): string | number | boolean | null {
