@@ -3,13 +3,11 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { type Datom, TX0 } from "../../datascript/datom.ts";
-import { TransactError } from "../../datascript/errors.ts";
-import { parseForms, type Tempid } from "../../datascript/forms.ts";
-import { transact } from "../../datascript/transact.ts";
+import type { Tempid } from "../../datascript/forms.ts";
 import { BASE, SCHEMA, TEMPIDS, transactions } from "../support/arbitrary_forms.ts";
-import { DataScriptDb } from "../support/datascript.ts";
+import { DataScriptDb, type TheirConnection } from "../support/datascript.ts";
 import { storedDb } from "../support/memory_db.ts";
-import { show, value } from "../support/written.ts";
+import { show, transacted, value } from "../support/written.ts";
 
 Deno.test("A transaction comes to the datoms and eids that it comes to in DataScript itself", () => {
   const datascript = new DataScriptDb(SCHEMA, BASE);
@@ -19,15 +17,11 @@ Deno.test("A transaction comes to the datoms and eids that it comes to in DataSc
   const count = { agreed: 0, refused: 0, passedOver: 0 };
   fc.assert(
     fc.property(history, (transactions) => {
-      const { transact: transactTheirs } = datascript.connect();
+      const device = datascript.connect();
       let db = storedDb(SCHEMA, BASE);
       for (const written of transactions) {
-        const forms = value(written);
-        const ours = unlessRefused(
-          () => transact(db, parseForms(forms)),
-          (thrown) => thrown instanceof TransactError,
-        );
-        const theirs = unlessRefused(() => transactTheirs(datascript.formsOf(forms)), () => true);
+        const ours = transacted(db, ...written);
+        const theirs = unlessRefused(device, datascript.formsOf(value(written)));
         if (!isDeepStrictEqual(told(ours), told(theirs)) && beganAnew(db.maxEid, ours, theirs)) {
           count.passedOver++;
           return;
@@ -90,14 +84,10 @@ function beganAnew(maxEid: number, ours: Report | undefined, theirs: Report | un
   return new Set(others).size < others.length || Math.max(...own) > maxEid + new Set(own).size;
 }
 
-function unlessRefused<Report>(
-  run: () => Report,
-  isRefusal: (thrown: unknown) => boolean,
-): Report | undefined {
+function unlessRefused(device: TheirConnection, forms: readonly unknown[]): Report | undefined {
   try {
-    return run();
-  } catch (thrown) {
-    if (isRefusal(thrown)) return undefined;
-    throw thrown;
+    return device.transact(forms);
+  } catch {
+    return undefined;
   }
 }

@@ -9,11 +9,17 @@ import { transact } from "../../datascript/transact.ts";
 import { List, SetValue, type Value } from "../../datascript/value.ts";
 import { emptyDb, LazyNodes, stored, storedDb } from "../support/memory_db.ts";
 import { applied, assertHolds } from "../support/model.ts";
-import { fact, forms, schemaOf, show, value, type Written } from "../support/written.ts";
-
-const REF = { ":db/valueType": ":db.type/ref" };
-const MANY = { ":db/cardinality": ":db.cardinality/many" };
-const IDENTITY = { ":db/unique": ":db.unique/identity" };
+import {
+  fact,
+  forms,
+  IDENTITY,
+  MANY,
+  REF,
+  schemaOf,
+  show,
+  value,
+  type Written,
+} from "../support/written.ts";
 
 const SCHEMA = schemaOf({
   "name": {},

@@ -1,12 +1,9 @@
 /** Arbitrary transactions about few entities, attributes and values, so that their forms meet. */
 import fc from "fast-check";
 import type { Datom } from "../../datascript/datom.ts";
-import { fact, schemaOf, type Written } from "./written.ts";
+import { fact, IDENTITY, MANY, REF, schemaOf, type Written } from "./written.ts";
 
-const REF = { ":db/valueType": ":db.type/ref" };
-const MANY = { ":db/cardinality": ":db.cardinality/many" };
 const COMPONENT = { ":db/isComponent": true };
-const IDENTITY = { ":db/unique": ":db.unique/identity" };
 
 export const SCHEMA = schemaOf({
   "name": {},

@@ -1,4 +1,5 @@
 /** The real server on a free port, over a database of its own, and a client's ways to talk to it. */
+import assert from "node:assert/strict";
 import { signToken } from "../../auth/sign.ts";
 import { type Config, parseConfig } from "../../config.ts";
 import { openKv } from "../../kv/open.ts";
@@ -54,6 +55,30 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     config,
     options.kv === undefined,
   );
+}
+
+type Answer = Awaited<ReturnType<TestServer["call"]>>;
+
+/**
+ * Calls so many times at once, at some servers by turns.
+ *
+ * @param refused what all must be that are not accepted
+ * @returns those that are accepted
+ */
+export async function acceptedAtOnce(
+  servers: readonly TestServer[],
+  count: number,
+  call: (server: TestServer) => Promise<Answer>,
+  refused: Answer,
+): Promise<readonly Answer[]> {
+  const calls = Array.from(
+    { length: count / servers.length },
+    () => servers.map((server) => call(server)),
+  );
+  const answers = await Promise.all(calls.flat());
+  const accepted = answers.filter(({ status }) => status === 200);
+  for (const answer of answers) if (answer.status !== 200) assert.deepEqual(answer, refused);
+  return accepted;
 }
 
 export class TestServer implements AsyncDisposable {

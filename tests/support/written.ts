@@ -1,7 +1,11 @@
 /** Values, forms and datoms as a test's table writes them: short, and legible in a failure. */
 import { Datom, TX0 } from "../../datascript/datom.ts";
+import type { Db } from "../../datascript/db.ts";
+import { TransactError } from "../../datascript/errors.ts";
 import { type Form, parseForms } from "../../datascript/forms.ts";
+import type { TxReport } from "../../datascript/report.ts";
 import { Schema } from "../../datascript/schema.ts";
+import { transact } from "../../datascript/transact.ts";
 import { decode, encode } from "../../datascript/transit.ts";
 import {
   Keyword,
@@ -56,6 +60,21 @@ export function forms(...written: readonly Written[]): readonly Form[] {
 export function formsOf(txs: readonly string[]): readonly Form[] {
   return txs.flatMap((tx) => parseForms(decode(tx)));
 }
+
+/** What they come to as a transaction; `undefined` where they are refused. */
+export function transacted(db: Db, ...written: readonly Written[]): TxReport | undefined {
+  try {
+    return transact(db, forms(...written));
+  } catch (thrown) {
+    if (thrown instanceof TransactError) return undefined;
+    throw thrown;
+  }
+}
+
+/** What attributes are, for `schemaOf`. */
+export const REF = { ":db/valueType": ":db.type/ref" };
+export const MANY = { ":db/cardinality": ":db.cardinality/many" };
+export const IDENTITY = { ":db/unique": ":db.unique/identity" };
 
 /** A schema: attribute → properties, written `{ name: {}, friend: { ":db/valueType": … } }`. */
 export function schemaOf(attributes: Readonly<Record<string, Written>>): Schema {
