@@ -248,6 +248,8 @@ async function* findParts(
     for (const { key, value } of batch) {
       const place = parseEntryKey(list, key);
       if (place === undefined) {
+        // What came before it is whole, whatever this is.
+        yield parts;
         throw new CorruptLogError(`Cannot read ${JSON.stringify(key)} as the key of an entry`);
       }
       const { t, part } = place;
