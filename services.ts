@@ -23,6 +23,7 @@ import { Flusher } from "./sync/flush.ts";
 import { openGraphs } from "./sync/graphs.ts";
 import type { Hub } from "./sync/hub.ts";
 import { openMembers } from "./sync/members.ts";
+import { NextPages } from "./sync/next_pages.ts";
 import { NodeCache } from "./sync/node_cache.ts";
 import { overviewOf } from "./sync/overview.ts";
 import { Pins } from "./sync/pins.ts";
@@ -69,6 +70,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   observeCommits(kv, (outcome) => meter.commit(outcome));
   const now = (): number => Date.now();
   const pins = new Pins(now);
+  const nextPages = new NextPages(kv, now);
   const graphs = openGraphs({ kv, stores, now });
   const databases = new Databases(kv, new NodeCache(nodeCacheBytes));
   const turns = new Turns();
@@ -109,7 +111,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     ready: () => canRead(kv),
     trustProxy,
     idle: async () => {
-      await Promise.all([flusher.idle(), databases.idle(), sizes.idle(), sums.idle()]);
+      const background = [flusher, databases, sizes, sums, nextPages];
+      await Promise.all(background.map((part) => part.idle()));
     },
     graphs: {
       ...graphs,
@@ -145,7 +148,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     diagnostics: (graph) => diagnostics(kv, databases, graph),
     snapshots: {
       page: async (graph, query) => {
-        const page = await rowsPage({ kv, pins }, graph, query);
+        const page = await rowsPage({ kv, pins, nextPages }, graph, query);
         meter.rows("served", page?.rows.length ?? 0);
         return page;
       },

@@ -4,15 +4,20 @@
  */
 import { decodeTail, encodeTail, encodeTailTx } from "../datascript/root.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { listRowBatches, type Row, type RowJson, rowJson } from "../kv/rows.ts";
+import { type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import { type Base, readBase } from "./base.ts";
+import type { NextPages } from "./next_pages.ts";
 import type { Pins } from "./pins.ts";
 
 export interface SnapshotDeps {
   readonly kv: Deno.Kv;
   readonly pins: Pins;
+}
+
+export interface PageDeps extends SnapshotDeps {
+  readonly nextPages: NextPages;
 }
 
 export interface PageQuery {
@@ -37,12 +42,13 @@ const REPEATED = 2;
  * One page of a graph's rows; `undefined` where there is no such graph. The last one (`done`) holds
  * rows 0 and 1 once more, as of the version that the caller's last pull told, or else as of now.
  *
- * Cost: the page's rows in memory, and for rows 0 and 1 the whole tail.
+ * Cost: the page's rows in memory, and for rows 0 and 1 the whole tail; nodes of the next page are
+ * listed meanwhile.
  *
  * @throws {CorruptValueError | CorruptLogError | CorruptRowError} a fault of ours or the store's
  */
 export async function rowsPage(
-  deps: SnapshotDeps,
+  deps: PageDeps,
   graph: GraphId,
   query: PageQuery,
 ): Promise<RowsPage | undefined> {
@@ -57,7 +63,7 @@ export async function rowsPage(
 }
 
 async function readPage(
-  { kv, pins }: SnapshotDeps,
+  { kv, pins, nextPages }: PageDeps,
   head: Head,
   { after, limit, caller }: PageQuery,
 ): Promise<RowsPage> {
@@ -67,13 +73,13 @@ async function readPage(
   // One row more than fits tells that this page isn't the last.
   const wanted = limit + 1 - found.length;
   const from = Math.max(after, TAIL_ADDR);
-  for await (const batch of listRowBatches(kv, head.graph, head.rows, from, wanted)) {
-    found.push(...batch);
-    if (found.length > limit) break;
-  }
+  found.push(...await nextPages.nodes(head, { after: from, wanted }));
   const rows = found.slice(0, limit);
   const lastAddr = rows.at(-1)?.addr ?? after;
-  if (found.length > limit) return { rows, lastAddr, done: false };
+  if (found.length > limit) {
+    if (lastAddr >= TAIL_ADDR) nextPages.begin(head, { after: lastAddr, wanted: limit + 1 }, rows);
+    return { rows, lastAddr, done: false };
+  }
   if (after < ROOT_ADDR) return { rows, lastAddr, done: true };
   const nodes = rows.filter((row) => row.addr > TAIL_ADDR);
   const last = [...await rootAndTail(), ...nodes];

@@ -22,6 +22,7 @@ import {
 import { txBatch } from "../../sync/batch.ts";
 import { Databases } from "../../sync/database.ts";
 import { flush, type FlushDeps, type FlushOutcome } from "../../sync/flush.ts";
+import { NextPages } from "../../sync/next_pages.ts";
 import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
 import { RecentEntries } from "../../sync/recent.ts";
@@ -47,6 +48,7 @@ export interface TestDownload {
 /** One process's view of a graph. `now` is the clock of all of it. */
 export class TestGraph {
   readonly pins: Pins;
+  readonly nextPages: NextPages;
   readonly #deps: FlushDeps;
 
   constructor(
@@ -56,6 +58,7 @@ export class TestGraph {
     maxKeys = 4,
   ) {
     this.pins = new Pins(now);
+    this.nextPages = new NextPages(kv, now);
     const databases = new Databases(kv);
     this.#deps = { kv, databases, turns: new Turns(), log: loggerFor("test"), now, maxKeys };
   }
@@ -97,7 +100,7 @@ export class TestGraph {
       this.pins.remember(ALICE, this.graph, { log: told.generation, t: told.t });
       await between();
       const query = { after, limit, caller: ALICE };
-      const page = await rowsPage({ kv: this.kv, pins: this.pins }, this.graph, query);
+      const page = await rowsPage(this, this.graph, query);
       assert.ok(page !== undefined);
       const texts = page.rows.map(({ json }) => new TextDecoder().decode(json));
       const answer = rowsAnswerSchema.shape.rows.parse(JSON.parse(`[${texts.join(",")}]`));

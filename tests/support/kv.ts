@@ -31,7 +31,7 @@ export function withList(
   replace: (
     list: () => Deno.KvListIterator<unknown>,
     selector: Deno.KvListSelector,
-  ) => AsyncGenerator<Deno.KvEntry<unknown>>,
+  ) => AsyncIterableIterator<Deno.KvEntry<unknown>>,
 ): Deno.Kv {
   return withMethods(kv, {
     list: (selector: Deno.KvListSelector, options?: Deno.KvListOptions) =>

@@ -23,6 +23,7 @@ import { Flusher } from "../../sync/flush.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { importRows } from "../../sync/import.ts";
 import { NodeCache } from "../../sync/node_cache.ts";
+import { NextPages } from "../../sync/next_pages.ts";
 import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
 import { pullFrame } from "../../sync/pull_answer.ts";
@@ -93,6 +94,7 @@ export async function logOf(kv: Deno.Kv, graph: GraphId): Promise<PullOk> {
 export class Process {
   readonly databases: Databases;
   readonly pins: Pins;
+  readonly nextPages: NextPages;
   readonly recent = new RecentEntries();
   readonly #deps: EntriesDeps;
   /** The versions that other sockets are told of. */
@@ -110,6 +112,7 @@ export class Process {
     this.#now = now;
     this.databases = new Databases(kv, nodes);
     this.pins = new Pins(now);
+    this.nextPages = new NextPages(kv, now);
     const fanout = { moved: (_: GraphId, t: T): void => void this.told.push(t) };
     const parts = {
       kv,
@@ -185,7 +188,7 @@ export class Process {
     limit: number,
     caller: UserId = ALICE,
   ): Promise<RowsAnswer> {
-    const page = await rowsPage({ kv: this.kv, pins: this.pins }, graph, { after, limit, caller });
+    const page = await rowsPage(this, graph, { after, limit, caller });
     assert.ok(page !== undefined);
     return rowsAnswerSchema.parse({
       rows: page.rows.map(({ json }) => JSON.parse(new TextDecoder().decode(json))),

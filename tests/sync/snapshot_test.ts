@@ -3,7 +3,6 @@ import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
 import { newGraphId } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
-import { Pins } from "../../sync/pins.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
 import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
@@ -81,9 +80,8 @@ Deno.test("A graph without rows is one empty page that is the last, which goes o
       done: true,
     });
   }
-  const deps = { kv, pins: new Pins(() => 0) };
   const query = { after: -1, limit: 1, caller: ALICE };
-  assert.equal(await rowsPage(deps, newGraphId(), query), undefined);
+  assert.equal(await rowsPage(server, newGraphId(), query), undefined);
 });
 
 /** The transactions that a page's tail holds. */
