@@ -62,7 +62,7 @@ export type OpenedGeneration =
  * head has moved, so that a removal sees every marker of its graph.
  *
  * `guard` belongs into all that is written there (`writeInCommits`) and into the commit that makes
- * it the head's, which also deletes the marker (`garbageKey`). It fails as soon as a sweep has
+ * it the head's, which also deletes the marker (its key). It fails as soon as a sweep has
  * taken hold of the generation: nothing can be written behind the sweep's back.
  */
 export async function openGeneration(
@@ -99,6 +99,11 @@ async function open(
   if (outcome.kind !== "committed") return outcome;
   const key = garbageKey(graph, generation);
   return { kind: "opened", guard: { key, versionstamp: outcome.versionstamp } };
+}
+
+/** Whether the guard of an opened generation still holds. One strong read. */
+export async function isOpen(kv: Deno.Kv, guard: Deno.AtomicCheck): Promise<boolean> {
+  return (await kv.get(guard.key)).versionstamp === guard.versionstamp;
 }
 
 /**

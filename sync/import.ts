@@ -6,7 +6,13 @@ import { Buffer } from "node:buffer";
 import type { KvSet } from "../kv/change.ts";
 import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
 import { flushSets } from "../kv/flushes.ts";
-import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
+import {
+  generationsOf,
+  isOpen,
+  markGarbage,
+  openGeneration,
+  sweepGeneration,
+} from "../kv/garbage.ts";
 import {
   checksumLost,
   commitHead,
@@ -15,7 +21,6 @@ import {
   type HeadState,
   readHead,
 } from "../kv/head.ts";
-import { garbageKey } from "../kv/keys.ts";
 import {
   importedRowSets,
   lastAddr,
@@ -306,13 +311,13 @@ async function build(
       await sweepGeneration(kv, graph, generation);
       return { done: current === undefined ? { done: false } : { again: { kind: "conflict" } } };
     }
-    if (tried && (await kv.get(opened.guard.key)).versionstamp !== opened.guard.versionstamp) {
+    if (tried && !await isOpen(kv, opened.guard)) {
       // Either the switch was made and others' rows came after it, or a sweep took these.
       return { done: unknown ? { done: true } : { again: { kind: "conflict" } } };
     }
     const outcome = await commitHead(kv, current, { ...next.state, updatedAt: now() }, {
       sets: markGarbage(graph, next.garbage, now()),
-      deletes: [garbageKey(graph, generation)],
+      deletes: [opened.guard.key],
       checks: [opened.guard],
     });
     tried = true;

@@ -3,7 +3,8 @@ import { recentBatches } from "../kv/activity.ts";
 import { listOwned } from "../kv/graphs.ts";
 import type { GraphId, T, UserId } from "../protocol/ids.ts";
 import type { Hub } from "./hub.ts";
-import type { Size, Sizes } from "./sizes.ts";
+import type { Sizes } from "./sizes.ts";
+import type { GraphSize } from "./stats.ts";
 
 export interface GraphOverview {
   readonly graph: GraphId;
@@ -16,7 +17,7 @@ export interface GraphOverview {
   /** Accepted batches in each of the last 24 hours, the one under way last. */
   readonly batches: readonly number[];
   /** `undefined` while it is being counted. */
-  readonly size: Size | undefined;
+  readonly size: GraphSize | undefined;
 }
 
 export interface OverviewDeps {

@@ -4,19 +4,12 @@
  */
 import { LRUCache } from "lru-cache";
 import type { Head } from "../kv/head.ts";
-import { entriesPrefix, rowsPrefix } from "../kv/keys.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { measure } from "./stats.ts";
+import { type GraphSize, graphSize } from "./stats.ts";
 
-/** As they are in the store: compressed, with rows that are to be swept. */
-export interface Size {
-  readonly rows: number;
-  /** Of the rows and the log. */
-  readonly bytes: number;
-}
-
-interface Known extends Size {
+interface Known {
+  readonly size: GraphSize;
   /** Of the head as it was then. */
   readonly versionstamp: string;
   /** Ms since the epoch. */
@@ -49,10 +42,9 @@ export class Sizes {
    * What is known of a graph's size after waiting for at most so long; `undefined`: it is being
    * counted for the first time. Never throws; a failure is logged and counted again when asked.
    */
-  async of(head: Head, patienceMs: number): Promise<Size | undefined> {
+  async of(head: Head, patienceMs: number): Promise<GraphSize | undefined> {
     if (!this.#isGood(head)) await within(patienceMs, this.#count(head));
-    const known = this.#known.get(head.graph);
-    return known && { rows: known.rows, bytes: known.bytes };
+    return this.#known.get(head.graph)?.size;
   }
 
   /** Answers when nothing is being counted. */
@@ -78,16 +70,10 @@ export class Sizes {
     return work;
   }
 
-  async #measure({ graph, rows, log, versionstamp }: Head): Promise<void> {
+  async #measure(head: Head): Promise<void> {
     const { kv, now } = this.#deps;
-    const stored = await measure(kv, { prefix: rowsPrefix(graph, rows) });
-    const entries = await measure(kv, { prefix: entriesPrefix("log", graph, log) });
-    this.#known.set(graph, {
-      rows: stored.values,
-      bytes: stored.bytes + entries.bytes,
-      versionstamp,
-      at: now(),
-    });
+    const size = await graphSize(kv, head);
+    this.#known.set(head.graph, { size, versionstamp: head.versionstamp, at: now() });
   }
 }
 

@@ -2,10 +2,9 @@
 import { decodeRoot, decodeTail } from "../datascript/root.ts";
 import { listDropped } from "../kv/flushes.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { entriesRange, rowsPrefix } from "../kv/keys.ts";
-import { LIST_BATCH } from "../kv/limits.ts";
+import { measureLog, measureRows } from "../kv/measure.ts";
 import { readTail } from "../kv/txlog.ts";
-import { type GraphId, ROOT_ADDR, T_ZERO } from "../protocol/ids.ts";
+import { type GraphId, ROOT_ADDR } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
 
 /** Counts of things; bytes as they are in the store. */
@@ -25,15 +24,16 @@ export interface GraphStats {
 
 /** What a graph takes in the store. */
 export interface GraphSize {
+  /** With those that are to be swept. */
   readonly rows: number;
   /** Of rows and log; keys and what flushes keep beside them come on top. */
   readonly bytes: number;
 }
 
 /** Reads all rows and the whole log, and decodes nothing. */
-export async function graphSize(kv: Deno.Kv, { graph, rows, log, t }: Head): Promise<GraphSize> {
-  const stored = await measure(kv, { prefix: rowsPrefix(graph, rows) });
-  const entries = await measure(kv, entriesRange("log", graph, log, T_ZERO, t));
+export async function graphSize(kv: Deno.Kv, head: Head): Promise<GraphSize> {
+  const stored = await measureRows(kv, head);
+  const entries = await measureLog(kv, head);
   return { rows: stored.values, bytes: stored.bytes + entries.bytes };
 }
 
@@ -43,8 +43,8 @@ export async function graphStats(kv: Deno.Kv, graph: GraphId): Promise<GraphStat
   if (head === undefined) return undefined;
   const { t, log, rows, flushed } = head;
   const { root, tail } = await readBase(kv, head, flushed);
-  const stored = await measure(kv, { prefix: rowsPrefix(graph, rows) });
-  const entries = await measure(kv, entriesRange("log", graph, log, T_ZERO, t));
+  const stored = await measureRows(kv, head);
+  const entries = await measureLog(kv, head);
   const txs = (await Array.fromAsync(
     readTail(kv, graph, log, flushed, t),
     (entry) => decodeTail(`[${entry.transit}]`),
@@ -65,18 +65,4 @@ export async function graphStats(kv: Deno.Kv, graph: GraphId): Promise<GraphStat
     logEntries: entries.values,
     logBytes: entries.bytes,
   };
-}
-
-/** Values (by their parts 0) and the bytes of all parts. */
-export async function measure(
-  kv: Deno.Kv,
-  selector: Deno.KvListSelector,
-): Promise<{ readonly values: number; readonly bytes: number }> {
-  let values = 0;
-  let bytes = 0;
-  for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
-    if (key.at(-1) === 0) values++;
-    if (value instanceof Uint8Array) bytes += value.length;
-  }
-  return { values, bytes };
 }

@@ -147,6 +147,14 @@ Deno.test("Imports point the way of the table", async () => {
   assert.deepEqual(wrong, []);
 });
 
+Deno.test("Keys are made in kv/ alone", async () => {
+  const all = await edges(await sources());
+  const outside = all.filter(({ from, to }) =>
+    to === "kv/keys.ts" && !["kv", "tests", "bench"].includes(houseOf(from))
+  );
+  assert.deepEqual(outside, []);
+});
+
 Deno.test("Of assets only the store in KV knows KV", async () => {
   const paths = (await sources()).filter((path) => path.startsWith("assets/"));
   const knowing = (await edges(paths))

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readHead } from "../../kv/head.ts";
 import type { GraphId } from "../../protocol/ids.ts";
-import { type Size, Sizes } from "../../sync/sizes.ts";
+import { Sizes } from "../../sync/sizes.ts";
+import type { GraphSize } from "../../sync/stats.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { readRows } from "../support/fixtures.ts";
@@ -21,7 +22,7 @@ async function sizeOf(
   sizes: Sizes,
   graph: GraphId,
   patienceMs = LONG,
-): Promise<Size | undefined> {
+): Promise<GraphSize | undefined> {
   const head = await readHead(kv, graph);
   assert.ok(head !== undefined);
   return await sizes.of(head, patienceMs);
