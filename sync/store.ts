@@ -108,7 +108,9 @@ export async function storePlanned<Answer>(
     if (head === undefined) return undefined;
     // Not only after an unknown outcome: a conflict may be with this very batch (commit.ts).
     if (told !== undefined && await wrote(deps.kv, head, base, writer)) return told();
-    const { store, answer } = await plan(head);
+    const planned = await planAt(deps.kv, head, plan);
+    if (planned === undefined) continue;
+    const { store, answer } = planned;
     if (store === undefined) {
       // Nobody is refused on a guess that was wrong.
       if (guess === undefined || await isStill(deps.kv, guess)) return answer;
@@ -137,6 +139,25 @@ export async function storePlanned<Answer>(
     }
   }
   throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${base}`);
+}
+
+/**
+ * The plan at this head; `undefined`: it can't be made, and the graph is at another head by now, whose
+ * reset, import or flush may have taken away rows of this one.
+ *
+ * @throws what the plan throws
+ */
+async function planAt<Answer>(
+  kv: Deno.Kv,
+  head: Head,
+  plan: (head: Head) => Promise<Plan<Answer>>,
+): Promise<Plan<Answer> | undefined> {
+  try {
+    return await plan(head);
+  } catch (cause) {
+    if (await isStill(kv, head)) throw cause;
+    return undefined;
+  }
 }
 
 /**

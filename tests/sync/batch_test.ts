@@ -10,6 +10,7 @@ import { noise } from "../support/noise.ts";
 import { headOf, logOf, Process, rowsOf } from "../support/process.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { parseRowKey } from "../../kv/keys.ts";
+import { RowMissingError } from "../../sync/database.ts";
 import { UnsettledError } from "../../sync/store.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 
@@ -268,6 +269,16 @@ Deno.test("A batch that only an import of rows comes before is accepted, on the 
   await server.write(graph, 0, block("mine"));
   assert.deepEqual((await rowsOf(store, graph)).at(-1), SPARE);
   assert.equal((await logOf(store, graph)).txs.length, 1);
+});
+
+Deno.test("A batch that fails on an upload that broke off is accepted on the one that is made anew", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL.slice(0, SMALL.length / 2));
+  await assert.rejects(server.send(graph, 0, block("mine")), RowMissingError);
+  await server.import(graph, SMALL, true);
+  await server.write(graph, 0, block("mine"));
+  assert.equal((await logOf(kv, graph)).txs.length, 1);
 });
 
 Deno.test("A batch that a reset comes before is judged by the graph after it", async () => {
