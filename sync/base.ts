@@ -12,14 +12,16 @@ export interface Base {
 }
 
 /**
- * The last base at or before t. One read; two where nothing was flushed, and then a graph may well
- * have no such rows.
+ * The last base at or before t that this head knows. One read; two where nothing was flushed, and then
+ * a graph may well have no such rows.
  *
  * @param t of the head, or before it and not long ago: older bases are swept
  */
 export async function readBase(kv: Deno.Kv, head: Head, t: T): Promise<Base> {
   const { graph, rows, flushed } = head;
-  const flush = flushed === T_ZERO ? undefined : await readRoot(kv, graph, rows, t);
+  // A root of a flush that came after the head was read may need nodes that its reader hasn't listed.
+  const known = t < flushed ? t : flushed;
+  const flush = flushed === T_ZERO ? undefined : await readRoot(kv, graph, rows, known);
   if (flush !== undefined) {
     const root = { addr: ROOT_ADDR, content: flush.content, addresses: null };
     return { t: flush.t, root, tail: undefined };

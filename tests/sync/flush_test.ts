@@ -7,9 +7,9 @@ import { checkTree } from "../../datascript/tree_check.ts";
 import { readHead } from "../../kv/head.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
-import { txOf } from "../support/forms.ts";
+import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
-import { LOST, withCommit } from "../support/kv.ts";
+import { LOST, withCommit, withList } from "../support/kv.ts";
 
 const KEYS = 4;
 const UUIDS = Array.from({ length: 40 }, (_, i) => uuid(i));
@@ -133,6 +133,35 @@ Deno.test("A download with batches and flushes between its pages opens as the da
     ),
     { numRuns: 60 },
   );
+});
+
+Deno.test("A flush between a download's nodes and its root isn't in it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const other = await TestGraph.create(kv);
+  await other.batch(0, UUIDS.slice(0, 30).map((id) => blockTx(id, "first")));
+  await other.flush();
+  await other.batch(1, UUIDS.slice(20).map((id) => blockTx(id, "second")));
+  let [pages, lastPage] = [0, Infinity];
+  const flushing = withList(
+    kv,
+    async function* (list, selector): AsyncGenerator<Deno.KvEntry<unknown>> {
+      yield* list();
+      const ofNodes = "start" in selector && selector.start[0] === "row";
+      if (!ofNodes || pages !== lastPage) return;
+      lastPage = Infinity;
+      assert.equal(await other.flush(), "done");
+    },
+  );
+  const graph = new TestGraph(flushing, other.graph);
+  const download = async (): Promise<Db> => {
+    pages = 0;
+    return (await graph.download(40, () => Promise.resolve(void pages++))).db;
+  };
+  const db = await download();
+  lastPage = pages;
+  assertSame(await download(), db);
+  assert.equal(lastPage, Infinity);
+  assertSame(await download(), db);
 });
 
 Deno.test("A flush that is cut off after any of its commits leaves the database as it was, and a sweep leaves nothing of it", async () => {
