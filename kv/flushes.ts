@@ -27,6 +27,7 @@ import {
 } from "./chunks.ts";
 import { bytesSet, type Change, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow, deleteKeys } from "./commit.ts";
+import { type Head, headGuard } from "./head.ts";
 import {
   addressesKey,
   claimKey,
@@ -77,19 +78,20 @@ const claimSchema = z.object({ count: z.int().positive(), since: z.int().nonnega
 const droppedSchema = z.tuple([z.int().nonnegative(), z.array(addrSchema)]);
 
 /**
- * Claims addresses above all that rows have, and above all that were ever claimed.
+ * Claims addresses above all that the head's rows have, and above all that were ever claimed; refused
+ * if the head has moved, so that whoever takes the rows away sees every claim.
  *
  * @param above the greatest address that the root knows of
  * @param since ms since the epoch
  */
 export async function claimAddresses(
   kv: Deno.Kv,
-  graph: GraphId,
-  rows: Generation,
+  head: Head,
   count: number,
   above: number,
   since: number,
 ): Promise<ClaimOutcome> {
+  const { graph, rows } = head;
   const key = addressesKey(graph, rows);
   const entry = await kv.get<unknown>(key);
   const given = entry.versionstamp === null
@@ -105,7 +107,7 @@ export async function claimAddresses(
       objectSet(claim, { count, since }),
     ],
     deletes: [],
-    checks: [{ key, versionstamp: entry.versionstamp }],
+    checks: [{ key, versionstamp: entry.versionstamp }, headGuard(head)],
   });
   if (outcome.kind !== "committed") return outcome;
   const { versionstamp } = outcome;
@@ -128,13 +130,33 @@ export async function firstClaimed(
   return parseStored(addressesSchema, key, entry.value).first;
 }
 
+/** Addresses that are a flush's to write at, and to be swept with what it wrote if it was cut off. */
+export interface Claimed {
+  readonly first: Addr;
+  readonly count: number;
+}
+
+export function isClaimed(claims: readonly Claimed[], addr: Addr): boolean {
+  return claims.some(({ first, count }) => addr >= first && addr < first + count);
+}
+
+/** What holds as long as no more addresses are claimed than `listClaims` tells after it. One strong read. */
+export async function claimsGuard(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+): Promise<Deno.AtomicCheck> {
+  const { key, versionstamp } = await kv.get(addressesKey(graph, rows));
+  return { key, versionstamp };
+}
+
 /** The claims of flushes that are under way, or were cut off. */
 export async function listClaims(
   kv: Deno.Kv,
   graph: GraphId,
   rows: Generation,
-): Promise<readonly { readonly first: Addr; readonly count: number }[]> {
-  const claims: { first: Addr; count: number }[] = [];
+): Promise<readonly Claimed[]> {
+  const claims: Claimed[] = [];
   const selector = { prefix: claimPrefix(graph, rows) };
   for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
     const place = parseClaimKey(key);

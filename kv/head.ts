@@ -87,6 +87,11 @@ export async function readHeads(
   return heads;
 }
 
+/** Whether the head hasn't moved. One strong read. */
+export async function isStill(kv: Deno.Kv, { graph, versionstamp }: Head): Promise<boolean> {
+  return (await readHead(kv, graph))?.versionstamp === versionstamp;
+}
+
 /** The stored head, to be set by whoever has a guard of another kind (graphs.ts). */
 export function headSet(graph: GraphId, state: HeadState): Change["sets"][number] {
   return objectSet(headKey(graph), storedHead(state));

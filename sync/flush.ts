@@ -18,8 +18,8 @@ import type { Root, Trees } from "../datascript/stored.ts";
 import { BRANCHING_FACTOR, type Tree } from "../datascript/tree.ts";
 import type { KvSet } from "../kv/change.ts";
 import { writeInCommits } from "../kv/commit.ts";
-import { claimAddresses, flushSets } from "../kv/flushes.ts";
-import { commitHead, type Head, readHead } from "../kv/head.ts";
+import { type Claim, claimAddresses, flushSets } from "../kv/flushes.ts";
+import { commitHead, type Head, isStill, readHead } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
@@ -93,9 +93,8 @@ async function store(
   const { kv, now } = deps;
   const { graph, rows } = head;
   const count = INDEXES.reduce((sum, index) => sum + countNewNodes(trees[index].root), 0);
-  const claimed = await claimAddresses(kv, graph, rows, Math.max(1, count), db.root.maxAddr, now());
-  if (claimed.kind !== "claimed") return { kind: "lost" };
-  const { claim } = claimed;
+  const claim = await claimFor(deps, head, Math.max(1, count), db.root.maxAddr);
+  if (claim === undefined) return { kind: "lost" };
 
   const placed: PlacedNode[] = [];
   let next: number = claim.first;
@@ -146,10 +145,7 @@ async function store(
           checks: claim.guards,
         });
         // The guards may be what failed: then another has claimed addresses, and flushes.
-        if (
-          switched.kind === "conflict" &&
-          (await readHead(kv, graph))?.versionstamp === current.versionstamp
-        ) {
+        if (switched.kind === "conflict" && await isStill(kv, current)) {
           return { done: { kind: "lost" } };
         }
         if (switched.kind !== "committed") return { again: switched };
@@ -166,6 +162,30 @@ async function store(
           dropped: dropped.length,
         });
         return { done: { kind: "done", head: switched.head } };
+      }),
+  );
+}
+
+/** Addresses for a flush of this head, which batches may have moved; `undefined`: it is lost. */
+async function claimFor(
+  { kv, now, turns }: FlushDeps,
+  head: Head,
+  count: number,
+  above: number,
+): Promise<Claim | undefined> {
+  const { graph } = head;
+  return await turns.take(
+    graph,
+    () =>
+      untilSettled<Claim | undefined>(`claim addresses of ${graph}`, async () => {
+        const current = await readHead(kv, graph);
+        if (current === undefined || !isSameBase(current, head)) return { done: undefined };
+        const outcome = await claimAddresses(kv, current, count, above, now());
+        if (outcome.kind === "claimed") return { done: outcome.claim };
+        // Another flush has claimed some, unless it was a batch that came first.
+        return outcome.kind === "conflict" && !await isStill(kv, current)
+          ? { again: outcome }
+          : { done: undefined };
       }),
   );
 }

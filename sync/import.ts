@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { KvSet } from "../kv/change.ts";
 import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
-import { flushSets } from "../kv/flushes.ts";
+import { claimsGuard, flushSets, isClaimed, listClaims } from "../kv/flushes.ts";
 import {
   generationsOf,
   isOpen,
@@ -90,7 +90,7 @@ export async function importRows(
  * rows were in the call; `undefined` where there is no such graph.
  *
  * Cost: a commit for each 800 KB. A call without `reset` that replaces more than one commit holds by
- * other rows also copies all the graph's rows, which no client does.
+ * other rows, or has rows where a flush is writing, also copies all the graph's rows; no client does so.
  *
  * @throws {Error} the store took no commit
  */
@@ -143,9 +143,11 @@ async function upsert(
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
   if (rows.length === 0) return { done: true };
-  const { added, changed } = await comparePresent(deps.kv, head, rows);
+  const guards = await guardsFor(deps.kv, head, rows);
+  if (guards === undefined) return await copyWith(deps, head, rows);
+  const compared = await comparePresent(deps.kv, head, rows);
   try {
-    return await upsertInPlace(deps, head, added, changed);
+    return await upsertInPlace(deps, head, guards, compared);
   } catch (thrown) {
     if (!(thrown instanceof CommitTooLargeError)) throw thrown;
     return await copyWith(deps, head, rows);
@@ -155,15 +157,19 @@ async function upsert(
 /** Rows that are compared at once with those that are there, which are in memory meanwhile. */
 const COMPARED_ROWS = 1000;
 
-/**
- * Which rows have an address that has no row yet, and which are another row than the one there. A
- * client's pages ascend, so mostly all are added, and none is read.
- */
+interface Compared {
+  /** At addresses that have no row yet. */
+  readonly added: readonly RowJson[];
+  /** Other rows than those there. */
+  readonly changed: readonly RowJson[];
+}
+
+/** A client's pages ascend, so mostly all rows are added, and none is read. */
 async function comparePresent(
   kv: Deno.Kv,
   { graph, rows: generation }: Head,
   rows: readonly RowJson[],
-): Promise<{ readonly added: readonly RowJson[]; readonly changed: readonly RowJson[] }> {
+): Promise<Compared> {
   const last = await lastAddr(kv, graph, generation) ?? -1;
   const added = rows.filter((row) => row.addr > last);
   const present = rows.filter((row) => row.addr <= last);
@@ -181,21 +187,38 @@ async function comparePresent(
 }
 
 /**
+ * What keeps flushes from claiming these rows' addresses while they are written; `undefined`: one has
+ * claimed some of them, and would write over the rows, or what sweeps it would delete them.
+ */
+async function guardsFor(
+  kv: Deno.Kv,
+  head: Head,
+  rows: readonly RowJson[],
+): Promise<readonly Deno.AtomicCheck[] | undefined> {
+  // Nobody flushes before the first batch, and then the head moves.
+  if (head.t === T_ZERO) return [];
+  const guard = await claimsGuard(kv, head.graph, head.rows);
+  const claims = await listClaims(kv, head.graph, head.rows);
+  return rows.some(({ addr }) => isClaimed(claims, addr)) ? undefined : [guard];
+}
+
+/**
  * New rows first: nothing can be read through them that could be before. Then, in the commit that
  * moves the head, all rows that change.
  *
+ * @param guards as `guardsFor` made them, before the rows were compared
  * @throws {CommitTooLargeError} too many change; only new rows were written, whole ones
  */
 async function upsertInPlace(
   { kv, now }: ImportDeps,
   head: Head,
-  added: readonly RowJson[],
-  changed: readonly RowJson[],
+  guards: readonly Deno.AtomicCheck[],
+  { added, changed }: Compared,
 ): Promise<Outcome> {
   const setsOf = function* (rows: readonly RowJson[]): Generator<KvSet> {
     for (const row of rows) yield* importedRowSets(head.graph, head.rows, row);
   };
-  const written = await writeInCommits(kv, setsOf(added), [headGuard(head)]);
+  const written = await writeInCommits(kv, setsOf(added), [headGuard(head), ...guards]);
   if (written.kind !== "committed") return { again: written };
   const sets = [...setsOf(changed)];
   const root = flushedRoot(head, [...added, ...changed]);
@@ -208,6 +231,7 @@ async function upsertInPlace(
   }, {
     sets: [...sets, ...rootSets(head, head.rows, root, now())],
     deletes: await strayRowParts(kv, sets),
+    checks: guards,
   });
   return outcome.kind === "committed" ? { done: true } : { again: outcome };
 }

@@ -16,6 +16,7 @@ import {
   headGuard,
   type HeadOutcome,
   type HeadState,
+  isStill,
   readHead,
 } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
@@ -254,10 +255,6 @@ async function commitEntries(
     if (written.kind !== "committed") return written;
     return await commitBeside(spilled.flatMap((entry) => entry.sets));
   }
-}
-
-async function isStill(kv: Deno.Kv, { graph, versionstamp }: Head): Promise<boolean> {
-  return (await readHead(kv, graph))?.versionstamp === versionstamp;
 }
 
 /** Whether the entry that follows the batch's base is this writer's. */

@@ -2,7 +2,7 @@
 import type { CheckedDb } from "../datascript/db_check.ts";
 import { decodeNode, type Node, type Ref } from "../datascript/node.ts";
 import type { Walk } from "../datascript/tree_check.ts";
-import { firstClaimed, listClaims, listDropped } from "../kv/flushes.ts";
+import { firstClaimed, isClaimed, listClaims, listDropped } from "../kv/flushes.ts";
 import type { Head } from "../kv/head.ts";
 import { listAddrs, readRow, readRowsMany, type Row } from "../kv/rows.ts";
 import { type Addr, parseAddr, TAIL_ADDR } from "../protocol/ids.ts";
@@ -92,9 +92,7 @@ export async function verifyOthers(
     for (const addr of addrs) dropped.add(addr);
   }
   const first = await firstClaimed(kv, graph, rows) ?? Infinity;
-  const isExpected = (addr: Addr): boolean =>
-    dropped.has(addr) ||
-    claims.some((claim) => addr >= claim.first && addr < claim.first + claim.count);
+  const isExpected = (addr: Addr): boolean => dropped.has(addr) || isClaimed(claims, addr);
   let imported = 0;
   for (let start = 0; start < others.length; start += SOME) {
     const some = others.slice(start, start + SOME);

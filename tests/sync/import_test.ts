@@ -3,9 +3,10 @@ import fc from "fast-check";
 import { parseGarbageKey } from "../../kv/keys.ts";
 import { type GraphId, newGraphId } from "../../protocol/ids.ts";
 import { importRows } from "../../sync/import.ts";
-import { sweepGarbage } from "../../sync/sweep.ts";
+import { sweepFlushes, sweepGarbage } from "../../sync/sweep.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
+import { TestGraph } from "../support/graph.ts";
 import { dump, keysOf, killedAt, LOST, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 import { bodyOf, headOf, logOf, Process, rowsOf } from "../support/process.ts";
@@ -275,6 +276,36 @@ Deno.test("Rows that say what is stored already are no change but of the head", 
   await server.import(graph, SMALL);
   assert.deepEqual(await rows(), before);
 });
+
+for (
+  const [when, cutAt] of [
+    ["was cut off after its claim", 1],
+    ["was cut off before its switch", 2],
+    ["goes on after it", Infinity],
+  ] as const
+) {
+  Deno.test(`Rows that are imported where a flush writes that ${when} stay, and so does the database`, async () => {
+    using kv = await Deno.openKv(":memory:");
+    const server = new Process(kv);
+    const graph = await server.graphWith(SMALL);
+    await server.write(graph, 0, block("one"));
+    const first = (SMALL.at(-1)?.[0] ?? 0) + 1;
+    const rows: readonly FixtureRow[] = [[first, "mine", null], [first + 1, "mine too", null]];
+    const flushing = withCommit(kv, async (commit, before) => {
+      if (before >= cutAt) throw new Error("killed");
+      if (cutAt === Infinity && before === 1) await server.import(graph, rows);
+      return await commit();
+    });
+    const outcome = await new TestGraph(flushing, graph).flush().catch(() => "killed");
+    assert.notEqual(outcome, "done");
+    if (cutAt !== Infinity) await server.import(graph, rows);
+    await sweepFlushes(kv, { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 });
+    const stored = await rowsOf(kv, graph);
+    assert.deepEqual(stored.filter(([addr]) => addr >= first && addr < first + 2), rows);
+    await new Process(kv).write(graph, 1, block("two"));
+    assert.equal((await new Process(kv).datoms(graph)).length, (await server.datoms(graph)).length);
+  });
+}
 
 Deno.test("An import into no graph leaves nothing", async () => {
   using kv = await Deno.openKv(":memory:");
