@@ -6,7 +6,6 @@ import { Connection, type SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { Guest } from "../sync/room.ts";
 import { loggerFor } from "../telemetry/log.ts";
-import { paced } from "./paced.ts";
 
 /** A socket silent for half of this gets a ping frame, and is closed if nothing comes at all. */
 const IDLE_TIMEOUT_SECONDS = 120;
@@ -61,10 +60,13 @@ export function openSocket(
   const connection = new Connection(
     socket,
     graph,
-    paced(operations, guest.turn),
-    () => {
-      hub.delete(graph, connection);
-      exit();
+    operations,
+    {
+      turn: guest.turn,
+      onGone: () => {
+        hub.delete(graph, connection);
+        exit();
+      },
     },
   );
   let exit = (): void => {};

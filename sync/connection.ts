@@ -71,6 +71,18 @@ export interface ConnectionLimits {
   readonly stallMs: number;
 }
 
+/** What a connection asks of whoever opened it, and tells him. */
+export interface ConnectionHooks {
+  /**
+   * A frame is dealt with when this has settled: a user who sends more than he may is answered later,
+   * never refused, as a client that is told of an error stops syncing. Then what waits is bounded by
+   * ConnectionLimits.
+   */
+  readonly turn: () => Promise<void>;
+  /** Called once, when the socket has closed and the last frame is dealt with. */
+  readonly onGone: () => void;
+}
+
 const MIB = 1024 * 1024;
 
 /** A client keeps one batch in flight, so these are far from what a working one does. */
@@ -93,7 +105,7 @@ export class Connection implements Listener, Guest {
   readonly #graph: GraphId;
   readonly #operations: SyncOperations;
   readonly #limits: ConnectionLimits;
-  readonly #onGone: () => void;
+  readonly #hooks: ConnectionHooks;
   /** Texts, and `undefined` for a binary frame, whose refusal keeps its place in the order. */
   #waiting: { readonly text: string | undefined; readonly bytes: number }[] = [];
   #waitingBytes = 0;
@@ -109,18 +121,17 @@ export class Connection implements Listener, Guest {
   /** Tells who is here, for a client that couldn't take the news when it came. */
   #latePeople: (() => OnlineUsers) | undefined;
 
-  /** @param onGone called once, when the socket has closed and the last frame is dealt with */
   constructor(
     socket: Socket,
     graph: GraphId,
     operations: SyncOperations,
-    onGone: () => void,
+    hooks: ConnectionHooks,
     limits: ConnectionLimits = CONNECTION_LIMITS,
   ) {
     this.#socket = socket;
     this.#graph = graph;
     this.#operations = operations;
-    this.#onGone = onGone;
+    this.#hooks = hooks;
     this.#limits = limits;
   }
 
@@ -183,7 +194,7 @@ export class Connection implements Listener, Guest {
     if (this.#gone) return;
     this.#gone = true;
     this.#stop();
-    if (!this.#busy) this.#onGone();
+    if (!this.#busy) this.#hooks.onGone();
   }
 
   /**
@@ -195,6 +206,9 @@ export class Connection implements Listener, Guest {
     try {
       if (this.#hasUnread()) await this.#read();
       for (let frame = this.#waiting.shift(); frame; frame = this.#waiting.shift()) {
+        await this.#hooks.turn();
+        // Meanwhile its user may have been put out, or his token have expired.
+        if (this.#closed) break;
         await this.#answer(frame.text);
         this.#waitingBytes -= frame.bytes;
         if (this.#hasUnread()) await this.#read();
@@ -205,7 +219,7 @@ export class Connection implements Listener, Guest {
       this.#stop();
     }
     this.#busy = false;
-    if (this.#gone) return this.#onGone();
+    if (this.#gone) return this.#hooks.onGone();
     this.#sendNews();
     if (this.#leaving !== undefined) this.#end(this.#leaving);
   }

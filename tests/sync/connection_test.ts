@@ -83,6 +83,7 @@ interface Bench {
 function bench(
   operations?: Partial<SyncOperations>,
   limits?: Partial<ConnectionLimits>,
+  ownTurn: () => Promise<void> = () => Promise.resolve(),
 ): Bench {
   const socket = new FakeSocket();
   const gone = { count: 0 };
@@ -100,7 +101,7 @@ function bench(
       edit: () => {},
       ...operations,
     },
-    () => gone.count++,
+    { turn: ownTurn, onGone: () => gone.count++ },
     { ...CONNECTION_LIMITS, ...limits },
   );
   return {
@@ -121,6 +122,28 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
+
+Deno.test("A frame whose turn comes when its socket is closed is not dealt with", async () => {
+  const { opened, open } = gate();
+  let stored = 0;
+  const { connection, say, gone } = bench(
+    {
+      txBatch: (_graph, { t_before }) => {
+        stored++;
+        return Promise.resolve({ type: "tx/batch/ok", t: nextT(t_before) });
+      },
+    },
+    {},
+    () => opened,
+  );
+  say({ type: "tx/batch", t_before: 0, txs: ["[]"] });
+  await turn();
+  connection.close(4403, "forbidden");
+  connection.gone();
+  open();
+  await turn();
+  assert.deepEqual([stored, gone.count], [0, 1]);
+});
 
 Deno.test("Each message has its answer", async () => {
   const { socket, say } = bench();
