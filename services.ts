@@ -71,7 +71,9 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const now = (): number => Date.now();
   const pins = new Pins(now);
   const nextPages = new NextPages(kv, now);
-  const graphs = openGraphs({ kv, stores, now });
+  const ended: Fanout["ended"] = (graph, end) => fanout.ended(graph, end);
+  const graphs = openGraphs({ kv, stores, now, ended });
+  const imports = { kv, now, ended };
   const databases = new Databases(kv, new NodeCache(nodeCacheBytes));
   const turns = new Turns();
   const creations = new Turns<UserId>();
@@ -118,15 +120,6 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       ...graphs,
       create: (user, body) =>
         creations.take(user, () => graphs.createWithin(parts.graphsPerUser, user, body)),
-      remove: async (graph) => {
-        await graphs.remove(graph);
-        fanout.ended(graph, "deleted");
-      },
-      reset: async (graph) => {
-        const done = await graphs.reset(graph);
-        if (done) fanout.ended(graph, "reset");
-        return done;
-      },
     },
     operations: observedOperations({
       version: async (graph) => {
@@ -153,8 +146,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         return page;
       },
       importRows: async (graph, reset, rows) => {
-        const count = await importEncoded({ kv, now }, graph, reset, rows);
-        if (count !== undefined && reset) fanout.ended(graph, "reset");
+        const count = await importEncoded(imports, graph, reset, rows);
         meter.rows("imported", count ?? 0);
         return count;
       },
@@ -165,10 +157,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         return log;
       },
       upload: async (graph, call, checksum) => {
-        const outcome = await upload({ kv, now }, graph, call);
-        if (outcome !== "finished") return outcome;
-        fanout.ended(graph, "reset");
-        sums.uploaded(graph, checksum);
+        const outcome = await upload(imports, graph, call);
+        if (outcome === "finished") sums.uploaded(graph, checksum);
         return outcome;
       },
       versionToStream: (graph, caller) => versionToStream({ kv, pins }, graph, caller),

@@ -29,7 +29,9 @@ import type { Role } from "../protocol/role.ts";
 import type { ListedGraph } from "../protocol/today/http.ts";
 import type { RoleInGraph } from "../protocol/today/members.ts";
 import { removeAssets } from "./asset_sweep.ts";
+import type { Fanout } from "./fanout.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
+import { trySweep } from "./try_sweep.ts";
 
 export interface GraphsDeps {
   readonly kv: Deno.Kv;
@@ -37,6 +39,8 @@ export interface GraphsDeps {
   readonly stores: BlobStores;
   /** Ms since the epoch. */
   readonly now: () => number;
+  /** Tells the graph's sockets, as soon as it is so: what is swept then may take a while, or fail. */
+  readonly ended?: Fanout["ended"];
 }
 
 /** What can be done with graphs; whether the caller may is the routes' to ask, by `access`. */
@@ -51,7 +55,10 @@ export interface Graphs {
   readonly createWithin: (most: number, user: UserId, body: NewGraph) => Promise<CreateOutcome>;
   /** The user's own and those that he was invited to, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<readonly ListedFor[]>;
-  /** Removes all that the graph owns; all is gone when this answers. Idempotent. */
+  /**
+   * Removes all that the graph owns; all is gone when this answers. Idempotent, so where it throws as
+   * something can't be swept, it can be called again.
+   */
   readonly remove: (graph: GraphId) => Promise<void>;
   /** Empties log and rows, and sets t to 0; `undefined`: there is no such graph. */
   readonly reset: (graph: GraphId) => Promise<true | undefined>;
@@ -156,6 +163,7 @@ async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {
     const outcome = await removeGraph(kv, meta, head, now());
     return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
   });
+  deps.ended?.(graph, "deleted");
   // All markers, not just those of the last head: an import may be under way, and a removal before
   // this one may have been cut off here.
   for await (const { generation } of listGarbage(kv, graph)) {
@@ -166,7 +174,7 @@ async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {
   await removeAssets(deps, graph);
 }
 
-async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | undefined> {
+async function reset({ kv, now, ended }: GraphsDeps, graph: GraphId): Promise<true | undefined> {
   let left: Head | undefined;
   const done = await untilSettled<true | undefined>(`reset graph ${graph}`, async () => {
     const head = await readHead(kv, graph);
@@ -187,7 +195,8 @@ async function reset({ kv, now }: GraphsDeps, graph: GraphId): Promise<true | un
     return outcome.kind === "committed" ? { done: true } : { again: outcome };
   });
   if (done && left !== undefined) {
-    for (const generation of generationsOf(left)) await sweepGeneration(kv, graph, generation);
+    ended?.(graph, "reset");
+    for (const generation of generationsOf(left)) await trySweep(kv, graph, generation);
   }
   return done;
 }

@@ -42,15 +42,17 @@ import {
   T_ZERO,
 } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
-import { loggerFor } from "../telemetry/log.ts";
+import type { Fanout } from "./fanout.ts";
+import type { GraphEnd } from "./news.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
-
-const log = loggerFor("import");
+import { trySweep } from "./try_sweep.ts";
 
 export interface ImportDeps {
   readonly kv: Deno.Kv;
   /** Ms since the epoch. */
   readonly now: () => number;
+  /** Tells the graph's sockets, as soon as it is so: what is swept then may take a while, or fail. */
+  readonly ended?: Fanout["ended"];
 }
 
 /** The rows of one call, each as bytes as soon as it comes: the texts may take twice as much memory. */
@@ -132,7 +134,7 @@ async function replaceAll(
       ...checksumLost(now),
     },
     garbage: generationsOf(now),
-  }));
+  }), "reset");
 }
 
 async function upsert(
@@ -311,25 +313,33 @@ interface Switch {
  * Writes rows under a new generation, and makes it the graph's.
  *
  * @param switchOf for the head as it is by then; `undefined`: these rows are of no use with it
+ * @param end what the graph's sockets are told
  */
 async function build(
-  { kv, now }: ImportDeps,
+  { kv, now, ended }: ImportDeps,
   head: Head,
   generation: Generation,
   sets: Iterable<KvSet> | AsyncIterable<KvSet>,
   switchOf: (head: Head) => Switch | undefined,
+  end?: GraphEnd,
 ): Promise<Outcome> {
   const { graph } = head;
   const opened = await openGeneration(kv, head, generation, now());
   if (opened.kind !== "opened") return { again: opened };
   const written = await writeInCommits(kv, sets, [opened.guard]);
   if (written.kind !== "committed") return { again: written };
+  const tell = (): void => {
+    if (end !== undefined) ended?.(graph, end);
+  };
   let tried = false;
   let unknown = false;
   return await untilSettled<Outcome>(`make new rows those of ${graph}`, async () => {
     const current = await readHead(kv, graph);
     // What was told as unknown, or as a conflict, has turned out well.
-    if (current?.rows === generation) return { done: { done: true } };
+    if (current?.rows === generation) {
+      tell();
+      return { done: { done: true } };
+    }
     const next = current === undefined ? undefined : switchOf(current);
     if (current === undefined || next === undefined) {
       await sweepGeneration(kv, graph, generation);
@@ -347,17 +357,8 @@ async function build(
     tried = true;
     unknown ||= outcome.kind === "unknown";
     if (outcome.kind !== "committed") return { again: outcome };
+    tell();
     for (const old of next.garbage) await trySweep(kv, graph, old);
     return { done: { done: true } };
   });
-}
-
-/** What is imported is the graph's by now, whether or not what it replaced can be swept at once. */
-export async function trySweep(kv: Deno.Kv, graph: GraphId, generation: Generation): Promise<void> {
-  try {
-    await sweepGeneration(kv, graph, generation);
-  } catch (cause) {
-    // It is marked, so a later sweep finds it.
-    log.warn("Cannot sweep what an import into {graph} has replaced", { graph, cause });
-  }
 }

@@ -9,25 +9,16 @@ import { NO_SOURCE } from "../datascript/source.ts";
 import { drive } from "../datascript/tree_check.ts";
 import type { KvSet } from "../kv/change.ts";
 import { writeInCommits } from "../kv/commit.ts";
-import { openFirstGeneration, sweepGeneration } from "../kv/garbage.ts";
+import { openFirstGeneration } from "../kv/garbage.ts";
 import { createGraph, type GraphMeta } from "../kv/graphs.ts";
 import { readHead } from "../kv/head.ts";
 import { importedRowSets, type Row, rowJson } from "../kv/rows.ts";
-import {
-  type Generation,
-  type GraphId,
-  newGeneration,
-  newGraphId,
-  ROOT_ADDR,
-  TAIL_ADDR,
-} from "../protocol/ids.ts";
+import { type GraphId, newGeneration, newGraphId, ROOT_ADDR, TAIL_ADDR } from "../protocol/ids.ts";
 import { KvsFile } from "../sqlite/kvs_file.ts";
 import { addrOf, RowMissingError } from "./database.ts";
-import { loggerFor } from "../telemetry/log.ts";
 import { Problems } from "./problems.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
-
-const log = loggerFor("restore");
+import { trySweep } from "./try_sweep.ts";
 
 export interface RestoreDeps {
   readonly kv: Deno.Kv;
@@ -145,16 +136,7 @@ async function makeGraph(
     made = outcome.kind === "committed" || await readHead(kv, graph) !== undefined;
     return outcome.kind === "committed" || made ? { done: graph } : { again: outcome };
   } finally {
+    // Why there is no graph is what the caller has to hear, whatever comes of this.
     if (!made) await trySweep(kv, graph, generation);
-  }
-}
-
-/** Why there is no graph is what the caller has to hear. */
-async function trySweep(kv: Deno.Kv, graph: GraphId, generation: Generation): Promise<void> {
-  try {
-    await sweepGeneration(kv, graph, generation);
-  } catch (cause) {
-    // It is marked, so the server's sweep finds it.
-    log.warn("Cannot sweep what a restore was cut off in", { graph, cause });
   }
 }

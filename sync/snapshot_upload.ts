@@ -11,9 +11,10 @@ import { importedRowSets } from "../kv/rows.ts";
 import { holdUpload, isHeld, openUpload, readUploadRows, type Upload } from "../kv/uploads.ts";
 import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
-import { type ImportDeps, type ImportedRows, trySweep } from "./import.ts";
+import type { ImportDeps, ImportedRows } from "./import.ts";
 import { faultOfRows } from "./rows_check.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
+import { trySweep } from "./try_sweep.ts";
 
 const log = loggerFor("upload");
 
@@ -122,7 +123,7 @@ async function finish(deps: ImportDeps, begun: Upload): Promise<UploadOutcome> {
 
 /** @param settled remembers whether the outcome of a commit was unknown */
 async function switchTo(
-  { kv, now }: ImportDeps,
+  { kv, now, ended }: ImportDeps,
   held: Upload,
   settled: { unknown: boolean },
 ): Promise<Attempt<Attempt<UploadOutcome>>> {
@@ -131,7 +132,10 @@ async function switchTo(
   const ready = await readyChange(kv, graph);
   if (head === undefined || ready === undefined) return { done: { done: "gone" } };
   // An outcome that was unknown has turned out well.
-  if (head.rows === rows) return { done: { done: "finished" } };
+  if (head.rows === rows) {
+    ended?.(graph, "reset");
+    return { done: { done: "finished" } };
+  }
   const left = generationsOf(head);
   const outcome = await commitHead(kv, head, {
     t: T_ZERO,
@@ -148,6 +152,7 @@ async function switchTo(
   });
   switch (outcome.kind) {
     case "committed":
+      ended?.(graph, "reset");
       for (const generation of left) await trySweep(kv, graph, generation);
       return { done: { done: "finished" } };
     case "conflict":

@@ -19,7 +19,9 @@ import {
   type UserId,
 } from "../../protocol/ids.ts";
 import { listedGraphSchema } from "../../protocol/today/http.ts";
+import type { Fanout } from "../../sync/fanout.ts";
 import { type Graphs, openGraphs } from "../../sync/graphs.ts";
+import { sweepGarbage } from "../../sync/sweep.ts";
 import { dump, keysOf, LOST, withCommit, withMethods } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 
@@ -33,9 +35,9 @@ function user(sub: string): UserId {
 }
 
 /** Each call of the clock is a millisecond later, from 1000 on. */
-function openAt(kv: Deno.Kv): Graphs {
+function openAt(kv: Deno.Kv, ended: Fanout["ended"] = () => {}): Graphs {
   let ms = 1000;
-  return openGraphs({ kv, stores: openBlobStores(kv), now: () => ms++ });
+  return openGraphs({ kv, stores: openBlobStores(kv), now: () => ms++, ended });
 }
 
 async function headOf(kv: Deno.Kv, graph: GraphId): Promise<Head> {
@@ -215,6 +217,28 @@ Deno.test("A reset empties log and rows, leaves none of the old keys, and t is 0
   assert.deepEqual([head.t, head.rowsVersion], [0, 0]);
   assert.ok(head.log !== old.log && head.rows !== old.rows);
   assert.equal(await graphs.access(alice, graph), "manager");
+});
+
+Deno.test("Sockets are told of a reset or removal though what it left can't be swept, which a later sweep does", async () => {
+  for (const [end, call] of [["reset", "reset"], ["deleted", "remove"]] as const) {
+    using kv = await Deno.openKv(":memory:");
+    const graph = await openAt(kv).create(alice, { graph_name: "notes" });
+    const old = await fill(kv, graph);
+    const told: unknown[] = [];
+    const failing = withCommit(kv, async (commit, before) => {
+      if (before > 0) throw new Error("The store is away");
+      return await commit();
+    });
+    const graphs = openAt(failing, (...news) => void told.push(news));
+    const answer = await graphs[call](graph).catch((cause: Error) => cause.name);
+    assert.deepEqual(told, [[graph, end]]);
+    assert.equal(answer, end === "reset" ? true : "Error");
+    const left = async (): Promise<readonly Deno.KvKey[]> =>
+      (await keysOf(kv)).filter((key) => key.includes(old.rows));
+    assert.ok((await left()).length > 0);
+    await sweepGarbage(kv, { now: () => Number.MAX_SAFE_INTEGER });
+    assert.deepEqual(await left(), []);
+  }
 });
 
 Deno.test("A reset of no graph says so and writes nothing", async () => {
