@@ -30,19 +30,50 @@ export function isFile(path: string): boolean {
 
 /**
  * Opens the database, and makes the folder that a file is to be in. Commits are gathered where they
- * are SQLite's. A server's access token comes
- * from DENO_KV_ACCESS_TOKEN, which Deno reads itself.
+ * are SQLite's. A server's access token comes from DENO_KV_ACCESS_TOKEN, which Deno reads itself.
  *
  * @param path of a file, a server's address, MEMORY or ASSIGNED
- * @throws {OpenKvError} the server can't be reached, or takes no such token
+ * @throws {OpenKvError} the file can't be made or is no database; the server can't be reached, or
+ * takes no such token
  */
 export async function openKv(path: string): Promise<Deno.Kv> {
   if (path === ASSIGNED) return await Deno.openKv();
   if (isAddress(path)) return await connect(path);
-  if (isFile(path)) await Deno.mkdir(dirname(path), { recursive: true });
-  const kv = await Deno.openKv(path);
+  const kv = path === MEMORY ? await Deno.openKv(path) : await openFile(path);
   gatherCommits(kv);
   return kv;
+}
+
+async function openFile(path: string): Promise<Deno.Kv> {
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    return await Deno.openKv(path);
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    const what = await isFolder(path)
+      ? "that is a folder: set it to the path of a file, which may be in there"
+      : whatToChangeOfFile(cause.message);
+    throw new OpenKvError(`KV_PATH is ${path}, but ${what}`, { cause });
+  }
+}
+
+/** Whether there is a folder of that path, which SQLite's error doesn't tell. */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    // NotFound, or nobody may look: what it couldn't be opened for says more.
+    return false;
+  }
+}
+
+/** Goes by SQLite's words, since Deno (2.9) has no class of error for these. */
+function whatToChangeOfFile(message: string): string {
+  if (message.includes("file is not a database")) {
+    return "that file is no database: set it to the path of one, or of a file that isn't there yet";
+  }
+  return "there can't be a database: set it to the path of a file that may be made, read and " +
+    `written by this user (${message})`;
 }
 
 async function connect(url: string): Promise<Deno.Kv> {
@@ -50,12 +81,14 @@ async function connect(url: string): Promise<Deno.Kv> {
     return await Deno.openKv(url);
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    throw new OpenKvError(`KV_PATH is ${url}, but ${whatToChange(cause.message)}`, { cause });
+    throw new OpenKvError(`KV_PATH is ${url}, but ${whatToChangeOfServer(cause.message)}`, {
+      cause,
+    });
   }
 }
 
 /** Goes by the words of Deno's client (2.9), which has one class of error for all of these. */
-function whatToChange(message: string): string {
+function whatToChangeOfServer(message: string): string {
   if (message.startsWith("Missing DENO_KV_ACCESS_TOKEN")) {
     return "DENO_KV_ACCESS_TOKEN is not set: set it to that server's access token";
   }

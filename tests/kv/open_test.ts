@@ -32,6 +32,25 @@ Deno.test("A file is made with its folder, and memory has none", async () => {
   }
 });
 
+Deno.test("What has to be changed is said where there can't be such a file", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const text = `${folder}/text`;
+    await Deno.writeTextFile(text, "This is no database. ".repeat(100));
+    assert.equal(
+      await problemOf(folder),
+      `KV_PATH is ${folder}, but that is a folder: ` +
+        "set it to the path of a file, which may be in there",
+    );
+    assert.match(await problemOf(text), /but that file is no database: set it to the path of one/);
+    const below = await problemOf(`${text}/kv.sqlite3`);
+    assert.match(below, /^KV_PATH is \S+, but there can't be a database: set it to .*mkdir/);
+    assert.equal(await Deno.readTextFile(text), "This is no database. ".repeat(100));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("Whoever opens a server's address shares its database", async () => {
   await using server = startConnectServer();
   Deno.env.set(TOKEN, ACCESS_TOKEN);
@@ -58,17 +77,26 @@ Deno.test("What has to be changed is said when a server can't be opened", async 
   assert.match(await problemOf(`${server.url}/elsewhere`), /no KV Connect server is there/);
 });
 
-Deno.test("The program that can't reach its database ends with status 1 and says so on one line", async () => {
-  await using program = runProgram("main.ts", [], {
-    AUTH_SECRET: "0123456789abcdef0123456789abcdef",
-    KV_PATH: "http://127.0.0.1:1",
-    PORT: "0",
-    [TOKEN]: ACCESS_TOKEN,
-  });
-  const { code, stderr } = await program.ended;
-  assert.equal(code, 1);
-  assert.match(
-    stderr,
-    /^Cannot start:\nKV_PATH is http:\/\/127\.0\.0\.1:1, but no server answers.*\n$/,
-  );
+Deno.test("The program that can't open its database ends with status 1 and says so on one line", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const problems = {
+      "http://127.0.0.1:1": "but no server answers",
+      [folder]: "but that is a folder",
+    };
+    for (const [KV_PATH, problem] of Object.entries(problems)) {
+      await using program = runProgram("main.ts", [], {
+        AUTH_SECRET: "0123456789abcdef0123456789abcdef",
+        KV_PATH,
+        PORT: "0",
+        [TOKEN]: ACCESS_TOKEN,
+      });
+      const { code, stderr } = await program.ended;
+      assert.equal(code, 1);
+      assert.match(stderr, /^Cannot start:\n.*\n$/);
+      assert.ok(stderr.includes(`KV_PATH is ${KV_PATH}, ${problem}`), stderr);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
