@@ -5,6 +5,7 @@ import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
 import { ASSIGNED, isShared, openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
+import { listen, ListenError } from "./listen.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
 import { byChannel } from "./sync/channel.ts";
@@ -35,7 +36,11 @@ export interface StartOptions {
   readonly stores?: BlobStores;
 }
 
-/** Serves this database; it stays the caller's to close, after `stop`. */
+/**
+ * Serves this database; it stays the caller's to close, after `stop`.
+ *
+ * @throws {ListenError}
+ */
 export async function start(
   config: Config,
   kv: Deno.Kv,
@@ -55,10 +60,7 @@ export async function start(
   const meter = served?.metrics ?? NO_METER;
   const services = await createServices({ kv, hub, fanout, meter, stores, ...config });
   const app = createApp(services, served);
-  const server = Deno.serve(
-    { port: config.port, hostname: config.host, onListen: () => {} },
-    app.fetch,
-  );
+  const server = listen(config, app.fetch);
   return {
     url: urlOf(server.addr),
     async stop(): Promise<void> {
@@ -101,7 +103,7 @@ function sweepOften(parts: SweepParts): void {
 
 /**
  * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting, a database that can't be
- * reached or a port that is taken ends it with status 1 and a line that says so.
+ * opened or a place where it can't listen ends it with status 1 and a line that says so.
  *
  * @param ready called once the server listens
  * @param keepSwept called once after that
@@ -129,7 +131,7 @@ export async function run<Read extends Config>(
     kv.close();
     Deno.exit(0);
   } catch (cause) {
-    const ours = [ConfigError, OpenKvError, Deno.errors.AddrInUse];
+    const ours = [ConfigError, OpenKvError, ListenError];
     if (!(cause instanceof Error && ours.some((kind) => cause instanceof kind))) throw cause;
     Deno.stderr.writeSync(new TextEncoder().encode(`Cannot start:\n${cause.message}\n`));
     Deno.exit(1);

@@ -56,6 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "config.ts": ["auth", "kv/open.ts", "limits", "telemetry"],
   "life_cycle.ts": ["telemetry"],
+  "listen.ts": [],
   "app.ts": ["routes", "telemetry", "hono"],
 };
 

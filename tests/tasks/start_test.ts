@@ -12,18 +12,23 @@ Deno.test("deno task start without AUTH_SECRET ends at once, and says what to se
   assert.ok(!stderr.includes("    at "), stderr);
 });
 
-Deno.test("A port that is taken ends the program with a line, not with a stack", async () => {
+Deno.test("A port that is taken, and a foreign host, end the program with a line that names them", async () => {
   using taken = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  await using program = runProgram("main.ts", [], {
-    AUTH_SECRET,
-    HOST: "127.0.0.1",
-    PORT: String(taken.addr.port),
-    KV_PATH: ":memory:",
-  });
-  const { code, stderr } = await program.ended;
-  assert.equal(code, 1);
-  assert.match(stderr, /^Cannot start:\n.*in use/);
-  assert.ok(!stderr.includes("    at "), stderr);
+  const { port } = taken.addr;
+  const places = [["127.0.0.1", port, "another program"], ["192.0.2.1", 0, "set HOST"]] as const;
+  for (const [HOST, port, problem] of places) {
+    await using program = runProgram("main.ts", [], {
+      AUTH_SECRET,
+      HOST,
+      PORT: String(port),
+      KV_PATH: ":memory:",
+    });
+    const { code, stderr } = await program.ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /^Cannot start:\n.*\n$/);
+    assert.ok(stderr.includes(`\nHOST is ${HOST} and PORT is ${port}, but `), stderr);
+    assert.ok(stderr.includes(problem), stderr);
+  }
 });
 
 Deno.test("deno task start serves with the settings of its variables", async () => {

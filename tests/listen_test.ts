@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { type Address, listen, ListenError, listenError } from "../listen.ts";
+
+function problemOf(address: Address): string {
+  try {
+    void listen(address, () => new Response()).shutdown();
+  } catch (error) {
+    assert.ok(error instanceof ListenError);
+    return error.message;
+  }
+  throw new Error(`Something listens at ${address.host}`);
+}
+
+Deno.test("A port that is taken is said with what to change", () => {
+  using taken = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = taken.addr;
+  const wanted = `HOST is 127.0.0.1 and PORT is ${port}, but another program listens there: ` +
+    "end it, or set PORT to another number (";
+  assert.equal(problemOf({ host: "127.0.0.1", port }).slice(0, wanted.length), wanted);
+});
+
+Deno.test("A host that is not this machine, that nobody knows or that is none is said", () => {
+  for (const host of ["192.0.2.1", "nobody.invalid", "a:b:c"]) {
+    const problem = problemOf({ host, port: 0 });
+    assert.ok(problem.startsWith(`HOST is ${host} and PORT is 0, but that can't be`), problem);
+    assert.match(problem, /: set HOST to an address of this machine, or to 0\.0\.0\.0 for all \(/);
+  }
+});
+
+Deno.test("A port that this user may not take is said", () => {
+  // As Deno 2.9 throws it to a user who isn't root.
+  const denied = new Deno.errors.PermissionDenied("Permission denied (os error 13)");
+  assert.equal(
+    listenError({ host: "0.0.0.0", port: 80 }, denied).message,
+    "HOST is 0.0.0.0 and PORT is 80, but this user may not listen there: " +
+      "set PORT to a number above 1023 (Permission denied (os error 13))",
+  );
+});
