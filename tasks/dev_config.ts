@@ -1,7 +1,7 @@
 /** The settings of a development machine: a secret is made at the first start, and kept. */
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
-import { type Config, parseConfig, settings } from "../config.ts";
+import { type Config, ConfigError, parseConfig, settings } from "../config.ts";
 import { isFile } from "../kv/open.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
@@ -15,7 +15,7 @@ export interface DevConfig extends Config {
  * The variables' settings, with AUTH_SECRET from the file beside the data where it isn't given, and
  * HOST 127.0.0.1, since a secret in a plain file is nothing to serve other machines with.
  *
- * @throws {ConfigError} a setting is wrong
+ * @throws {ConfigError} a setting is wrong, or there can't be such a file
  */
 export async function readDevConfig(variables: Variables): Promise<DevConfig> {
   const authSecret = variables["AUTH_SECRET"] || await readSecret(secretPath(variables));
@@ -30,8 +30,22 @@ function secretPath(variables: Variables): string {
   return join(dirname(isFile(kvPath) ? kvPath : defaultPath), "dev-secret");
 }
 
-/** Reads the file, or makes it: whoever comes first of several wins, and all take his. */
+/** @throws {ConfigError} */
 async function readSecret(path: string): Promise<string> {
+  try {
+    return await readOrMakeSecret(path);
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    throw new ConfigError(
+      `Cannot keep a secret in ${path}: set KV_PATH to a file in a folder that this user may ` +
+        `write to, or AUTH_SECRET to one of your own (${cause.message})`,
+      { cause },
+    );
+  }
+}
+
+/** Whoever comes first of several makes it, and all take his. */
+async function readOrMakeSecret(path: string): Promise<string> {
   await Deno.mkdir(dirname(path), { recursive: true });
   // Whole under its own name first: nobody can read half a secret.
   const draft = await Deno.makeTempFile({ dir: dirname(path), prefix: "dev-secret-" });

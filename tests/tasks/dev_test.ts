@@ -42,3 +42,18 @@ Deno.test("deno task dev works with a database in memory", async () => {
   assert.deepEqual(await response.json(), { "graphs": [], "user-rsa-keys-exists?": false });
   assert.equal((await program.end("SIGINT")).code, 0);
 });
+
+Deno.test("deno task dev says so in a line where it can't keep a secret", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await using program = runProgram("tasks/dev.ts", [], { KV_PATH: `${file}/kv.sqlite3` });
+    const { code, stderr } = await program.ended;
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /^Cannot start:\nCannot keep a secret in \S+dev-secret: set KV_PATH .*\n$/,
+    );
+  } finally {
+    await Deno.remove(file);
+  }
+});
