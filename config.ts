@@ -355,6 +355,17 @@ export function readSetting<Value>(setting: Setting<Value>, variables: Variables
   return { text, from, value, problem: `${given[0] ?? name} must be ${type}${got}` };
 }
 
+/**
+ * The value of a setting that has a default, whatever the others are.
+ *
+ * @throws {ConfigError} it is wrong
+ */
+export function valueOf<Value>(setting: Setting<Value>, variables: Variables): Value {
+  const { value, problem } = readSetting(setting, variables);
+  if (value !== undefined) return value;
+  throw new ConfigError(problem ?? `${setting.name} has no value`);
+}
+
 function defaultOf(setting: Setting<unknown>, variables: Variables): string | undefined {
   const onDeploy = Boolean(variables["DENO_DEPLOYMENT_ID"]);
   return onDeploy ? setting.defaultOnDeploy ?? setting.default : setting.default;
@@ -409,12 +420,7 @@ export function parseConfig(variables: Variables): Config {
 
   const optional = <Value>(setting: Setting<Value>): Value | undefined =>
     readSetting(setting, variables).value;
-  /** For those with a default. */
-  function read<Value>(setting: Setting<Value>): Value {
-    const value = optional(setting);
-    if (value === undefined) throw new ConfigError(`${setting.name} has no value`);
-    return value;
-  }
+  const read = <Value>(setting: Setting<Value>): Value => valueOf(setting, variables);
 
   const values: Values = {
     port: read(settings.port),

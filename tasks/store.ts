@@ -1,9 +1,8 @@
 /** What the tasks of a store's owner share: the database of KV_PATH, and how they end. */
 // deno-lint-ignore-file no-console
-import { ConfigError, environment } from "../config.ts";
+import { ConfigError, environment, settings, valueOf } from "../config.ts";
 import { openKv, OpenKvError } from "../kv/open.ts";
 import { type GraphId, parseGraphId } from "../protocol/ids.ts";
-import { readDevConfig } from "./dev_config.ts";
 
 /** The task can't be done as it was asked for; the message says what to change. */
 export class TaskError extends Error {
@@ -12,7 +11,7 @@ export class TaskError extends Error {
 
 /**
  * Runs a task on the store, and ends the process: with the status that it answers, or with 2 and a
- * line where the arguments, a setting, or what they name is wrong.
+ * line where the arguments, KV_PATH, or what they name is wrong.
  *
  * @param isRefusal of errors of the task's own that are told as a line
  */
@@ -22,8 +21,8 @@ export async function runTask(
   isRefusal: (cause: unknown) => cause is Error,
 ): Promise<void> {
   try {
-    const { kvPath } = await readDevConfig(environment());
-    using kv = await openKv(kvPath);
+    // No other setting is of the store: the one who makes backups has no secret, and needs none.
+    using kv = await openKv(valueOf(settings.kvPath, environment()));
     Deno.exitCode = await task(kv);
   } catch (cause) {
     if (isUsage(cause)) console.error(`${cause.message}\n${usage}`);

@@ -34,7 +34,9 @@ Deno.test("The tasks of an owner work on the database of KV_PATH, beside a proce
       task: string,
       ...args: string[]
     ): Promise<{ code: number; stdout: string; stderr: string }> => {
-      await using program = runProgram(`tasks/${task}.ts`, args, { KV_PATH });
+      // Settings that are none of the store's may be wrong, or missing.
+      const variables = { KV_PATH, METRICS: "too short" };
+      await using program = runProgram(`tasks/${task}.ts`, args, variables);
       return await program.ended;
     };
     const saved = await run("backup", graph, file);
@@ -63,9 +65,19 @@ Deno.test("The tasks of an owner work on the database of KV_PATH, beside a proce
     await kv.delete(headKey(graph));
     const broken = await run("verify", graph);
     assert.deepEqual([broken.code, broken.stdout], [1, `${graph}: the head is missing\n`]);
+
+    const files = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    assert.ok(!files.includes("dev-secret"), String(files));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("A KV_PATH that is none is said by the tasks as by the server", async () => {
+  await using program = runProgram("tasks/graphs.ts", [], { KV_PATH: "http://" });
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 2);
+  assert.match(stderr, /^KV_PATH must be a path, .*: got "http:\/\/"\nUsage: /);
 });
 
 Deno.test("backup --all writes each graph that has anything, also in place of older files", async () => {
