@@ -1,21 +1,20 @@
 /** `deno task graph-stats GRAPH`: how large a graph is. Reads the database of KV_PATH. */
 // deno-lint-ignore-file no-console
-import { ConfigError, environment } from "../config.ts";
-import { openKv, OpenKvError } from "../kv/open.ts";
-import { parseGraphId } from "../protocol/ids.ts";
+import { parseArgs } from "node:util";
+import { isDamage } from "../sync/problems.ts";
 import { graphStats } from "../sync/stats.ts";
-import { readDevConfig } from "./dev_config.ts";
+import { graphOf, noGraph, runTask, TaskError } from "./store.ts";
 
 const USAGE = "Usage: deno task graph-stats GRAPH";
 
-/** The lines to print; throws a TypeError that says what is wrong with the arguments. */
+/** The lines to print. @throws {TaskError} */
 export async function statsLines(kv: Deno.Kv, args: readonly string[]): Promise<readonly string[]> {
-  const graph = parseGraphId(args[0]);
-  if (graph === undefined || args.length !== 1) {
-    throw new TypeError("The one argument must be a graph's id, a UUID");
-  }
+  const { positionals } = parseArgs({ args: [...args], allowPositionals: true, options: {} });
+  const [text, ...more] = positionals;
+  if (more.length > 0) throw new TaskError(`There must be one graph\n${USAGE}`);
+  const graph = graphOf(text);
   const stats = await graphStats(kv, graph);
-  if (stats === undefined) throw new TypeError(`There is no graph ${graph}`);
+  if (stats === undefined) noGraph(graph);
   return [
     `t                  ${stats.t}`,
     `datoms in trees    ${stats.datoms}`,
@@ -27,14 +26,8 @@ export async function statsLines(kv: Deno.Kv, args: readonly string[]): Promise<
 }
 
 if (import.meta.main) {
-  try {
-    const { kvPath } = await readDevConfig(environment());
-    using kv = await openKv(kvPath);
+  await runTask(USAGE, async (kv) => {
     for (const line of await statsLines(kv, Deno.args)) console.log(line);
-  } catch (cause) {
-    const ours = [TypeError, ConfigError, OpenKvError];
-    if (!(cause instanceof Error && ours.some((kind) => cause instanceof kind))) throw cause;
-    console.error(`${cause.message}\n${USAGE}`);
-    Deno.exit(2);
-  }
+    return 0;
+  }, isDamage);
 }

@@ -35,7 +35,9 @@ Deno.test("The stats of a graph tell its trees, tail, log and garbage", async ()
 
 Deno.test("What is no graph's id, or no graph, is said", async () => {
   using kv = await Deno.openKv(":memory:");
+  const none = crypto.randomUUID();
   await assert.rejects(statsLines(kv, []), /must be a graph's id/);
   await assert.rejects(statsLines(kv, ["notes"]), /must be a graph's id/);
-  await assert.rejects(statsLines(kv, [crypto.randomUUID()]), /There is no graph/);
+  await assert.rejects(statsLines(kv, [none, none]), /must be one graph/);
+  await assert.rejects(statsLines(kv, [none]), /There is no graph .*deno task graphs/);
 });

@@ -59,6 +59,9 @@ Deno.test("The tasks of an owner work on the database of KV_PATH, beside a proce
       [[made.stdout.trim(), "notes", "bob", 671], [graph, "notes", "alice", 699]],
     );
 
+    const stats = await run("graph_stats", graph);
+    assert.match(stats.stdout, /^rows +699 \(/m, stats.stderr);
+
     const sound = await run("verify", "--all");
     assert.equal(sound.code, 0);
     assert.equal(sound.stdout.match(/: sound at t 0: \d+ datoms in 669 rows/g)?.length, 2);
