@@ -6,10 +6,9 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { ConfigError, environment } from "../config.ts";
+import { ConfigError, environment, settings, valueOf } from "../config.ts";
 import { graphsAnswerSchema } from "../protocol/http.ts";
 import { parseJson } from "../protocol/json.ts";
-import { readDevConfig } from "./dev_config.ts";
 import { graphOf, TaskError } from "./store.ts";
 import { makeToken } from "./token.ts";
 
@@ -113,8 +112,8 @@ async function called(args: readonly string[]): Promise<Called> {
     },
   });
   const variables = environment();
-  const { port } = await readDevConfig(variables);
-  const server = (values.server ?? `http://127.0.0.1:${port}`).replace(/\/$/, "");
+  const server = (values.server ?? `http://127.0.0.1:${valueOf(settings.port, variables)}`)
+    .replace(/\/$/, "");
   const token = values.token ??
     await makeToken(["--sub", values.sub ?? "", "--days", "1"], variables, Date.now());
   const [text, ...more] = positionals;
