@@ -5,9 +5,11 @@
 // deno-lint-ignore-file no-console
 import { parseArgs } from "node:util";
 import { signToken } from "../auth/sign.ts";
-import { ConfigError, environment } from "../config.ts";
+import { ConfigError, environment, readSetting, type Setting, settings } from "../config.ts";
 import { parseUserId } from "../protocol/ids.ts";
 import { readDevConfig } from "./dev_config.ts";
+
+type Variables = Readonly<Record<string, string | undefined>>;
 
 const USAGE = "Usage: deno task token --sub alice [--days 365]";
 const DAY_SECONDS = 24 * 60 * 60;
@@ -16,11 +18,11 @@ const DAY_SECONDS = 24 * 60 * 60;
  * The token that the arguments ask for.
  *
  * @throws {TypeError | RangeError} the arguments are wrong; the message says how
- * @throws {ConfigError} a setting is wrong
+ * @throws {ConfigError} a setting is wrong, or the server takes no tokens but its provider's
  */
 export async function makeToken(
   args: readonly string[],
-  variables: Readonly<Record<string, string | undefined>>,
+  variables: Variables,
   now: number,
 ): Promise<string> {
   const { values } = parseArgs({
@@ -33,8 +35,21 @@ export async function makeToken(
   if (!(days > 0 && days <= 36500)) {
     throw new RangeError(`--days must be a number up to 36500: got "${values.days}"`);
   }
+  refuseProvidersAlone(variables);
   const { authSecret } = await readDevConfig(variables);
   return await signToken(authSecret, sub, now, Math.ceil(days * DAY_SECONDS));
+}
+
+/** @throws {ConfigError} a server with these settings takes no token of ours */
+function refuseProvidersAlone(variables: Variables): void {
+  const { authSecret, oidcIssuer } = settings;
+  const isSet = (setting: Setting<unknown>): boolean =>
+    readSetting(setting, variables).text !== undefined;
+  if (isSet(authSecret) || !isSet(oidcIssuer)) return;
+  throw new ConfigError(
+    `${authSecret.name} is not set, so this server takes only its provider's tokens: ` +
+      `set it to ${authSecret.type}, here and for the server, to make your own`,
+  );
 }
 
 if (import.meta.main) {

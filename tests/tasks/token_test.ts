@@ -33,6 +33,32 @@ Deno.test("Without AUTH_SECRET the secret kept beside the data signs, the same o
   }
 });
 
+Deno.test("Where a provider alone signs people in, no token is made, and no secret", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const KV_PATH = `${folder}/kv.sqlite3`;
+    const oidc = { OIDC_ISSUER: "https://issuer.example/pool", OIDC_AUDIENCE: "a" };
+    const cognito = { COGNITO_ISSUER: oidc.OIDC_ISSUER, COGNITO_CLIENT_ID: "a" };
+    for (const provider of [oidc, { ...cognito, AUTH_SECRET: "" }]) {
+      await using program = runProgram("tasks/token.ts", ["--sub", "alice"], {
+        KV_PATH,
+        ...provider,
+      });
+      const { code, stdout, stderr } = await program.ended;
+      assert.deepEqual([code, stdout], [2, ""]);
+      assert.match(
+        stderr,
+        /^AUTH_SECRET is not set, so this server takes only its provider's tokens/,
+      );
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+    }
+    const token = await makeToken(["--sub", "alice"], { AUTH_SECRET, ...oidc }, Date.now());
+    assert.equal(await (await verifierOf(AUTH_SECRET))(token), "alice");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("--days says how long a token is good", async () => {
   const verify = await verifierOf(AUTH_SECRET);
   const twoDaysAgo = Date.now() - 2 * 24 * 60 * 60 * 1000;
