@@ -1,6 +1,6 @@
 /**
- * Every setting of the server: one table, from which come the parser, its errors and the list that
- * the README shows. The only module that reads the environment.
+ * Every setting of the server: one table, from which come the parser and its errors, and whose words
+ * the README's list has too (a test compares them). The only module that reads the environment.
  */
 import type { SignInSettings } from "./auth/verify.ts";
 import { ASSIGNED, isAddress } from "./kv/open.ts";
@@ -74,8 +74,9 @@ export interface Setting<Value> {
   readonly type: string;
   /** Text taken when the variable is unset or empty; without one the value is `undefined` then. */
   readonly default?: string;
-  /** The same on Deno Deploy. */
+  /** The same on Deno Deploy, which sets DENO_DEPLOYMENT_ID. */
   readonly defaultOnDeploy?: string;
+  /** What it is, in Markdown. */
   readonly about: string;
   /** A secret's value is kept out of error messages. */
   readonly secret?: true;
@@ -103,7 +104,7 @@ export const settings: Settings = {
     name: "HOST",
     type: "a host name or address without spaces",
     default: "0.0.0.0",
-    about: "address to listen on",
+    about: "address to listen on (`deno task dev`: 127.0.0.1)",
     parse: (text) => /\s/.test(text) ? undefined : text,
   },
   kvPath: {
@@ -111,14 +112,16 @@ export const settings: Settings = {
     type: "a path, an address without a password in it, :memory: or :assigned:",
     default: "data/kv.sqlite3",
     defaultOnDeploy: ASSIGNED,
-    about: "file of the KV database, or http:// or https:// and the address of a denokv server; " +
-      ":memory: forgets everything at the end",
+    about: "the KV database: a file, or the address (`http://…`) of a denokv server; " +
+      "`:memory:` forgets everything at the end; " +
+      "`:assigned:`, the default on Deno Deploy, is what Deploy assigned",
     parse: (text) => isAddress(text) && !isPlainUrl(text) ? undefined : text,
   },
   authSecret: {
     name: "AUTH_SECRET",
     type: `a text of at least ${MIN_SECRET_BYTES} bytes`,
-    about: "key of your own tokens (JWT, HS256); `deno task dev` makes one",
+    about: `key of your own tokens (JWT, HS256), at least ${MIN_SECRET_BYTES} bytes; ` +
+      "`deno task dev` makes one",
     secret: true,
     parse: (text) => new TextEncoder().encode(text).length >= MIN_SECRET_BYTES ? text : undefined,
   },
@@ -126,14 +129,14 @@ export const settings: Settings = {
     name: "OIDC_ISSUER",
     alias: "COGNITO_ISSUER",
     type: "an http(s) address",
-    about: "OpenID Connect provider whose tokens are taken, as its tokens have it in iss",
+    about: "OpenID Connect provider whose tokens are taken, as its tokens have it in `iss`",
     parse: parseHttpUrl,
   },
   oidcAudience: {
     name: "OIDC_AUDIENCE",
     alias: "COGNITO_CLIENT_ID",
     type: "client ids, with commas between them",
-    about: "client ids for which the provider's tokens have to be made",
+    about: "client ids, with commas, for which the provider's tokens have to be made",
     parse: parseList,
   },
   oidcJwksUrl: {
@@ -146,7 +149,8 @@ export const settings: Settings = {
   allowedUsers: {
     name: "ALLOWED_USERS",
     type: "subs and e-mails, with commas between them",
-    about: "who may use this server; without it everyone with a good token",
+    about: "who may use this server, by `sub` or e-mail, with commas; " +
+      "by default everyone with a good token",
     parse: parseList,
   },
   requestsPerSecond: {
@@ -221,14 +225,15 @@ export const settings: Settings = {
     name: "TRUST_PROXY",
     type: "yes or no",
     default: "no",
-    about: "yes: clients' address is what X-Forwarded-Proto, -Host and -Prefix say, else Host",
+    about: "`yes`: clients' address is what X-Forwarded-Proto, -Host and -Prefix say, else Host",
     parse: (text) => text === "yes" ? true : text === "no" ? false : undefined,
   },
   metrics: {
     name: "METRICS",
     type: `off, on, or a token of at least ${MIN_METRICS_TOKEN_CHARACTERS} characters`,
     default: "off",
-    about: "counts for Prometheus at /metrics: on for all who reach it, a token for who has it",
+    about: "counts for Prometheus at `/metrics`: `on` for all who reach it, " +
+      "or a token for who has it",
     secret: true,
     parse: (text) => {
       if (text === "off") return { kind: "off" };
@@ -276,7 +281,7 @@ export const settings: Settings = {
     name: "LOG_FORMAT",
     type: "auto, pretty or json",
     default: "auto",
-    about: "auto is pretty at a terminal, else json (an object a line)",
+    about: "`pretty`, `json` (an object a line), or `auto`: pretty at a terminal, else json",
     parse: (text) => {
       if (text === "auto") return Deno.stdout.isTerminal() ? "pretty" : "json";
       return text === "pretty" || text === "json" ? text : undefined;
@@ -286,7 +291,9 @@ export const settings: Settings = {
     name: "LOG_LEVEL",
     type: LOG_LEVELS.join(", "),
     default: "info",
-    about: "what is logged: this level and the graver ones; debug shows each request",
+    about:
+      "the least grave that is logged: `trace`, `debug`, `info`, `warning`, `error` or `fatal` " +
+      "(`deno task dev`: debug); debug shows each request",
     parse: (text) => LOG_LEVELS.find((level) => level === text),
   },
 };
