@@ -8,7 +8,7 @@ import { MEMORY } from "../kv/open.ts";
 import { add, ref, txOf } from "../logseq/outliner_forms.ts";
 import { parseClientMessage } from "../protocol/client_message.ts";
 import { type GraphId, newGraphId, parseUserId, type T, T_ZERO } from "../protocol/ids.ts";
-import { loggerFor } from "../telemetry/log.ts";
+import { SILENT } from "../telemetry/log.ts";
 import { type BatchDeps, txBatch } from "./batch.ts";
 import { Databases } from "./database.ts";
 import { flush } from "./flush.ts";
@@ -17,8 +17,6 @@ import { pull } from "./pull.ts";
 import { pullFrame } from "./pull_answer.ts";
 import { RecentEntries } from "./recent.ts";
 import { Turns } from "./turns.ts";
-
-const log = loggerFor("warm-up");
 
 /** More of them hardly make the next one faster. */
 const ROUNDS = 3;
@@ -36,7 +34,15 @@ export async function warmUp(): Promise<T> {
   let t = T_ZERO;
   for (let round = 0; round < ROUNDS; round++) {
     // Each time as after a start: the nodes of the round before have to be read.
-    const parts = { kv, databases: new Databases(kv), turns: new Turns(), recent, log, now };
+    const parts = {
+      kv,
+      databases: new Databases(kv),
+      turns: new Turns(),
+      recent,
+      // It would tell of a graph that nobody made.
+      log: SILENT,
+      now,
+    };
     const deps = { ...parts, fanout: { moved: () => {} }, flusher: { changed: () => {} } };
     for (const forms of edits(crypto.randomUUID(), crypto.randomUUID())) {
       t = await send(deps, graph, t, forms);

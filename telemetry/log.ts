@@ -28,6 +28,9 @@ export function loggerFor(part: string): Logger {
   return getLogger([ROOT, part]);
 }
 
+/** Writes nothing: no sink has its category. For work that is nobody's, whose faults are thrown. */
+export const SILENT: Logger = getLogger(["silent"]);
+
 /** Does the work; every line that it logs, however deep and late, has these fields too. */
 export function withLogFields<Result>(
   fields: Readonly<Record<string, unknown>>,
