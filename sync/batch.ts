@@ -51,19 +51,18 @@ export async function txBatch(
 type BatchPlan = Plan<TxBatchOk | TxReject>;
 
 async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<BatchPlan> {
-  const { graph } = head;
-  if (batch.t_before !== head.t) return refused(deps, graph, reject.stale(head.t), "stale");
+  if (batch.t_before !== head.t) return refused(deps, head, reject.stale(head.t), "stale");
 
   const forms = parseBatch(batch.txs);
-  if (forms === undefined) return refused(deps, graph, reject.invalidTx(), "not transaction data");
-  if (forms.length === 0) return refused(deps, graph, reject.emptyTxData(), "no forms");
+  if (forms === undefined) return refused(deps, head, reject.invalidTx(), "not transaction data");
+  if (forms.length === 0) return refused(deps, head, reject.emptyTxData(), "no forms");
 
   const open = await deps.databases.open(head);
   const prepared = await prepare(deps, open, forms);
   if (prepared instanceof TransactError) {
-    return refused(deps, graph, reject.invalidTx(), `${prepared.code}: ${prepared.message}`);
+    return refused(deps, head, reject.invalidTx(), `${prepared.code}: ${prepared.message}`);
   }
-  if (!prepared.ok) return refused(deps, graph, reject.cycle(encode(prepared.cycle)), "cycle");
+  if (!prepared.ok) return refused(deps, head, reject.cycle(encode(prepared.cycle)), "cycle");
 
   const checksum = head.checksum === undefined || head.checksum === "unknown"
     ? head.checksum
@@ -101,9 +100,10 @@ async function prepare(
   }
 }
 
-function refused({ log }: BatchDeps, graph: GraphId, answer: TxReject, why: string): BatchPlan {
-  log.debug("Refused a batch of {graph} as {reason}: {why}", {
-    graph,
+function refused({ log }: BatchDeps, head: Head, answer: TxReject, why: string): BatchPlan {
+  log.debug("Refused a batch of {graph} at t {t} as {reason}: {why}", {
+    graph: head.graph,
+    t: head.t,
     reason: answer.reason,
     why,
   });

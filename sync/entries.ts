@@ -120,7 +120,7 @@ async function notOnTop(
     const checksum = t === head.t ? head.checksum : undefined;
     return { answer: { answered: entriesOk(reachedAt(t, checksum)) } };
   }
-  deps.log.debug("Refused a batch of {graph} as stale", { graph: head.graph });
+  deps.log.debug("Refused a batch of {graph} at t {t} as stale", { graph: head.graph, t: head.t });
   return { answer: { answered: entriesReject.stale(head.t) } };
 }
 
@@ -180,7 +180,7 @@ async function applied(
   readonly success: readonly TxId[];
   readonly failed: FailedEntry | undefined;
 }> {
-  const { graph } = open.head;
+  const { graph, t } = open.head;
   const made: (Version & { readonly txIds: TxId[] })[] = [];
   const success: TxId[] = [];
   const seen = new Set<TxId>();
@@ -205,7 +205,7 @@ async function applied(
         break;
       case "failed": {
         const { why, missing } = prepared;
-        deps.log.debug("Refused an entry of a batch of {graph}: {why}", { graph, why });
+        deps.log.debug("Refused an entry of a batch of {graph} at t {t}: {why}", { graph, t, why });
         success.splice(success.length - txIds.length);
         return { made, success, failed: { ...txId !== undefined && { txId }, missing } };
       }
