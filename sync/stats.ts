@@ -4,7 +4,7 @@ import { listDropped } from "../kv/flushes.ts";
 import { type Head, readHead } from "../kv/head.ts";
 import { measureLog, measureRows } from "../kv/measure.ts";
 import { readTail } from "../kv/txlog.ts";
-import { type GraphId, ROOT_ADDR } from "../protocol/ids.ts";
+import { type GraphId, TAIL_ADDR } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
 
 /** Counts of things; bytes as they are in the store. */
@@ -52,7 +52,7 @@ export async function graphStats(kv: Deno.Kv, graph: GraphId): Promise<GraphStat
   const imported = tail === undefined ? [] : decodeTail(tail.content);
   const dropped = await Array.fromAsync(
     listDropped(kv, graph, rows),
-    (flush) => flush.addrs.filter((addr) => addr > ROOT_ADDR + 1).length,
+    (flush) => flush.addrs.filter((addr) => addr > TAIL_ADDR).length,
   );
   return {
     t,
