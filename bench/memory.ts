@@ -46,7 +46,7 @@ async function measured(
     await using served = await Served.start({ KV_PATH: `${folder}/kv.sqlite3` }, TASK_FLAGS);
     const graph = await served.createGraph();
     await work(callOf(served, graph));
-    const peak = (await peakBytes(served.program.pid) ?? NaN) / 1024 / 1000;
+    const peak = (await peakBytes(served.program.pid) ?? NaN) / 1e6;
     return {
       what: `peak memory: ${what}`,
       work: `${lines.length} rows`,
