@@ -1,7 +1,8 @@
 /** The page at `/` of who is signed in: the own graphs, and what can be done with them. */
 import type { JSX } from "hono/jsx/jsx-runtime";
+import prettyBytes from "pretty-bytes";
 import type { GraphOverview } from "../sync/overview.ts";
-import { activityText, agoText, bytesText, countText } from "./numbers.ts";
+import { activityText, agoText, countText } from "./numbers.ts";
 import { Page } from "./page.tsx";
 import { ActivityPlot } from "./plot.tsx";
 
@@ -48,7 +49,7 @@ function Graph({ overview, now }: GraphProps): JSX.Element {
       <dl>
         <Fact name="Version">{countText(t)}</Fact>
         <Fact name="Rows">{size === undefined ? "being counted" : countText(size.rows)}</Fact>
-        <Fact name="Size">{size === undefined ? "being counted" : bytesText(size.bytes)}</Fact>
+        <Fact name="Size">{size === undefined ? "being counted" : prettyBytes(size.bytes)}</Fact>
         <Fact name="Connected here">{countText(clients)}</Fact>
         <Fact name="Last change">
           <time datetime={changed} title={changed}>{agoText(updatedAt, now)}</time>

@@ -9,22 +9,10 @@ const UNITS = [
 
 const COUNT = new Intl.NumberFormat("en");
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const BYTE_UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 /** `12,345`. */
 export function countText(count: number): string {
   return COUNT.format(count);
-}
-
-/** `1.2 MB`; thousands, as disks count. */
-export function bytesText(bytes: number): string {
-  const power = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
-  return new Intl.NumberFormat("en", {
-    style: "unit",
-    unit: BYTE_UNITS[power] ?? "byte",
-    unitDisplay: power === 0 ? "long" : "short",
-    maximumFractionDigits: 1,
-  }).format(bytes / 1000 ** power);
 }
 
 /** `3 minutes ago`; both in ms since the epoch. */

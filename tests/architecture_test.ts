@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "node:path",
     "node:timers/promises",
   ],
-  pages: ["protocol/ids.ts", "sync/overview.ts", "hono"],
+  pages: ["protocol/ids.ts", "sync/overview.ts", "hono", "pretty-bytes"],
   routes: [
     "protocol",
     "auth",
