@@ -15,8 +15,9 @@ import { listRows } from "../kv/rows.ts";
 import { parseClientMessage } from "../protocol/client_message.ts";
 import { type GraphId, TAIL_ADDR } from "../protocol/ids.ts";
 import { type BatchDeps, txBatch } from "../sync/batch.ts";
-import { NodeCache, rowsIdOf } from "../sync/node_cache.ts";
+import { type NodeCache, rowsIdOf } from "../sync/node_cache.ts";
 import { readRows } from "../tests/support/fixtures.ts";
+import { newNodes } from "../tests/support/nodes.ts";
 import { addGraph, batchDeps } from "./graph.ts";
 import { recorded } from "./recorded.ts";
 import { median, type Result, rounded } from "./result.ts";
@@ -109,7 +110,7 @@ const rowSchema = z.object({ content: z.string(), addresses: z.string().nullable
 async function allNodes(kv: Deno.Kv, graph: GraphId): Promise<NodeCache> {
   const head = await readHead(kv, graph);
   if (head === undefined) throw new Error("Cannot find the graph");
-  const nodes = new NodeCache();
+  const nodes = newNodes();
   for await (const { addr, json } of listRows(kv, graph, head.rows, TAIL_ADDR)) {
     const row = rowSchema.parse(JSON.parse(new TextDecoder().decode(json)));
     nodes.set(rowsIdOf(head), addr, decodeNode(row), row.content.length);

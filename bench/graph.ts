@@ -16,11 +16,12 @@ import { Databases } from "../sync/database.ts";
 import { txEntries } from "../sync/entries.ts";
 import { Flusher } from "../sync/flush.ts";
 import { importRows } from "../sync/import.ts";
-import { NodeCache } from "../sync/node_cache.ts";
+import type { NodeCache } from "../sync/node_cache.ts";
 import { RecentEntries } from "../sync/recent.ts";
 import { Turns } from "../sync/turns.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { readRows } from "../tests/support/fixtures.ts";
+import { newNodes } from "../tests/support/nodes.ts";
 import { counted, type StoreObserver, type Traffic } from "./store.ts";
 
 const PAGE = 2000;
@@ -63,7 +64,7 @@ function* pagesOf(rows: Iterable<unknown>): Generator<readonly unknown[]> {
 export function batchDeps(
   kv: Deno.Kv,
   flushFrom?: number,
-  nodes: NodeCache = new NodeCache(),
+  nodes: NodeCache = newNodes(),
 ): BatchDeps & { readonly flusher: Flusher } {
   const parts = {
     kv,

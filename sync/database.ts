@@ -15,7 +15,7 @@ import { readTail } from "../kv/txlog.ts";
 import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
 import { type Addr, type GraphId, parseAddr, ROOT_ADDR } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
-import { CachedNodes, NodeCache, rowsIdOf } from "./node_cache.ts";
+import { CachedNodes, type NodeCache, rowsIdOf } from "./node_cache.ts";
 import { ReadAhead } from "./read_ahead.ts";
 
 /** Databases kept open take at most about this much memory beside their nodes. */
@@ -54,7 +54,7 @@ export class Databases {
   /** What is read while nobody waits for it: of one graph after the other, as each takes some MB. */
   #beside: Promise<void> = Promise.resolve();
 
-  constructor(kv: Deno.Kv, nodes: NodeCache = new NodeCache()) {
+  constructor(kv: Deno.Kv, nodes: NodeCache) {
     this.#kv = kv;
     this.#nodes = nodes;
   }

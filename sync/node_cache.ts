@@ -6,9 +6,6 @@ import type { Head } from "../kv/head.ts";
 import { parseRowJson, type RowJson } from "../kv/rows.ts";
 import type { Generation, GraphId } from "../protocol/ids.ts";
 
-/** Default bound for a process. */
-export const NODE_CACHE_BYTES = 48 * 1024 * 1024;
-
 /** A decoded node takes about this many bytes for each character of its content, and some more. */
 const BYTES_PER_CHARACTER = 4;
 const BYTES_PER_NODE = 500;
@@ -43,7 +40,7 @@ export class NodeCache {
   readonly #used: LRUCache<Place, true>;
   #come = 0;
 
-  constructor(maxBytes: number = NODE_CACHE_BYTES) {
+  constructor(maxBytes: number) {
     this.#used = new LRUCache({
       maxSize: maxBytes,
       disposeAfter: (_, place, reason) => {

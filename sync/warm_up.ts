@@ -13,6 +13,7 @@ import { type BatchDeps, txBatch } from "./batch.ts";
 import { Databases } from "./database.ts";
 import { flush } from "./flush.ts";
 import { nextTurn } from "./next_turn.ts";
+import { NodeCache } from "./node_cache.ts";
 import { pull } from "./pull.ts";
 import { pullFrame } from "./pull_answer.ts";
 import { RecentEntries } from "./recent.ts";
@@ -20,6 +21,9 @@ import { Turns } from "./turns.ts";
 
 /** More of them hardly make the next one faster. */
 const ROUNDS = 3;
+
+/** More than all of its nodes take. */
+const CACHE_BYTES = 1024 * 1024;
 
 /** Answers the version that its graph reached. Between two batches whatever else there is goes on. */
 export async function warmUp(): Promise<T> {
@@ -36,7 +40,7 @@ export async function warmUp(): Promise<T> {
     // Each time as after a start: the nodes of the round before have to be read.
     const parts = {
       kv,
-      databases: new Databases(kv),
+      databases: new Databases(kv, new NodeCache(CACHE_BYTES)),
       turns: new Turns(),
       recent,
       // It would tell of a graph that nobody made.

@@ -29,6 +29,7 @@ import { RecentEntries } from "../../sync/recent.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
+import { newNodes } from "./nodes.ts";
 
 const alice = parseUserId("alice");
 assert.ok(alice !== undefined);
@@ -59,7 +60,7 @@ export class TestGraph {
   ) {
     this.pins = new Pins(now);
     this.nextPages = new NextPages(kv, now);
-    const databases = new Databases(kv);
+    const databases = new Databases(kv, newNodes());
     this.#deps = { kv, databases, turns: new Turns(), log: loggerFor("test"), now, maxKeys };
   }
 

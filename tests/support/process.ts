@@ -22,7 +22,7 @@ import { type EntriesDeps, txEntries } from "../../sync/entries.ts";
 import { Flusher } from "../../sync/flush.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { importRows } from "../../sync/import.ts";
-import { NodeCache } from "../../sync/node_cache.ts";
+import type { NodeCache } from "../../sync/node_cache.ts";
 import { NextPages } from "../../sync/next_pages.ts";
 import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
@@ -34,6 +34,7 @@ import { loggerFor } from "../../telemetry/log.ts";
 import { parseEntriesBatch } from "../../protocol/today/tx_batch.ts";
 import { datomsOf } from "./client.ts";
 import type { FixtureRow } from "./fixtures.ts";
+import { newNodes } from "./nodes.ts";
 import type { WireEntry } from "./today.ts";
 
 export const ALICE = user("alice");
@@ -104,7 +105,7 @@ export class Process {
   /** @param now ms since the epoch */
   constructor(
     readonly kv: Deno.Kv,
-    { nodes = new NodeCache(), now = (): number => 1000 }: {
+    { nodes = newNodes(), now = (): number => 1000 }: {
       readonly nodes?: NodeCache;
       readonly now?: () => number;
     } = {},
