@@ -38,18 +38,16 @@ export async function sweepGarbage(
   return swept;
 }
 
-/** How long rows that a flush made useless stay readable: downloads that began before need them. */
-export const DROPPED_GRACE_MS = 15 * 60 * 1000;
-
 /**
- * Deletes what flushes made useless longer ago than the grace, and what flushes that were cut off
- * wrote. Answers how many were swept. May run beside anything.
+ * Deletes what flushes made useless longer ago than the grace, for which downloads that began before
+ * need it, and what flushes that were cut off wrote. Answers how many were swept. May run beside
+ * anything.
  *
  * @throws {Error} a commit isn't known to have succeeded; the next sweep goes on from there
  */
 export async function sweepFlushes(
   kv: Deno.Kv,
-  { now, graceMs = DROPPED_GRACE_MS }: SweepOptions,
+  { now, graceMs }: Required<SweepOptions>,
 ): Promise<number> {
   const before = now() - graceMs;
   let swept = 0;
