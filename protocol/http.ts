@@ -8,9 +8,6 @@ import { addrSchema, graphIdSchema } from "./id_schema.ts";
 import { parseT, type T, T_ZERO } from "./ids.ts";
 import { isShallowTransit } from "./json.ts";
 
-/** A JSON body may have this many bytes (unless the operator says otherwise); one more is 413. */
-export const MAX_BODY_BYTES = 100 * 1024 * 1024;
-
 const millisSchema = z.int().nonnegative();
 
 export const okAnswerSchema = z.strictObject({ ok: z.literal(true) });

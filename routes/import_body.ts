@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { ErrorWord } from "../protocol/errors.ts";
-import { importBodySchema, importRowSchema, MAX_BODY_BYTES } from "../protocol/http.ts";
+import { importBodySchema, importRowSchema } from "../protocol/http.ts";
 import { parseJson } from "../protocol/json.ts";
 import { ImportedRows } from "../sync/import.ts";
 import { readBytes } from "./json_body.ts";
@@ -20,7 +20,7 @@ const rowsSchema = z.array(importRowSchema);
 /** As importBodySchema has it: `{"reset":bool?,"rows":[[addr,content,addresses],…]}`. */
 export async function readImportBody(
   request: Request,
-  maxBytes: number = MAX_BODY_BYTES,
+  maxBytes: number,
 ): Promise<ImportBodyRead> {
   const body = new ImportBodyReader();
   const bytes = await readBytes(request, maxBytes, (chunk) => body.write(chunk));

@@ -3,7 +3,6 @@
  * missing nor a false Content-Length gets more into memory.
  */
 import type { MiddlewareHandler } from "hono";
-import { MAX_BODY_BYTES } from "../protocol/http.ts";
 import { parseJson } from "../protocol/json.ts";
 import { refuse } from "./refuse.ts";
 
@@ -19,7 +18,7 @@ export interface WithBody {
 }
 
 /** 413 for more than `maxBytes`; else sets `body`. What else is wrong with it is the route's to say. */
-export function jsonBody(maxBytes: number = MAX_BODY_BYTES): MiddlewareHandler<WithBody> {
+export function jsonBody(maxBytes: number): MiddlewareHandler<WithBody> {
   return async function readJsonBody(c, next): Promise<Response | void> {
     const text = await readText(c.req.raw, maxBytes);
     if (text === "too large") return refuse(c, "body too large");

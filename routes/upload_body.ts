@@ -3,7 +3,6 @@
  * before anything is stored.
  */
 import type { ErrorWord } from "../protocol/errors.ts";
-import { MAX_BODY_BYTES } from "../protocol/http.ts";
 import { decodeRows, FrameError, type FrameFault, readFrames } from "../protocol/today/frames.ts";
 import { ImportedRows } from "../sync/import.ts";
 
@@ -12,6 +11,9 @@ export type UploadBodyRead =
   | { readonly ok: false; readonly refusal: ErrorWord };
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Of a body, as it comes and as what it is inflated to; one more is 413. */
+const MAX_BYTES = 100 * 1024 * 1024;
 
 /** RFC 1952 §2.3.1. No frame begins so: it would be of half a gigabyte. */
 const GZIP_MAGIC = [0x1f, 0x8b];
@@ -30,7 +32,7 @@ const REFUSALS: Readonly<Record<FrameFault, ErrorWord>> = Object.freeze({
  */
 export async function readUploadBody(
   request: Request,
-  maxBytes: number = MAX_BODY_BYTES,
+  maxBytes: number = MAX_BYTES,
 ): Promise<UploadBodyRead> {
   if (Number(request.headers.get("content-length")) > maxBytes) {
     return { ok: false, refusal: "body too large" };
