@@ -193,11 +193,12 @@ export const settings: Settings = {
   },
   rowsGraceMs: {
     name: "ROWS_GRACE_SECONDS",
-    type: "an integer from 1 to 86400",
+    type: "an integer from 120 to 86400",
     default: "900",
     about: "how long rows that were replaced stay readable, for downloads that began before",
     parse: (text) => {
-      const seconds = parseInteger(text, 1, 86_400);
+      // A page is of the version that a pull told up to a minute ago (sync/downloads.ts).
+      const seconds = parseInteger(text, 120, 86_400);
       return seconds === undefined ? undefined : seconds * 1000;
     },
   },

@@ -16,6 +16,7 @@ import { backupOf } from "./sync/backup_file.ts";
 import { txBatch } from "./sync/batch.ts";
 import { Databases } from "./sync/database.ts";
 import { diagnostics } from "./sync/diagnostics.ts";
+import { rememberTold } from "./sync/downloads.ts";
 import { txEntries } from "./sync/entries.ts";
 import type { Fanout } from "./sync/fanout.ts";
 import { openKeys } from "./sync/e2ee.ts";
@@ -26,7 +27,6 @@ import { openMembers } from "./sync/members.ts";
 import { NextPages } from "./sync/next_pages.ts";
 import { NodeCache } from "./sync/node_cache.ts";
 import { overviewOf } from "./sync/overview.ts";
-import { Pins } from "./sync/pins.ts";
 import { observedFanout, observedOperations } from "./sync/observed.ts";
 import { Presence } from "./sync/presence.ts";
 import { pull } from "./sync/pull.ts";
@@ -39,6 +39,7 @@ import { Turns } from "./sync/turns.ts";
 import { upload } from "./sync/snapshot_upload.ts";
 import { UploadedChecksums } from "./sync/uploaded_checksum.ts";
 import { Users } from "./sync/users.ts";
+import { WholeRows } from "./sync/whole_rows.ts";
 import { loggerFor } from "./telemetry/log.ts";
 import type { Meter } from "./telemetry/metrics.ts";
 
@@ -69,8 +70,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
   const fanout = observedFanout(parts.fanout, meter);
   observeCommits(kv, (outcome) => meter.commit(outcome));
   const now = (): number => Date.now();
-  const pins = new Pins(now);
   const nextPages = new NextPages(kv, now);
+  const pages = { kv, now, nextPages, wholeRows: new WholeRows(kv) };
   const ended: Fanout["ended"] = (graph, end) => fanout.ended(graph, end);
   const graphs = openGraphs({ kv, stores, now, ended });
   const imports = { kv, now, ended };
@@ -141,8 +142,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     diagnostics: (graph) => diagnostics(kv, databases, graph),
     snapshots: {
       page: async (graph, query) => {
-        const page = await rowsPage({ kv, pins, nextPages }, graph, query);
-        meter.rows("served", page?.rows.length ?? 0);
+        const page = await rowsPage(pages, graph, query);
+        if (typeof page === "object") meter.rows("served", page.rows.length);
         return page;
       },
       importRows: async (graph, reset, rows) => {
@@ -153,7 +154,8 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       pullForDownload: async (graph, since, caller) => {
         meter.pull();
         const log = await pull(kv, graph, since);
-        if (log !== undefined) pins.remember(caller, graph, { log: log.generation, t: log.t });
+        if (log === undefined) return undefined;
+        await rememberTold({ kv, now }, { graph, caller }, { log: log.generation, t: log.t });
         return log;
       },
       upload: async (graph, call, checksum) => {
@@ -161,7 +163,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         if (outcome === "finished") sums.uploaded(graph, checksum);
         return outcome;
       },
-      versionToStream: (graph, caller) => versionToStream({ kv, pins }, graph, caller),
+      versionToStream: (graph, caller) => versionToStream({ kv, now }, { graph, caller }),
       stream: (graph, version) => openRowStream(kv, graph, version),
     },
   };

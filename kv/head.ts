@@ -32,6 +32,8 @@ export interface HeadState {
    * today's clients use have one at all, so that others needn't pay for it.
    */
   readonly checksum?: Checksum | "unknown";
+  /** Rows of the seed's import may still be missing: the call that ends it hasn't come. */
+  readonly importing?: true;
 }
 
 /** A head as it is in the store. Comes only from a read or from a committed change. */
@@ -55,6 +57,7 @@ const headSchema = z.object({
   updatedAt: z.int().nonnegative(),
   activity: activitySchema.exactOptional(),
   checksum: z.literal("unknown").or(checksumSchema).exactOptional(),
+  importing: z.literal(true).exactOptional(),
 });
 
 /**
@@ -138,7 +141,7 @@ export function parseHead(graph: GraphId, entry: Deno.KvEntryMaybe<unknown>): He
 
 /** Only what is to be stored: a state may well be a head with other fields. */
 function storedHead(state: HeadState): HeadState {
-  const { t, log, rows, rowsVersion, flushed, updatedAt, activity, checksum } = state;
+  const { t, log, rows, rowsVersion, flushed, updatedAt, activity, checksum, importing } = state;
   return {
     t,
     log,
@@ -148,6 +151,7 @@ function storedHead(state: HeadState): HeadState {
     updatedAt,
     ...activity !== undefined && { activity },
     ...checksum !== undefined && { checksum },
+    ...importing !== undefined && { importing },
   };
 }
 

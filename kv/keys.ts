@@ -421,6 +421,18 @@ export function graphKeysPrefix(graph: GraphId): Deno.KvKey {
   return ["graph-key", graph];
 }
 
+/** What is remembered of a download: what its last pull told, and its last page. */
+export type DownloadStep = "told" | "served";
+
+export function downloadKey(graph: GraphId, user: UserId, step: DownloadStep): Deno.KvKey {
+  return ["download", graph, user, step];
+}
+
+/** Of all who have downloaded a graph. */
+export function downloadsPrefix(graph: GraphId): Deno.KvKey {
+  return ["download", graph];
+}
+
 export function presentKey(graph: GraphId, instance: string): Deno.KvKey {
   return ["present", graph, instance];
 }

@@ -12,6 +12,7 @@ import { type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow, deleteRange } from "./commit.ts";
 import { type GraphMeta, type OwnedGraph, parseMeta, readGraphs } from "./graphs.ts";
 import {
+  downloadsPrefix,
   graphKey,
   graphKeyKey,
   graphKeysPrefix,
@@ -173,8 +174,8 @@ export async function listJoined(kv: Deno.Kv, user: UserId): Promise<readonly Jo
 }
 
 /**
- * Deletes what is left of a removed graph's people: members, their keys of it, who is present. If it
- * is cut off, the marker is still there.
+ * Deletes what is left of a removed graph's people: members, their keys of it, who is present, how far
+ * downloads are. If it is cut off, the marker is still there.
  *
  * @throws {Error} a commit isn't known to have succeeded
  */
@@ -185,6 +186,7 @@ export async function sweepOrphans(kv: Deno.Kv, graph: GraphId): Promise<void> {
   }
   await deleteRange(kv, graphKeysPrefix(graph));
   await deleteRange(kv, presentPrefix(graph));
+  await deleteRange(kv, downloadsPrefix(graph));
   await commitOrThrow(kv, { sets: [], deletes: [orphansKey(graph)] });
 }
 

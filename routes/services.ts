@@ -22,7 +22,7 @@ import type { GraphOverview } from "../sync/overview.ts";
 import type { Presence } from "../sync/presence.ts";
 import type { PulledLog } from "../sync/pull_answer.ts";
 import type { OpenedRows } from "../sync/row_stream.ts";
-import type { PageQuery, RowsPage } from "../sync/snapshot.ts";
+import type { PageQuery, PageRefusal, RowsPage } from "../sync/snapshot.ts";
 import type { UploadCall, UploadOutcome } from "../sync/snapshot_upload.ts";
 import type { Users } from "../sync/users.ts";
 
@@ -42,7 +42,7 @@ export interface GraphServices {
 
 /** The rows of a graph, out and in. */
 export interface SnapshotServices {
-  readonly page: (graph: GraphId, query: PageQuery) => Promise<RowsPage | undefined>;
+  readonly page: (graph: GraphId, query: PageQuery) => Promise<RowsPage | PageRefusal | undefined>;
   /** Answers how many rows were in this call. */
   readonly importRows: (
     graph: GraphId,

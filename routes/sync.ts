@@ -80,6 +80,8 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
       caller: c.get("user"),
     });
     if (page === undefined) return refuse(c, "not found");
+    if (page === "not ready") return refuse(c, "graph not ready");
+    if (page === "replaced") return refuse(c, "graph replaced");
     const end = `],"last_addr":${page.lastAddr},"done":${page.done}}`;
     return await streamJson(c, jsonChunks('{"rows":[', [page.rows.map((row) => row.json)], end));
   });

@@ -132,6 +132,7 @@ async function replaceAll(
       rowsVersion: 0,
       flushed: T_ZERO,
       ...checksumLost(now),
+      ...rows.length > 0 && { importing: true },
     },
     garbage: generationsOf(now),
   }), "reset");
@@ -144,7 +145,7 @@ async function upsert(
 ): Promise<Outcome> {
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
-  if (rows.length === 0) return { done: true };
+  if (rows.length === 0) return await endImport(deps, head);
   const guards = await guardsFor(deps.kv, head, rows);
   if (guards === undefined) return await copyWith(deps, head, rows);
   const compared = await comparePresent(deps.kv, head, rows);
@@ -158,6 +159,17 @@ async function upsert(
 
 /** Rows that are compared at once with those that are there, which are in memory meanwhile. */
 const COMPARED_ROWS = 1000;
+
+/** A call without rows is the last one of the seed's import: it says that all are there. */
+async function endImport({ kv, now }: ImportDeps, head: Head): Promise<Outcome> {
+  const { importing, ...ended } = head;
+  if (importing === undefined) return { done: true };
+  const outcome = await commitHead(kv, head, { ...ended, updatedAt: now() }, {
+    sets: [],
+    deletes: [],
+  });
+  return outcome.kind === "committed" ? { done: true } : { again: outcome };
+}
 
 interface Compared {
   /** At addresses that have no row yet. */

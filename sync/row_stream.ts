@@ -7,16 +7,17 @@ import type { Root } from "../datascript/stored.ts";
 import { CorruptRowError } from "../datascript/errors.ts";
 import { decodeRoot } from "../datascript/root.ts";
 import { TransitError } from "../datascript/transit.ts";
+import { readDownload } from "../kv/downloads.ts";
 import { listDropped } from "../kv/flushes.ts";
 import { type Head, readHead } from "../kv/head.ts";
 import { listAddrs, listRows, parseRowJson, type Row } from "../kv/rows.ts";
 import { CorruptLogError } from "../kv/txlog.ts";
-import { type GraphId, type T, T_ZERO, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
+import { type GraphId, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type Base, readBase } from "./base.ts";
-import type { Pin } from "./pins.ts";
+import { type DownloadDeps, type Downloader, type Pin, versionToServe } from "./downloads.ts";
 import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
-import { rootAndTail, type SnapshotDeps, versionFor } from "./snapshot.ts";
+import { rootAndTail } from "./snapshot.ts";
 
 const log = loggerFor("snapshot");
 
@@ -52,12 +53,13 @@ export class RowsLostError extends Error {
  * takes for its own (protocol.md §3), else the current one. `undefined`: there is no such graph.
  */
 export async function versionToStream(
-  { kv, pins }: SnapshotDeps,
-  graph: GraphId,
-  caller: UserId,
+  { kv, now }: DownloadDeps,
+  { graph, caller }: Downloader,
 ): Promise<Pin | undefined> {
   const head = await readHead(kv, graph);
-  return head && { log: head.log, t: versionFor(pins, head, caller) };
+  if (head === undefined) return undefined;
+  const download = await readDownload(kv, graph, caller);
+  return { log: head.log, t: versionToServe(download, head, now()) };
 }
 
 /**

@@ -10,7 +10,7 @@ import { compareFacts, type Index, INDEXES } from "../datascript/order.ts";
 import { decodeRoot, decodeTail } from "../datascript/root.ts";
 import { TransitError } from "../datascript/transit.ts";
 import { CorruptValueError } from "../kv/chunks.ts";
-import { lastAddr, readRow, readRowsMany, type Row } from "../kv/rows.ts";
+import { lastAddr, listAddrs, readRow, readRowsMany, type Row } from "../kv/rows.ts";
 import {
   type Addr,
   type Generation,
@@ -68,10 +68,7 @@ export async function faultOfRows(place: RowsPlace): Promise<string | undefined>
     await visitTrees(place, root, { leaves: true });
     return undefined;
   } catch (thrown) {
-    const unfit = thrown instanceof RowsUnfitError || thrown instanceof CorruptRowError ||
-      // A row that two uploads have written parts of.
-      thrown instanceof TransitError || thrown instanceof CorruptValueError;
-    if (!unfit) throw thrown;
+    if (!isUnfit(thrown)) throw thrown;
     return thrown.message;
   }
 }
@@ -85,6 +82,41 @@ export async function faultOfRows(place: RowsPlace): Promise<string | undefined>
  */
 export async function addressesBelow(place: RowsPlace, root: Root): Promise<Set<number>> {
   return await visitTrees(place, root, { leaves: false });
+}
+
+/**
+ * Whether all rows are there that the root in row 0 needs. What is no root is not for this to judge.
+ *
+ * Cost: reads and decodes every branch, and lists all rows.
+ */
+export async function isWhole(place: RowsPlace): Promise<boolean> {
+  const { kv, graph, rows } = place;
+  const row = await readRow(kv, graph, rows, ROOT_ADDR);
+  const root = row && rootOf(row);
+  if (root === undefined) return true;
+  try {
+    const needed = await addressesBelow(place, root);
+    for await (const addr of listAddrs(kv, graph, rows)) needed.delete(addr);
+    return needed.size === 0;
+  } catch (thrown) {
+    if (!isUnfit(thrown)) throw thrown;
+    return false;
+  }
+}
+
+function rootOf({ content }: Row): Root | undefined {
+  try {
+    return decodeRoot(content);
+  } catch (thrown) {
+    if (!isUnfit(thrown)) throw thrown;
+    return undefined;
+  }
+}
+
+function isUnfit(thrown: unknown): thrown is Error {
+  return thrown instanceof RowsUnfitError || thrown instanceof CorruptRowError ||
+    // A row that two uploads have written parts of.
+    thrown instanceof TransitError || thrown instanceof CorruptValueError;
 }
 
 /** @returns the addresses of all nodes */

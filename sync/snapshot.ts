@@ -3,21 +3,19 @@
  * below them are never overwritten, so pages of different moments fit together.
  */
 import { decodeTail, encodeTail, encodeTailTx } from "../datascript/root.ts";
+import { readDownload } from "../kv/downloads.ts";
 import { type Head, readHead } from "../kv/head.ts";
 import { type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import { type Base, readBase } from "./base.ts";
+import { type DownloadDeps, isCutOff, rememberServed, versionToServe } from "./downloads.ts";
 import type { NextPages } from "./next_pages.ts";
-import type { Pins } from "./pins.ts";
+import type { WholeRows } from "./whole_rows.ts";
 
-export interface SnapshotDeps {
-  readonly kv: Deno.Kv;
-  readonly pins: Pins;
-}
-
-export interface PageDeps extends SnapshotDeps {
+export interface PageDeps extends DownloadDeps {
   readonly nextPages: NextPages;
+  readonly wholeRows: WholeRows;
 }
 
 export interface PageQuery {
@@ -39,11 +37,17 @@ export interface RowsPage {
 const REPEATED = 2;
 
 /**
+ * `not ready`: rows of an import are still missing. `replaced`: the rows of the pages before this one
+ * are the graph's no more, so the client has to begin anew.
+ */
+export type PageRefusal = "not ready" | "replaced";
+
+/**
  * One page of a graph's rows; `undefined` where there is no such graph. The last one (`done`) holds
  * rows 0 and 1 once more, as of the version that the caller's last pull told, or else as of now.
  *
- * Cost: the page's rows in memory, and for rows 0 and 1 the whole tail; nodes of the next page are
- * listed meanwhile.
+ * Cost: the page's rows in memory, and for rows 0 and 1 the whole tail; but for the last page one
+ * commit. Nodes of the next page are listed meanwhile.
  *
  * @throws {CorruptValueError | CorruptLogError | CorruptRowError} a fault of ours or the store's
  */
@@ -51,24 +55,33 @@ export async function rowsPage(
   deps: PageDeps,
   graph: GraphId,
   query: PageQuery,
-): Promise<RowsPage | undefined> {
+): Promise<RowsPage | PageRefusal | undefined> {
+  const { kv, wholeRows } = deps;
+  const downloader = { graph, caller: query.caller };
   for (;;) {
-    const head = await readHead(deps.kv, graph);
+    const head = await readHead(kv, graph);
     if (head === undefined) return undefined;
-    const page = await readPage(deps, head, query);
-    // Rows that a reset took away meanwhile are missing in the page.
-    const after = await readHead(deps.kv, graph);
-    if (after?.rows === head.rows) return page;
+    const download = await readDownload(kv, graph, query.caller);
+    if (isCutOff(download, head, query.after)) return "replaced";
+    const page = await wholeRows.has(head)
+      ? await readPage(deps, head, versionToServe(download, head, deps.now()), query)
+      : undefined;
+    // Rows that a reset took away meanwhile were missing in what was read.
+    const after = await readHead(kv, graph);
+    if (after?.rows !== head.rows) continue;
+    if (page === undefined) return "not ready";
+    if (!page.done) await rememberServed(deps, downloader, after, page.lastAddr);
+    return page;
   }
 }
 
 async function readPage(
-  { kv, pins, nextPages }: PageDeps,
+  { kv, nextPages }: PageDeps,
   head: Head,
-  { after, limit, caller }: PageQuery,
+  t: T,
+  { after, limit }: PageQuery,
 ): Promise<RowsPage> {
-  const rootAndTail = (): Promise<readonly RowJson[]> =>
-    readRootAndTail(kv, head, versionFor(pins, head, caller));
+  const rootAndTail = (): Promise<readonly RowJson[]> => readRootAndTail(kv, head, t);
   const found = after < TAIL_ADDR ? (await rootAndTail()).filter((row) => row.addr > after) : [];
   // One row more than fits tells that this page isn't the last.
   const wanted = limit + 1 - found.length;
@@ -86,12 +99,6 @@ async function readPage(
   return last.length <= Math.max(limit, REPEATED)
     ? { rows: last, lastAddr, done: true }
     : { rows, lastAddr, done: false };
-}
-
-/** The version that the caller was told last, if it is one of this log; else the current one. */
-export function versionFor(pins: Pins, head: Head, caller: UserId): T {
-  const pin = pins.of(caller, head.graph);
-  return pin !== undefined && pin.log === head.log && pin.t < head.t ? pin.t : head.t;
 }
 
 async function readRootAndTail(kv: Deno.Kv, head: Head, t: T): Promise<readonly RowJson[]> {

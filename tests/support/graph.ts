@@ -22,11 +22,12 @@ import {
 import { txBatch } from "../../sync/batch.ts";
 import { Databases } from "../../sync/database.ts";
 import { flush, type FlushDeps, type FlushOutcome } from "../../sync/flush.ts";
+import { rememberTold } from "../../sync/downloads.ts";
 import { NextPages } from "../../sync/next_pages.ts";
-import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
 import { RecentEntries } from "../../sync/recent.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
+import { WholeRows } from "../../sync/whole_rows.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 import { newNodes } from "./nodes.ts";
@@ -48,8 +49,8 @@ export interface TestDownload {
 
 /** One process's view of a graph. `now` is the clock of all of it. */
 export class TestGraph {
-  readonly pins: Pins;
   readonly nextPages: NextPages;
+  readonly wholeRows: WholeRows;
   readonly #deps: FlushDeps;
 
   constructor(
@@ -58,8 +59,8 @@ export class TestGraph {
     readonly now: () => number = () => Date.now(),
     maxKeys = 4,
   ) {
-    this.pins = new Pins(now);
     this.nextPages = new NextPages(kv, now);
+    this.wholeRows = new WholeRows(kv);
     const databases = new Databases(kv, newNodes());
     this.#deps = { kv, databases, turns: new Turns(), log: loggerFor("test"), now, maxKeys };
   }
@@ -98,11 +99,12 @@ export class TestGraph {
     for (let after = -1;;) {
       const told = await pull(this.kv, this.graph, T_ZERO);
       assert.ok(told !== undefined);
-      this.pins.remember(ALICE, this.graph, { log: told.generation, t: told.t });
+      const downloader = { graph: this.graph, caller: ALICE };
+      await rememberTold(this, downloader, { log: told.generation, t: told.t });
       await between();
       const query = { after, limit, caller: ALICE };
       const page = await rowsPage(this, this.graph, query);
-      assert.ok(page !== undefined);
+      assert.ok(typeof page === "object");
       const texts = page.rows.map(({ json }) => new TextDecoder().decode(json));
       const answer = rowsAnswerSchema.shape.rows.parse(JSON.parse(`[${texts.join(",")}]`));
       for (const row of answer) rows.set(row.addr, row);

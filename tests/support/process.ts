@@ -23,12 +23,13 @@ import { Flusher } from "../../sync/flush.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { importRows } from "../../sync/import.ts";
 import type { NodeCache } from "../../sync/node_cache.ts";
+import { rememberTold } from "../../sync/downloads.ts";
 import { NextPages } from "../../sync/next_pages.ts";
-import { Pins } from "../../sync/pins.ts";
 import { pull } from "../../sync/pull.ts";
 import { pullFrame } from "../../sync/pull_answer.ts";
 import { RecentEntries } from "../../sync/recent.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
+import { WholeRows } from "../../sync/whole_rows.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 import { parseEntriesBatch } from "../../protocol/today/tx_batch.ts";
@@ -94,13 +95,14 @@ export async function logOf(kv: Deno.Kv, graph: GraphId): Promise<PullOk> {
 /** A process. Whom it would tell of its batches is not here: see `told`. */
 export class Process {
   readonly databases: Databases;
-  readonly pins: Pins;
+  /** Ms since the epoch. */
+  readonly now: () => number;
   readonly nextPages: NextPages;
+  readonly wholeRows: WholeRows;
   readonly recent = new RecentEntries();
   readonly #deps: EntriesDeps;
   /** The versions that other sockets are told of. */
   readonly told: number[] = [];
-  readonly #now: () => number;
 
   /** @param now ms since the epoch */
   constructor(
@@ -110,10 +112,10 @@ export class Process {
       readonly now?: () => number;
     } = {},
   ) {
-    this.#now = now;
     this.databases = new Databases(kv, nodes);
-    this.pins = new Pins(now);
+    this.now = now;
     this.nextPages = new NextPages(kv, now);
+    this.wholeRows = new WholeRows(kv);
     const fanout = { moved: (_: GraphId, t: T): void => void this.told.push(t) };
     const parts = {
       kv,
@@ -127,7 +129,7 @@ export class Process {
   }
 
   async createGraph(): Promise<GraphId> {
-    return await openGraphs({ kv: this.kv, stores: openBlobStores(this.kv), now: this.#now })
+    return await openGraphs({ kv: this.kv, stores: openBlobStores(this.kv), now: this.now })
       .create(ALICE, { graph_name: "notes" });
   }
 
@@ -139,7 +141,7 @@ export class Process {
   }
 
   async import(graph: GraphId, rows: readonly FixtureRow[], reset = false): Promise<number> {
-    const count = await importRows({ kv: this.kv, now: this.#now }, graph, bodyOf(rows, reset));
+    const count = await importRows({ kv: this.kv, now: this.now }, graph, bodyOf(rows, reset));
     assert.ok(count !== undefined);
     return count;
   }
@@ -190,7 +192,7 @@ export class Process {
     caller: UserId = ALICE,
   ): Promise<RowsAnswer> {
     const page = await rowsPage(this, graph, { after, limit, caller });
-    assert.ok(page !== undefined);
+    assert.ok(typeof page === "object");
     return rowsAnswerSchema.parse({
       rows: page.rows.map(({ json }) => JSON.parse(new TextDecoder().decode(json))),
       last_addr: page.lastAddr,
@@ -202,7 +204,7 @@ export class Process {
   async pin(graph: GraphId, caller: UserId = ALICE): Promise<number> {
     const log = await pull(this.kv, graph, version(0));
     assert.ok(log !== undefined);
-    this.pins.remember(caller, graph, { log: log.generation, t: log.t });
+    await rememberTold(this, { graph, caller }, { log: log.generation, t: log.t });
     return log.t;
   }
 }

@@ -3,7 +3,7 @@ import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
 import { type GraphId, newGeneration, newGraphId } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
-import type { Pin } from "../../sync/pins.ts";
+import type { Pin } from "../../sync/downloads.ts";
 import { openRowStream, RowsLostError, type RowStream } from "../../sync/row_stream.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { datomsOf, openRows } from "../support/client.ts";

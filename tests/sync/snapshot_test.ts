@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
-import { newGraphId } from "../../protocol/ids.ts";
+import { newGraphId, type UserId } from "../../protocol/ids.ts";
+import { rememberTold } from "../../sync/downloads.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
 import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
-import { withList } from "../support/kv.ts";
-import { ALICE, BOB, Process, rowsOf } from "../support/process.ts";
+import { dump, withList } from "../support/kv.ts";
+import { ALICE, BOB, headOf, Process, rowsOf, version } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
 
@@ -104,24 +105,96 @@ Deno.test("A page is as of the version that the caller's last pull told, for 60 
   const server = new Process(kv, { now: () => ms });
   const graph = await server.graphWith(SMALL);
   const imported = await tailLength(server, graph);
-  const version = async (caller = ALICE): Promise<number> =>
+  const served = async (caller = ALICE): Promise<number> =>
     await tailLength(server, graph, caller) - imported;
 
   await server.write(graph, 0, block("1"));
-  assert.equal(await version(), 1);
+  assert.equal(await served(), 1);
   assert.equal(await server.pin(graph), 1);
   await server.write(graph, 1, block("2"), block("3"));
-  assert.equal(await version(), 1);
-  assert.equal(await version(BOB), 3);
+  assert.equal(await served(), 1);
+  assert.equal(await served(BOB), 3);
   assert.equal(await server.pin(graph, BOB), 3);
-  assert.equal(await version(), 1);
+  assert.equal(await served(), 1);
   ms += 60_000;
-  assert.equal(await version(), 1);
+  assert.equal(await served(), 1);
   ms += 1;
-  assert.equal(await version(), 3);
+  assert.equal(await served(), 3);
   assert.equal(await server.pin(graph), 3);
   await server.write(graph, 3, block("4"));
-  assert.equal(await version(), 3);
+  assert.equal(await served(), 3);
+});
+
+Deno.test("What a pull told holds for pages at another process, and a later pull there takes its place", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [one, other] = [new Process(kv), new Process(kv)];
+  const graph = await one.graphWith(SMALL);
+  const imported = await tailLength(one, graph);
+  await one.write(graph, 0, block("1"));
+  assert.equal(await one.pin(graph), 1);
+  await other.write(graph, 1, block("2"));
+  assert.equal(await tailLength(other, graph) - imported, 1);
+  assert.equal(await other.pin(graph), 2);
+  await one.write(graph, 2, block("3"));
+  assert.equal(await tailLength(one, graph) - imported, 2);
+});
+
+Deno.test("Of pulls that are remembered out of order the later version counts", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  const imported = await tailLength(server, graph);
+  const { log } = await headOf(kv, graph);
+  await server.write(graph, 0, block("1"), block("2"), block("3"));
+  for (const t of [2, 1]) {
+    await rememberTold(server, { graph, caller: ALICE }, { log, t: version(t) });
+  }
+  assert.equal(await tailLength(server, graph) - imported, 2);
+});
+
+Deno.test("Pages don't go on with rows of another graph: after a reset the next one is refused, at any process", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [one, other] = [new Process(kv), new Process(kv)];
+  const graph = await one.graphWith(SMALL);
+  const { last_addr } = await one.page(graph, -1, 100);
+  await other.import(graph, readRows("medium-a").slice(0, 300), true);
+  await other.import(graph, []);
+  const answer = async (server: Process, after: number, caller: UserId): Promise<unknown> => {
+    const page = await rowsPage(server, graph, { after, limit: 100, caller });
+    return typeof page === "object" ? "a page" : page;
+  };
+  assert.equal(await answer(one, last_addr, ALICE), "replaced");
+  assert.equal(await answer(other, last_addr, ALICE), "replaced");
+  assert.equal(await answer(other, last_addr, BOB), "a page");
+  assert.equal(await answer(other, last_addr + 1, ALICE), "a page");
+  assert.equal(await answer(one, -1, ALICE), "a page");
+});
+
+Deno.test("Until an import has brought all that its root needs no page of it is served", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL.slice(0, 300));
+  const first = (): Promise<unknown> =>
+    rowsPage(server, graph, { after: -1, limit: 100, caller: ALICE });
+  assert.equal(await first(), "not ready");
+  await server.import(graph, SMALL.slice(300, -1));
+  assert.equal(await first(), "not ready");
+  await server.import(graph, SMALL.slice(-1));
+  const { came } = await pages(server, graph, 100);
+  assert.equal(came.flat().length, SMALL.length + 2);
+});
+
+Deno.test("The last call of an import ends it, whatever its rows are", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL.slice(0, 300));
+  assert.equal((await headOf(kv, graph)).importing, true);
+  await server.import(graph, []);
+  assert.equal((await headOf(kv, graph)).importing, undefined);
+  assert.equal((await server.page(graph, -1, 2000)).rows.length, 300);
+  const before = await dump(kv);
+  await server.import(graph, []);
+  assert.deepEqual(await dump(kv), before);
 });
 
 Deno.test("A pin of version 0 serves the tail as it was imported", async () => {

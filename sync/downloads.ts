@@ -1,0 +1,86 @@
+/**
+ * What the calls of a download, page after page, have to know of each other. Before each page a client
+ * pulls, and takes the version that the last pull told for that of all its rows (protocol.md §3).
+ */
+import { type Download, readDownload, writeServed, writeTold } from "../kv/downloads.ts";
+import { type Head, readHead } from "../kv/head.ts";
+import type { Generation, GraphId, T, UserId } from "../protocol/ids.ts";
+import { untilSettled } from "./settle.ts";
+
+/** A page follows its pull at once, or the client has given up. */
+export const TOLD_MS = 60_000;
+
+export interface DownloadDeps {
+  readonly kv: Deno.Kv;
+  /** Ms since the epoch. */
+  readonly now: () => number;
+}
+
+/** Whose download, and of what. */
+export interface Downloader {
+  readonly graph: GraphId;
+  readonly caller: UserId;
+}
+
+/** A version of one log. */
+export interface Pin {
+  readonly log: Generation;
+  readonly t: T;
+}
+
+/**
+ * Remembers what a pull told. Of two that run at once the later version counts: rows that hold more
+ * than the client was told of are no harm, since it pulls the rest again.
+ *
+ * @throws {Error} it isn't known to be written
+ */
+export async function rememberTold(
+  { kv, now }: DownloadDeps,
+  { graph, caller }: Downloader,
+  { log, t }: Pin,
+): Promise<void> {
+  await untilSettled<void>(`remember what a download of ${graph} was told`, async () => {
+    const head = await readHead(kv, graph);
+    if (head === undefined) return { done: undefined };
+    const { told, toldGuard } = await readDownload(kv, graph, caller);
+    const at = now();
+    const isLater = told !== undefined && told.log === log && told.t > t && at - told.at <= TOLD_MS;
+    if (isLater) return { done: undefined };
+    const outcome = await writeTold(kv, head, caller, { log, t, at }, toldGuard);
+    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+  });
+}
+
+/**
+ * Remembers a page that isn't the last one.
+ *
+ * @param head whose rows it is of
+ * @throws {Error} it isn't known to be written
+ */
+export async function rememberServed(
+  { kv }: DownloadDeps,
+  { graph, caller }: Downloader,
+  head: Head,
+  lastAddr: number,
+): Promise<void> {
+  let current: Head | undefined = head;
+  await untilSettled<void>(`remember how far a download of ${graph} is`, async () => {
+    current ??= await readHead(kv, graph);
+    if (current === undefined) return { done: undefined };
+    const outcome = await writeServed(kv, current, caller, { rows: head.rows, lastAddr });
+    current = undefined;
+    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+  });
+}
+
+/** The version that a page is to be of: the one that was told last, if it is of this log; else the head's. */
+export function versionToServe({ told }: Download, head: Head, now: number): T {
+  const counts = told !== undefined && told.log === head.log && told.t < head.t &&
+    now - told.at <= TOLD_MS;
+  return counts ? told.t : head.t;
+}
+
+/** Whether a page after this address goes on with rows that the graph has no more. */
+export function isCutOff({ served }: Download, head: Head, after: number): boolean {
+  return served !== undefined && served.lastAddr === after && served.rows !== head.rows;
+}
