@@ -387,7 +387,7 @@ const OPERATIONS: readonly Operation[] = [
     method: "put",
     path: "/assets/{graph_id}/{asset}",
     tag: "assets",
-    summary: "Uploads a file, or replaces it; at most 100 MiB",
+    summary: "Uploads a file, or replaces it; at most 100 MiB, of an encrypted graph 200 MiB",
     body: "bytes",
     answer: { schemas: ["Ok"], text: "All of it is stored" },
     refusals: [...NEEDS_ASSET, "asset too large", "checksum mismatch"],
