@@ -262,7 +262,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "The WebSocket",
     description: SOCKET,
     answer: { status: 101, text: "The connection is a WebSocket from here on" },
-    refusals: [...NEEDS_GRAPH, "too many sockets"],
+    refusals: [...NEEDS_READY, "too many sockets"],
   },
   {
     method: "get",
@@ -279,7 +279,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "The log after a version",
     query: [integer("since", "all of the log without it", { minimum: 0 })],
     answer: { schemas: ["Log"], text: "Entries ascend by t; t is the version that they reach" },
-    refusals: [...NEEDS_GRAPH, "invalid since"],
+    refusals: [...NEEDS_READY, "invalid since"],
   },
   {
     method: "post",
@@ -291,7 +291,7 @@ const OPERATIONS: readonly Operation[] = [
       schemas: ["BatchOk", "BatchReject"],
       text: "Stored as one new version, or refused: then nothing was stored",
     },
-    refusals: [...NEEDS_GRAPH, "missing body", "invalid tx", "body too large"],
+    refusals: [...NEEDS_READY, "missing body", "invalid tx", "body too large"],
   },
   {
     method: "get",

@@ -18,7 +18,7 @@ import {
   startServer,
   type TestServer,
 } from "../support/server.ts";
-import { frameOf } from "../support/snapshots.ts";
+import { createUnready, frameOf } from "../support/snapshots.ts";
 
 /** Pages for people and what they load; and paths that are there to be refused. */
 const NOT_API =
@@ -50,6 +50,12 @@ function describedOperations(): string[] {
   return Object.entries(described.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
   );
+}
+
+/** Where an operation is asked for, of this graph. */
+function addressOf(path: string, graph: string): string {
+  return path.replace("{graph_id}", graph)
+    .replace("{user_id}", "bob").replace("{asset}", `${ASSET_ID}.png`);
 }
 
 /** Services that no route is asked for. */
@@ -131,9 +137,7 @@ class Checked {
   async call(operation: string, id: string, options: RequestOptions = {}): Promise<unknown> {
     const [method = "", path = ""] = operation.split(" ");
     const [pattern = ""] = path.split("?");
-    const address = path.replace("{graph_id}", id)
-      .replace("{user_id}", "bob").replace("{asset}", `${ASSET_ID}.png`);
-    const response = await this.server.fetch(address, { ...options, method });
+    const response = await this.server.fetch(addressOf(path, id), { ...options, method });
     const where = ["paths", pattern, method.toLowerCase(), "responses", String(response.status)];
     const types = described.paths[pattern]?.[method.toLowerCase()]
       ?.responses[response.status]?.content;
@@ -243,6 +247,42 @@ Deno.test("Real answers, good ones and refusals, are as they are described", asy
     !api.seen.has(`${operation} 200`) && operation !== "GET /sync/{graph_id}"
   );
   assert.deepEqual(missed, []);
+});
+
+const conflictSchema = z.object({
+  content: z.object({
+    "application/json": z.object({
+      schema: z.object({
+        properties: z.object({ error: z.object({ enum: z.array(z.string()) }) }),
+      }),
+    }),
+  }),
+});
+
+/** Whether the description says that an operation may be answered so. */
+function saysNotReady(operation: string): boolean {
+  const [method = "", path = ""] = operation.split(" ");
+  const conflict = described.paths[path]?.[method.toLowerCase()]?.responses["409"];
+  if (conflict === undefined) return false;
+  const { schema } = conflictSchema.parse(conflict).content["application/json"];
+  return schema.properties.error.enum.includes("graph not ready");
+}
+
+Deno.test("Of a graph that isn't ready just those routes say so that are described to", async () => {
+  await using server = await startServer();
+  const operations = describedOperations().filter((operation) => operation.includes("{graph_id}"));
+  const refused: string[] = [];
+  for (const operation of operations) {
+    const [method = "", path = ""] = operation.split(" ");
+    const response = await server.fetch(addressOf(path, await createUnready(server)), {
+      method,
+      ...method !== "GET" && { json: {} },
+    });
+    if (await response.text() !== '{"error":"graph not ready"}') continue;
+    assert.equal(response.status, 409);
+    refused.push(operation);
+  }
+  assert.deepEqual(refused, operations.filter(saysNotReady));
 });
 
 Deno.test("An answer with a field more or less is none that is described", () => {
