@@ -26,24 +26,40 @@ import {
   keyPairSchema,
   publicKeyAnswerSchema,
 } from "./today/e2ee.ts";
-import { diagnosticsAnswerSchema } from "./today/http.ts";
+import {
+  createGraphAnswerSchema as todaysCreateGraphAnswerSchema,
+  createGraphBodySchema as todaysCreateGraphBodySchema,
+  diagnosticsAnswerSchema,
+} from "./today/http.ts";
 import {
   addMemberBodySchema,
   graphsTodayAnswerSchema,
   membersAnswerSchema,
   setRoleBodySchema,
 } from "./today/members.ts";
+import {
+  entriesOkSchema,
+  entriesRejectSchema,
+  helloAnswerSchema as todaysHelloAnswerSchema,
+  pullOkSchema as todaysPullOkSchema,
+} from "./today/server_message.ts";
 import { downloadAnswerSchema, FRAMES_TYPE, uploadAnswerSchema } from "./today/snapshot.ts";
+import { entriesBatchBodySchema } from "./today/tx_batch.ts";
 import { txBatchBodySchema } from "./tx_batch.ts";
 
 /** Any JSON of the description. */
 export type Json = { readonly [key: string]: unknown };
 
-/** Schemas with a name of their own; each is a component, and others refer to it. */
+/**
+ * Schemas with a name of their own; each is a component, and others refer to it. Where the dialects
+ * differ, `Todays…` is what today's clients say and are told.
+ */
 const named = {
   Ok: okAnswerSchema,
   CreateGraph: createGraphBodySchema,
+  TodaysCreateGraph: todaysCreateGraphBodySchema,
   CreatedGraph: createGraphAnswerSchema,
+  TodaysCreatedGraph: todaysCreateGraphAnswerSchema,
   Graphs: graphsTodayAnswerSchema,
   DeletedGraph: deleteGraphAnswerSchema,
   Members: membersAnswerSchema,
@@ -57,17 +73,30 @@ const named = {
   GrantAccess: grantAccessBodySchema,
   GrantedAccess: grantAccessAnswerSchema,
   Log: pullOkSchema,
+  TodaysLog: todaysPullOkSchema,
   Batch: txBatchBodySchema,
+  TodaysBatch: entriesBatchBodySchema,
   BatchOk: txBatchOkSchema,
   BatchReject: txRejectSchema,
+  TodaysBatchOk: entriesOkSchema,
+  TodaysBatchReject: entriesRejectSchema,
   Rows: rowsAnswerSchema,
   Import: importBodySchema,
   Imported: importAnswerSchema,
   Uploaded: uploadAnswerSchema,
   Download: downloadAnswerSchema,
   Diagnostics: diagnosticsAnswerSchema,
-  ClientMessage: clientMessageSchema,
-  ServerMessage: serverMessageSchema,
+  ClientMessage: z.union([
+    ...clientMessageSchema.options,
+    z.object({ type: z.literal("tx/batch"), ...entriesBatchBodySchema.shape }),
+  ]),
+  ServerMessage: z.union([
+    ...serverMessageSchema.options,
+    todaysHelloAnswerSchema,
+    todaysPullOkSchema,
+    entriesOkSchema,
+    entriesRejectSchema,
+  ]),
 } as const;
 type SchemaName = keyof typeof named;
 
@@ -81,9 +110,9 @@ interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly query?: readonly Json[];
-  /** `bytes`: any at all. */
-  readonly body?: SchemaName | "bytes";
-  /** What a good request is answered with; of two schemas, either. */
+  /** `bytes`: any at all. Of several schemas, any. */
+  readonly body?: readonly SchemaName[] | "bytes";
+  /** What a good request is answered with; of several schemas, any. */
   readonly answer:
     & { readonly status?: 200 | 101; readonly text: string }
     & (
@@ -121,9 +150,11 @@ a browser sends its token as \`?token=\`. Access is checked before the upgrade.
 | \`{"type":"ping"}\` | \`{"type":"pong"}\` |
 | \`{"type":"pull","since":3}\` | \`{"type":"pull/ok","t":7,"txs":[…]}\`: every entry after \`since\` |
 | \`{"type":"tx/batch","t_before":7,"txs":["…"]}\` | \`tx/batch/ok\` with the new \`t\`, or \`tx/reject\` |
+| \`{"type":"tx/batch","t-before":7,"txs":[{"tx":"…"}]}\` | the same in today's dialect |
 | \`{"type":"presence","editing-block-uuid":"…"}\` | nothing; from then on it is told who is here |
 
-Once a batch was accepted every other socket of the graph gets \`{"type":"changed","t":8}\`. What is
+Of a graph that today's clients use, hello and pull are answered with its \`checksum\` too. Once a
+batch was accepted every other socket of the graph gets \`{"type":"changed","t":8}\`. What is
 no message is answered with \`{"type":"error","message":…}\`, and the socket stays open. All frames are
 in the schemas *ClientMessage* and *ServerMessage* below.`;
 
@@ -141,8 +172,11 @@ const OPERATIONS: readonly Operation[] = [
     path: "/graphs",
     tag: "graphs",
     summary: "Makes a graph at version 0",
-    body: "CreateGraph",
-    answer: { schemas: ["CreatedGraph"], text: "The new graph's id" },
+    body: ["CreateGraph", "TodaysCreateGraph"],
+    answer: {
+      schemas: ["CreatedGraph", "TodaysCreatedGraph"],
+      text: "The new graph's id, in the dialect of the body",
+    },
     refusals: [
       ...NEEDS_TOKEN,
       "too many graphs",
@@ -182,7 +216,7 @@ const OPERATIONS: readonly Operation[] = [
     path: "/graphs/{graph_id}/members",
     tag: "members",
     summary: "Invites a user of this server by his id or his e-mail; for managers",
-    body: "AddMember",
+    body: ["AddMember"],
     answer: { schemas: ["Ok"], text: "He is a member, or a manager if the role says so" },
     refusals: [...NEEDS_GRAPH, ...NEEDS_BODY, "user not found", "too many members"],
   },
@@ -191,7 +225,7 @@ const OPERATIONS: readonly Operation[] = [
     path: "/graphs/{graph_id}/members/{user_id}",
     tag: "members",
     summary: "Says what a member is from now on; for managers",
-    body: "SetRole",
+    body: ["SetRole"],
     answer: { schemas: ["Ok"], text: "So he is" },
     refusals: [...NEEDS_GRAPH, ...NEEDS_BODY, "user not found"],
   },
@@ -216,7 +250,7 @@ const OPERATIONS: readonly Operation[] = [
     path: "/e2ee/user-keys",
     tag: "keys",
     summary: "Keeps the caller's pair of keys, in the place of the one before",
-    body: "KeyPair",
+    body: ["KeyPair"],
     answer: { schemas: ["KeyPair"], text: "As it was sent" },
     refusals: [...NEEDS_TOKEN, ...NEEDS_BODY],
   },
@@ -242,7 +276,7 @@ const OPERATIONS: readonly Operation[] = [
     path: "/e2ee/graphs/{graph_id}/aes-key",
     tag: "keys",
     summary: "Keeps the caller's copy of the key of a graph",
-    body: "GraphKey",
+    body: ["GraphKey"],
     answer: { schemas: ["GraphKey"], text: "As it was sent" },
     refusals: [...NEEDS_GRAPH, ...NEEDS_BODY],
   },
@@ -251,7 +285,7 @@ const OPERATIONS: readonly Operation[] = [
     path: "/e2ee/graphs/{graph_id}/grant-access",
     tag: "keys",
     summary: "Gives other members their copies of the key of a graph; for managers",
-    body: "GrantAccess",
+    body: ["GrantAccess"],
     answer: { schemas: ["GrantedAccess"], text: "missing-users: e-mails that no member has" },
     refusals: [...NEEDS_GRAPH, ...NEEDS_BODY],
   },
@@ -278,7 +312,11 @@ const OPERATIONS: readonly Operation[] = [
     tag: "sync",
     summary: "The log after a version",
     query: [integer("since", "all of the log without it", { minimum: 0 })],
-    answer: { schemas: ["Log"], text: "Entries ascend by t; t is the version that they reach" },
+    answer: {
+      schemas: ["Log", "TodaysLog"],
+      text: "Entries ascend by t; t is the version that they reach. Of a graph that today's " +
+        "clients use it has checksum and outliner-op",
+    },
     refusals: [...NEEDS_READY, "invalid since"],
   },
   {
@@ -286,10 +324,11 @@ const OPERATIONS: readonly Operation[] = [
     path: "/sync/{graph_id}/tx/batch",
     tag: "sync",
     summary: "Uploads transactions on top of a version",
-    body: "Batch",
+    body: ["Batch", "TodaysBatch"],
     answer: {
-      schemas: ["BatchOk", "BatchReject"],
-      text: "Stored as one new version, or refused: then nothing was stored",
+      schemas: ["BatchOk", "BatchReject", "TodaysBatchOk", "TodaysBatchReject"],
+      text: "Stored as one new version, or refused: then nothing was stored. In today's dialect " +
+        "each entry that changes something is one, and those before one that fails stay",
     },
     refusals: [...NEEDS_READY, "missing body", "invalid tx", "body too large"],
   },
@@ -310,7 +349,7 @@ const OPERATIONS: readonly Operation[] = [
     path: "/sync/{graph_id}/snapshot/import",
     tag: "sync",
     summary: "Upserts rows by addr; with reset it empties the graph first; for managers",
-    body: "Import",
+    body: ["Import"],
     answer: { schemas: ["Imported"], text: "count: the rows in this call" },
     refusals: [...NEEDS_GRAPH, "missing body", "invalid body", "body too large"],
   },
@@ -467,7 +506,8 @@ export function openApiDocument(): Json {
       version: "1",
       description: "Everything but the open routes needs a token. Errors are " +
         '`{"error":…}` with one of the words listed at each route; any route may also answer ' +
-        "500 `server error`.",
+        "500 `server error`. The protocol has two dialects: schemas named `Todays…` are that of " +
+        "Logseq's clients of today, where it isn't that of its first ones.",
     },
     servers: [{ url: "/" }],
     paths,
@@ -500,10 +540,10 @@ function operationObject(operation: Operation): Json {
   };
 }
 
-function contentOf(body: SchemaName | "bytes"): Json {
+function contentOf(body: readonly SchemaName[] | "bytes"): Json {
   return body === "bytes"
     ? { "application/octet-stream": {} }
-    : { "application/json": { schema: ref(body) } };
+    : { "application/json": { schema: anyOf(body) } };
 }
 
 function answerObject({ answer }: Operation): Json {
@@ -512,9 +552,14 @@ function answerObject({ answer }: Operation): Json {
     const content = answer.type === undefined ? {} : { content: { [answer.type]: {} } };
     return { [status]: { description, ...content } };
   }
-  const [first, ...more] = answer.schemas.map(ref);
-  const schema = more.length === 0 ? first : { oneOf: [first, ...more] };
+  const schema = anyOf(answer.schemas);
   return { [status]: { description, content: { "application/json": { schema } } } };
+}
+
+/** Not `oneOf`: what the dialects share is in both. */
+function anyOf(names: readonly SchemaName[]): Json | undefined {
+  const [first, ...more] = names.map(ref);
+  return more.length === 0 ? first : { anyOf: [first, ...more] };
 }
 
 function alsoObject(also: Readonly<Record<number, string>>): Json {

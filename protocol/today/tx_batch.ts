@@ -41,6 +41,9 @@ const entrySchema = z.object({
 const txsSchema = z.object({ txs: z.array(entrySchema) });
 const tBeforeSchema = z.object({ "t-before": tSchema });
 
+/** Both fields, as the OpenAPI description has them. */
+export const entriesBatchBodySchema = z.object({ ...tBeforeSchema.shape, ...txsSchema.shape });
+
 /**
  * Whether a `tx/batch` is one of entries, by its own fields: `t-before`, or entries that are objects
  * where the seed's are strings. One that shows neither is the seed's.

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { createApp } from "../../app.ts";
 import { parseConfig } from "../../config.ts";
 import { openLimits } from "../../limits/request_limits.ts";
+import { parseClientMessage } from "../../protocol/client_message.ts";
 import { openApiDocument } from "../../protocol/openapi.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import type { Services } from "../../routes/services.ts";
@@ -19,6 +20,7 @@ import {
   type TestServer,
 } from "../support/server.ts";
 import { createUnready, frameOf } from "../support/snapshots.ts";
+import { entry, lookup, newBlock } from "../support/today.ts";
 
 /** Pages for people and what they load; and paths that are there to be refused. */
 const NOT_API =
@@ -32,6 +34,7 @@ const documentSchema = z.object({
     z.record(
       z.string(),
       z.object({
+        requestBody: z.json().optional(),
         responses: z.record(
           z.string(),
           z.object({
@@ -50,6 +53,16 @@ function describedOperations(): string[] {
   return Object.entries(described.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`)
   );
+}
+
+/** A check of what is at this place in the description. */
+function checkAt(path: readonly string[]): ValidateFunction {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  ajv.addSchema({ $id: "doc", ...described });
+  const pointer = path.map((part) =>
+    encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"))
+  );
+  return ajv.compile({ $ref: `doc#/${pointer.join("/")}` });
 }
 
 /** Where an operation is asked for, of this graph. */
@@ -124,21 +137,19 @@ Deno.test("Every route is described, and all that is described is a route", () =
   assert.deepEqual([...new Set(routes)].sort(), describedOperations().sort());
 });
 
-/** Calls the server, and holds each answer against the description. */
+/** Calls the server, and holds each answer, and each body that it took, against the description. */
 class Checked {
   readonly seen = new Set<string>();
-  readonly #ajv = new Ajv2020({ strict: false, validateFormats: false });
 
-  constructor(private readonly server: TestServer) {
-    this.#ajv.addSchema({ $id: "doc", ...described });
-  }
+  constructor(private readonly server: TestServer) {}
 
   /** The answer's body. */
   async call(operation: string, id: string, options: RequestOptions = {}): Promise<unknown> {
     const [method = "", path = ""] = operation.split(" ");
     const [pattern = ""] = path.split("?");
     const response = await this.server.fetch(addressOf(path, id), { ...options, method });
-    const where = ["paths", pattern, method.toLowerCase(), "responses", String(response.status)];
+    const where = ["paths", pattern, method.toLowerCase()];
+    const content = ["content", "application/json", "schema"];
     const types = described.paths[pattern]?.[method.toLowerCase()]
       ?.responses[response.status]?.content;
     assert.ok(types !== undefined, `${operation} ${response.status} is not described`);
@@ -147,16 +158,13 @@ class Checked {
     this.seen.add(`${operation.split("?")[0]} ${response.status}`);
     if (types[type]?.schema === undefined) return void await response.body?.cancel();
     const body: unknown = await response.json();
-    const check = this.#schemaAt([...where, "content", type, "schema"]);
+    const check = checkAt([...where, "responses", String(response.status), ...content]);
     assert.ok(check(body), `${operation}: ${JSON.stringify(body)} ${JSON.stringify(check.errors)}`);
+    const isTaken = response.ok && !JSON.stringify(body).includes("tx/reject");
+    if (options.json === undefined || !isTaken) return body;
+    const asked = checkAt([...where, "requestBody", ...content]);
+    assert.ok(asked(options.json), `${operation}: ${JSON.stringify(options.json)}`);
     return body;
-  }
-
-  #schemaAt(path: readonly string[]): ValidateFunction {
-    const pointer = path.map((part) =>
-      encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"))
-    );
-    return this.#ajv.compile({ $ref: `doc#/${pointer.join("/")}` });
   }
 }
 
@@ -171,6 +179,23 @@ async function callMembers(api: Checked, graph: string): Promise<void> {
   await api.call(`GET ${members}`, graph);
   await api.call(`PUT ${members}/{user_id}`, graph, { json: { role: "member" } });
   await api.call(`PUT ${members}/{user_id}`, graph, { json: { role: "owner" } });
+}
+
+async function callToday(api: Checked, graph: string): Promise<void> {
+  const name = { "graph-name": "today", "graph-e2ee?": false };
+  await api.call("POST /graphs", graph, { json: name });
+  await api.call("POST /graphs", graph, { json: { ...name, "schema-version": 65 } });
+  await api.call("POST /graphs", graph, { json: name });
+  const batch = "POST /sync/{graph_id}/tx/batch";
+  const made = entry("insert-blocks", ...newBlock(crypto.randomUUID(), "a"));
+  const lost = ["~:db/add", lookup(crypto.randomUUID()), "~:block/title", "x"];
+  const send = (json: unknown): Promise<unknown> => api.call(batch, graph, { json });
+  await send({ "t-before": 0, "txs": [made, { tx: "[]" }] });
+  await send({ "t-before": 0, "txs": [entry("save-block", lost)] });
+  await send({ "t-before": 1, "txs": [entry("save-block", lost)] });
+  await send({ "t-before": -1, "txs": [made] });
+  await send({ "t-before": 1, "txs": [1] });
+  await api.call("GET /sync/{graph_id}/pull", graph);
 }
 
 /** And then puts bob out. */
@@ -238,6 +263,7 @@ Deno.test("Real answers, good ones and refusals, are as they are described", asy
   await api.call(`GET ${asset}`, graph);
   await callMembers(api, graph);
   await callKeys(api, graph);
+  await callToday(api, await server.createGraph());
   await api.call("GET /sync/{graph_id}", graph);
   await api.call("DELETE /graphs/{graph_id}", graph);
   for (const path of ["/health", "/ready", "/metrics", "/openapi.json"]) {
@@ -286,12 +312,83 @@ Deno.test("Of a graph that isn't ready just those routes say so that are describ
 });
 
 Deno.test("An answer with a field more or less is none that is described", () => {
-  const ajv = new Ajv2020({ strict: false, validateFormats: false });
-  ajv.addSchema({ $id: "doc", ...described });
-  const check = ajv.compile({ $ref: "doc#/components/schemas/CreatedGraph" });
+  const check = checkAt(["components", "schemas", "CreatedGraph"]);
   assert.ok(check({ graph_id: "x" }));
   assert.ok(!check({}));
   assert.ok(!check({ graph_id: "x", more: 1 }));
+});
+
+Deno.test("What a client may say on a socket is described, in both dialects, and nothing else", () => {
+  const check = checkAt(["components", "schemas", "ClientMessage"]);
+  const type = "tx/batch";
+  const entries = [entry("save-block"), { "tx": "[]", "outliner-op": null }];
+  for (
+    const message of [
+      { type: "hello", client: "laptop" },
+      { type: "hello" },
+      { type: "ping" },
+      { type: "pull" },
+      { type: "pull", since: 3 },
+      { type: "pull", since: -1 },
+      { type, t_before: 0, txs: ["[]"] },
+      { type, t_before: 0, txs: entries },
+      { type, t_before: -1, txs: [] },
+      { type, "t-before": 0, "txs": entries },
+      { type, "t-before": 0, "txs": ["[]"] },
+      { type, "t-before": -1, "txs": [] },
+      { type, "txs": entries },
+      { "type": "presence", "editing-block-uuid": null },
+      { "type": "presence", "editing-block-uuid": 1 },
+      { type: "tx" },
+    ]
+  ) {
+    const text = JSON.stringify(message);
+    assert.equal(check(message), parseClientMessage(text).ok, text);
+  }
+});
+
+Deno.test("What the server says on sockets is described, in both dialects", async () => {
+  await using server = await startServer();
+  const check = checkAt(["components", "schemas", "ServerMessage"]);
+  assert.ok(!check({ type: "changed", t: 1, more: 1 }));
+  const made = entry("insert-blocks", ...newBlock(crypto.randomUUID(), "a"));
+  const lost = entry("save-block", ["~:db/add", lookup(crypto.randomUUID()), "~:block/title", "x"]);
+  const batches = {
+    seed: [
+      { t_before: 0, txs: [blockTx(crypto.randomUUID(), "a")] },
+      { t_before: 0, txs: ["[]"] },
+      { t_before: -1, txs: [] },
+    ],
+    today: [
+      { "t-before": 0, "txs": [made] },
+      { "t-before": 0, "txs": [lost] },
+      { "t-before": 1, "txs": [lost] },
+      { "t-before": -1, "txs": [] },
+    ],
+  };
+  for (const [dialect, sent] of Object.entries(batches)) {
+    const graph = await server.createGraph();
+    const said = new Set<string>();
+    const read = (text: string): { readonly type: string } | undefined => {
+      const frame: { readonly type: string } = JSON.parse(text);
+      assert.ok(check(frame), text);
+      said.add(frame.type);
+      // It may come between any two others.
+      return frame.type === "online-users" ? undefined : frame;
+    };
+    await using writer = await server.connectAs(graph, read);
+    await using reader = await server.connectAs(graph, read);
+    reader.send({ type: "presence" });
+    await reader.ask({ type: "ping" });
+    for (const batch of sent) await writer.ask({ type: "tx/batch", ...batch });
+    for (const type of ["hello", "pull", "ping", "what"]) {
+      await writer.ask({ type, client: "laptop" });
+    }
+    assert.deepEqual(await reader.next(), { type: "changed", t: 1 });
+    const news = ["changed", "online-users"];
+    const answers = ["error", "hello", "pong", "pull/ok", "tx/batch/ok", "tx/reject"];
+    assert.deepEqual([...said].sort(), [...news, ...answers].sort(), dialect);
+  }
 });
 
 Deno.test("GET /docs and what it loads come from this server, under a strict policy", async () => {
