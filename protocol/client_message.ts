@@ -3,6 +3,10 @@
  * (protocol.md §1), and of it what today's clients say otherwise (today/). Text in, a
  * `ClientMessage` or the refusal to answer with out; whoever holds a `ClientMessage` need not check
  * it again. Unknown extra fields are ignored.
+ *
+ * "The seed's" dialect is that of Logseq's first version of this sync (January 2026), with which this
+ * server began: `t_before`, transactions as texts. "Today's" is that of Logseq's clients as of August
+ * 2026: `t-before`, entries with ids, and what is in today/.
  */
 import { z } from "zod";
 import { tSchema } from "./id_schema.ts";
