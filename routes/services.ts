@@ -1,5 +1,6 @@
 /**
- * What the routes call, as they see it. main.ts ties these to the store; nothing here knows of one.
+ * What the routes call, as they see it. services.ts at the root ties these to the store; nothing here
+ * knows of one.
  * Where there is no such graph the answer is `undefined`: it may be deleted between the access
  * check and the call.
  */
