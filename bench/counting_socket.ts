@@ -1,24 +1,15 @@
 /** A client's socket that does next to nothing with what comes in: npm's `ws` (platform.md §0.9). */
-import type { Buffer } from "node:buffer";
+// @ts-types="@types/ws"
 import WebSocket from "ws";
-
-/** What is used of `ws`, which has no types of its own. */
-interface WsSocket {
-  on(event: "open", listener: () => void): void;
-  on(event: "message", listener: (data: Buffer) => void): void;
-  on(event: "error", listener: (cause: Error) => void): void;
-  send(text: string): void;
-  terminate(): void;
-}
 
 export class CountingSocket implements Disposable {
   /** Messages so far. */
   count = 0;
   /** Called with each message and the time at which it came in (ms, `performance.now`). */
   onMessage: (text: string, at: number) => void = () => {};
-  readonly #socket: WsSocket;
+  readonly #socket: WebSocket;
 
-  private constructor(socket: WsSocket) {
+  private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("message", (data) => {
       this.count++;
@@ -27,7 +18,7 @@ export class CountingSocket implements Disposable {
   }
 
   static async open(url: string): Promise<CountingSocket> {
-    const socket: WsSocket = new WebSocket(url);
+    const socket = new WebSocket(url);
     await new Promise<void>((resolve, fail) => {
       socket.on("open", resolve);
       socket.on("error", fail);

@@ -3,35 +3,11 @@
  * messages (platform.md §0.9). Every frame from the server goes through `parseServerMessage`.
  */
 import { Buffer } from "node:buffer";
+import type { IncomingHttpHeaders } from "node:http";
+// @ts-types="@types/ws"
 import WebSocket from "ws";
 import { parseServerMessage, type ServerMessage } from "../../protocol/server_message.ts";
 import { within } from "./deadline.ts";
-
-/** What is used of `ws`, which has no types of its own. */
-interface WsSocket {
-  on(event: "open", listener: () => void): void;
-  on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): void;
-  on(event: "close", listener: (code: number, reason: Buffer) => void): void;
-  on(event: "error", listener: (cause: Error) => void): void;
-  on(event: "pong", listener: () => void): void;
-  on(
-    event: "unexpected-response",
-    listener: (request: { destroy(): void }, response: IncomingResponse) => void,
-  ): void;
-  send(data: string | Uint8Array, options?: { readonly fin: boolean }): void;
-  ping(): void;
-  close(code?: number): void;
-  terminate(): void;
-  pause(): void;
-  resume(): void;
-}
-
-interface IncomingResponse {
-  readonly statusCode: number;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  on(event: "data", listener: (chunk: Buffer) => void): void;
-  on(event: "end", listener: () => void): void;
-}
 
 /** How a socket ended, as this client saw it. */
 export interface Closed {
@@ -43,7 +19,7 @@ export interface Closed {
 export class UpgradeRefused extends Error {
   constructor(
     readonly status: number,
-    readonly headers: Readonly<Record<string, string | undefined>>,
+    readonly headers: Readonly<IncomingHttpHeaders>,
     readonly body: string,
   ) {
     super(`Cannot open a socket as the server answered ${status}: ${body}`);
@@ -55,11 +31,11 @@ export class TestSocket<Message extends { readonly type: string } = ServerMessag
   implements AsyncDisposable {
   /** Settles when the socket has closed. */
   readonly closed: Promise<Closed>;
-  readonly #socket: WsSocket;
+  readonly #socket: WebSocket;
   readonly #arrived: (Message | Error)[] = [];
   #wake: (() => void) | undefined;
 
-  private constructor(socket: WsSocket, parse: (text: string) => Message | undefined) {
+  private constructor(socket: WebSocket, parse: (text: string) => Message | undefined) {
     this.#socket = socket;
     socket.on("message", (data, isBinary) => {
       const arrived = isBinary
@@ -92,7 +68,7 @@ export class TestSocket<Message extends { readonly type: string } = ServerMessag
     parse: (text: string) => Message | undefined,
     headers: Record<string, string> = {},
   ): Promise<TestSocket<Message>> {
-    const socket: WsSocket = new WebSocket(url, { headers });
+    const socket = new WebSocket(url, { headers });
     const client = new TestSocket<Message>(socket, parse);
     const opened = new Promise<void>((resolve, fail) => {
       socket.on("open", resolve);
@@ -103,7 +79,8 @@ export class TestSocket<Message extends { readonly type: string } = ServerMessag
         response.on("end", () => {
           request.destroy();
           const body = Buffer.concat(parts).toString();
-          fail(new UpgradeRefused(response.statusCode, response.headers, body));
+          // Of a response there is always one.
+          fail(new UpgradeRefused(response.statusCode ?? 0, response.headers, body));
         });
       });
     });
