@@ -8,7 +8,7 @@ import http from "node:http";
 import { pipeline } from "node:stream/promises";
 import { Served } from "../tests/support/served.ts";
 import { peakBytes } from "./program.ts";
-import { type Result, rounded, TASK_FLAGS, timed } from "./result.ts";
+import { median, type Result, rounded, TASK_FLAGS, timed } from "./result.ts";
 
 const MIB = 1024 * 1024;
 const FILE_BYTES = 100 * MIB;
@@ -35,7 +35,8 @@ export async function assets(): Promise<readonly Result[]> {
     const growth = peak === undefined || restBytes === undefined ? undefined : peak - restBytes;
     return [
       ...(["up", "down"] as const).map((way) => {
-        const [ours, bare] = [median(rounds, way), median(rounds, `${way}Bare`)];
+        const ours = median(rounds.map((round) => round[way]));
+        const bare = median(rounds.map((round) => round[`${way}Bare`]));
         return {
           what: `an asset ${way}, floor to ours`,
           work: `${FILE_BYTES / MIB} MiB, median of ${ROUNDS}`,
@@ -99,11 +100,6 @@ async function round(
     if (bytes !== FILE_BYTES) throw new Error(`Cannot go on: ${bytes} bytes came down`);
   });
   return { up, down, upBare, downBare };
-}
-
-function median(rounds: readonly Round[], key: keyof Round): number {
-  const sorted = rounds.map((round) => round[key]).toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? NaN;
 }
 
 /** The file's bytes; random, as what a store or a wire could make of equal ones is no measure. */

@@ -7,11 +7,10 @@
 import process from "node:process";
 // @ts-types="@types/transit-js"
 import transit from "transit-js";
-import { z } from "zod";
 import { decodeNode } from "../datascript/node.ts";
 import { decode } from "../datascript/transit.ts";
 import { readHead } from "../kv/head.ts";
-import { listRows } from "../kv/rows.ts";
+import { listRows, parseRowJson } from "../kv/rows.ts";
 import { parseClientMessage } from "../protocol/client_message.ts";
 import { type GraphId, TAIL_ADDR } from "../protocol/ids.ts";
 import { type BatchDeps, txBatch } from "../sync/batch.ts";
@@ -104,16 +103,14 @@ function txsOf(frame: string): readonly string[] {
   return JSON.parse(frame).txs;
 }
 
-const rowSchema = z.object({ content: z.string(), addresses: z.string().nullable() });
-
 /** The nodes of a graph, all of them decoded. */
 async function allNodes(kv: Deno.Kv, graph: GraphId): Promise<NodeCache> {
   const head = await readHead(kv, graph);
   if (head === undefined) throw new Error("Cannot find the graph");
   const nodes = newNodes();
-  for await (const { addr, json } of listRows(kv, graph, head.rows, TAIL_ADDR)) {
-    const row = rowSchema.parse(JSON.parse(new TextDecoder().decode(json)));
-    nodes.set(rowsIdOf(head), addr, decodeNode(row), row.content.length);
+  for await (const json of listRows(kv, graph, head.rows, TAIL_ADDR)) {
+    const row = parseRowJson(graph, head.rows, json);
+    nodes.set(rowsIdOf(head), row.addr, decodeNode(row), row.content.length);
   }
   return nodes;
 }

@@ -1,24 +1,14 @@
 /** News: how late it is, and what many sockets cost, beside a server that only sends. */
-import { signToken } from "../auth/sign.ts";
-import { createGraphAnswerSchema } from "../protocol/http.ts";
 import { blockTx } from "../tests/support/forms.ts";
 import { ACCESS_TOKEN, startConnectServer } from "../tests/support/kv_connect/server.ts";
 import { type Program, runProgram } from "../tests/support/program.ts";
+import { Caller, Served, VARIABLES } from "../tests/support/served.ts";
 import { CountingSocket } from "./counting_socket.ts";
 import { NO_LIMITS } from "./program.ts";
 import { type Result, rounded, TASK_FLAGS, timed } from "./result.ts";
 
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const BATCHES = 300;
 const NOTICES_EACH = 100;
-
-const VARIABLES = {
-  AUTH_SECRET,
-  HOST: "127.0.0.1",
-  PORT: "0",
-  LOG_FORMAT: "json",
-  ...NO_LIMITS,
-};
 
 export async function fanout(): Promise<readonly Result[]> {
   return [...await latencies(), ...await manySockets()];
@@ -40,9 +30,8 @@ async function latencies(): Promise<readonly Result[]> {
 }
 
 async function sameIsolate(kvPath: string): Promise<Result> {
-  await using program = serve({ KV_PATH: kvPath });
-  const url = await urlOf(program);
-  return await latency("same isolate", url, url);
+  await using served = await serve({ KV_PATH: kvPath });
+  return await latency("same isolate", served, served);
 }
 
 async function otherIsolate(kvPath: string): Promise<Result> {
@@ -50,15 +39,16 @@ async function otherIsolate(kvPath: string): Promise<Result> {
     new Worker(new URL("isolate.ts", import.meta.url), { type: "module" })
   );
   try {
-    const urls: string[] = [];
+    const callers: Caller[] = [];
     for (const worker of workers) {
       const answer = new Promise<string>((resolve) => {
         worker.onmessage = ({ data }: MessageEvent<string>): void => resolve(data);
       });
-      worker.postMessage({ ...VARIABLES, KV_PATH: kvPath });
-      urls.push(await answer);
+      worker.postMessage({ ...VARIABLES, ...NO_LIMITS, KV_PATH: kvPath });
+      callers.push(await Caller.of(await answer));
     }
-    const [here = "", there = ""] = urls;
+    const [here, there] = callers;
+    if (here === undefined || there === undefined) throw new Error("Cannot do with one worker");
     return await latency("other isolate of the process (workers)", here, there);
   } finally {
     for (const worker of workers) worker.terminate();
@@ -68,17 +58,16 @@ async function otherIsolate(kvPath: string): Promise<Result> {
 async function otherProcess(): Promise<Result> {
   await using kvServer = startConnectServer();
   const variables = { KV_PATH: kvServer.url, DENO_KV_ACCESS_TOKEN: ACCESS_TOKEN };
-  await using here = serve(variables);
-  await using there = serve(variables);
-  const name = "other process, KV Connect (server in the bench)";
-  return await latency(name, await urlOf(here), await urlOf(there));
+  await using here = await serve(variables);
+  await using there = await serve(variables);
+  return await latency("other process, KV Connect (server in the bench)", here, there);
 }
 
 /** Batches come in at one server, and are heard of at the other. */
-async function latency(what: string, here: string, there: string): Promise<Result> {
-  const graph = await createGraph(here);
-  using writer = await CountingSocket.open(await socketUrl(here, graph));
-  using reader = await CountingSocket.open(await socketUrl(there, graph));
+async function latency(what: string, here: Caller, there: Caller): Promise<Result> {
+  const graph = await here.createGraph();
+  using writer = await CountingSocket.open(here.socketUrl(graph));
+  using reader = await CountingSocket.open(there.socketUrl(graph));
   await roundTrip(writer);
   const late: number[] = [];
   const trips: number[] = [];
@@ -116,13 +105,8 @@ function percentile(numbers: readonly number[], percent: number): number {
 async function manySockets(): Promise<readonly Result[]> {
   const results: Result[] = [];
   for (const [graphs, each] of [[1, 1000], [100, 10]] as const) {
-    const ours = await measured(() => serve({ KV_PATH: ":memory:" }), graphs, each, ourGraphs);
-    const floor = await measured(
-      () => runProgram("bench/bare_sockets.ts"),
-      graphs,
-      each,
-      bareGroups,
-    );
+    const ours = await ourSockets(graphs, each);
+    const floor = await bareSockets(graphs, each);
     const what = `${graphs} ${graphs === 1 ? "graph" : "graphs"} × ${each} sockets`;
     const work = `${graphs * each} sockets, ${ours.notices} notices`;
     results.push({
@@ -149,23 +133,30 @@ interface Measured {
   readonly noticesASecond: number;
 }
 
-/** Where the sockets of each group go, and what makes the notices of one. */
-interface Groups {
-  readonly urls: readonly string[];
-  readonly write: Write;
+async function ourSockets(count: number, each: number): Promise<Measured> {
+  await using served = await serve({ KV_PATH: ":memory:" });
+  const urls: string[] = [];
+  for (let i = 0; i < count; i++) urls.push(served.socketUrl(await served.createGraph()));
+  return await measured(served.program, urls, each, batchText);
 }
 
-/** Sends what makes a notice NOTICES_EACH times, each when the last is answered. */
-type Write = (writer: CountingSocket) => Promise<void>;
+async function bareSockets(count: number, each: number): Promise<Measured> {
+  await using program = runProgram("bench/bare_sockets.ts");
+  const [, url = ""] = await program.printed(/"url":"http:([^"]+)"/);
+  const urls = Array.from({ length: count }, (_, i) => `ws:${url}/${i}`);
+  return await measured(program, urls, each, (t) => `${t + 1}`);
+}
 
+/**
+ * @param urls where the sockets of each group go
+ * @param textOf what makes a notice
+ */
 async function measured(
-  run: () => Program,
-  count: number,
+  program: Program,
+  urls: readonly string[],
   each: number,
-  groupsOf: (url: string, count: number) => Promise<Groups>,
+  textOf: (t: number) => string,
 ): Promise<Measured> {
-  await using program = run();
-  const { urls, write } = await groupsOf(await urlOf(program), count);
   const before = await residentKb(program);
   const sockets = await CountingSocket.openMany(urls.flatMap((url) => Array(each).fill(url)));
   try {
@@ -174,7 +165,10 @@ async function measured(
     const readers = sockets.filter((_, i) => i % each !== 0);
     const last = `"t":${NOTICES_EACH}}`;
     const { ms } = await timed(() =>
-      Promise.all([...readers.map((reader) => reader.next(last)), ...writers.map(write)])
+      Promise.all([
+        ...readers.map((reader) => reader.next(last)),
+        ...writers.map((writer) => writeAll(writer, textOf)),
+      ])
     );
     const notices = readers.reduce((sum, reader) => sum + reader.count, 0);
     return { kbASocket, notices, noticesASecond: notices / ms * 1000 };
@@ -183,25 +177,13 @@ async function measured(
   }
 }
 
-async function ourGraphs(url: string, count: number): Promise<Groups> {
-  const urls: string[] = [];
-  for (let i = 0; i < count; i++) urls.push(await socketUrl(url, await createGraph(url)));
-  return { urls, write: (writer) => writeAll(writer, batchText) };
-}
-
+/** Each when the last is answered. */
 async function writeAll(writer: CountingSocket, textOf: (t: number) => string): Promise<void> {
   for (let t = 0; t < NOTICES_EACH; t++) {
     const ok = writer.next("tx/batch/ok");
     writer.send(textOf(t));
     await ok;
   }
-}
-
-function bareGroups(url: string, count: number): Promise<Groups> {
-  return Promise.resolve({
-    urls: Array.from({ length: count }, (_, i) => `${url.replace("http", "ws")}/${i}`),
-    write: (writer) => writeAll(writer, (t) => `${t + 1}`),
-  });
 }
 
 async function residentKb({ pid }: Program): Promise<number> {
@@ -211,30 +193,8 @@ async function residentKb({ pid }: Program): Promise<number> {
 
 // The server
 
-function serve(variables: Readonly<Record<string, string>>): Program {
-  return runProgram("main.ts", [], { ...VARIABLES, ...variables }, TASK_FLAGS);
-}
-
-async function urlOf(program: Program): Promise<string> {
-  const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
-  return url;
-}
-
-function token(): Promise<string> {
-  return signToken(AUTH_SECRET, "bench", Date.now(), 3600);
-}
-
-async function createGraph(url: string): Promise<string> {
-  const response = await fetch(`${url}/graphs`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${await token()}` },
-    body: '{"graph_name":"bench"}',
-  });
-  return createGraphAnswerSchema.parse(await response.json()).graph_id;
-}
-
-async function socketUrl(url: string, graph: string): Promise<string> {
-  return `${url.replace("http", "ws")}/sync/${graph}?token=${await token()}`;
+function serve(variables: Readonly<Record<string, string>>): Promise<Served> {
+  return Served.start({ ...NO_LIMITS, ...variables }, TASK_FLAGS);
 }
 
 function batchText(t: number): string {

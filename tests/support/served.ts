@@ -8,36 +8,25 @@ import { TestSocket } from "./socket.ts";
 const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const HOUR_SECONDS = 60 * 60;
 
-export class Served implements AsyncDisposable {
-  private constructor(
-    readonly program: Program,
+/** With which such a server runs. */
+export const VARIABLES = {
+  AUTH_SECRET,
+  HOST: "127.0.0.1",
+  PORT: "0",
+  LOG_FORMAT: "json",
+} as const;
+
+/** Who has a token for a server that runs with VARIABLES, wherever. */
+export class Caller {
+  protected constructor(
     /** `http://127.0.0.1:port`. */
     readonly url: string,
     /** A good one, for an hour. */
     readonly token: string,
   ) {}
 
-  /**
-   * @param variables beside the secret, such as KV_PATH
-   * @param flags for Deno
-   */
-  static async start(
-    variables: Readonly<Record<string, string>>,
-    flags?: readonly string[],
-  ): Promise<Served> {
-    const program = runProgram("main.ts", [], {
-      AUTH_SECRET,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      LOG_FORMAT: "json",
-      ...variables,
-    }, flags);
-    const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
-    return new Served(
-      program,
-      url,
-      await signToken(AUTH_SECRET, "alice", Date.now(), HOUR_SECONDS),
-    );
+  static async of(url: string): Promise<Caller> {
+    return new Caller(url, await signed());
   }
 
   get authorization(): string {
@@ -93,6 +82,25 @@ export class Served implements AsyncDisposable {
   connect(graph: string): Promise<TestSocket> {
     return TestSocket.open(this.socketUrl(graph));
   }
+}
+
+export class Served extends Caller implements AsyncDisposable {
+  private constructor(readonly program: Program, url: string, token: string) {
+    super(url, token);
+  }
+
+  /**
+   * @param variables beside VARIABLES, such as KV_PATH
+   * @param flags for Deno
+   */
+  static async start(
+    variables: Readonly<Record<string, string>>,
+    flags?: readonly string[],
+  ): Promise<Served> {
+    const program = runProgram("main.ts", [], { ...VARIABLES, ...variables }, flags);
+    const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
+    return new Served(program, url, await signed());
+  }
 
   async kill(): Promise<void> {
     await this.program.end("SIGKILL");
@@ -101,4 +109,8 @@ export class Served implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.program[Symbol.asyncDispose]();
   }
+}
+
+function signed(): Promise<string> {
+  return signToken(AUTH_SECRET, "alice", Date.now(), HOUR_SECONDS);
 }
