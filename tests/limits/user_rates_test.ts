@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { UserRates } from "../../limits/user_rates.ts";
-import { parseUserId, type UserId } from "../../protocol/ids.ts";
-
-function user(sub: string): UserId {
-  const id = parseUserId(sub);
-  assert.ok(id !== undefined);
-  return id;
-}
+import { userOf } from "../support/user.ts";
 
 Deno.test("A user may do ten seconds' worth at once, then it says how long to wait", () => {
   const rates = new UserRates(1);
-  for (let i = 0; i < 10; i++) assert.equal(rates.take(user("alice")), 0);
-  const waitMs = rates.take(user("alice"));
+  for (let i = 0; i < 10; i++) assert.equal(rates.take(userOf("alice")), 0);
+  const waitMs = rates.take(userOf("alice"));
   assert.ok(waitMs > 0 && waitMs <= 1000, `${waitMs} ms`);
-  assert.equal(rates.take(user("bob")), 0);
+  assert.equal(rates.take(userOf("bob")), 0);
 });
 
 Deno.test("Those who wait come in their order, no sooner than the rate lets them", async () => {
@@ -21,7 +15,7 @@ Deno.test("Those who wait come in their order, no sooner than the rate lets them
   const start = performance.now();
   const order: number[] = [];
   await Promise.all(
-    Array.from({ length: 1020 }, (_, i) => rates.wait(user("alice")).then(() => order.push(i))),
+    Array.from({ length: 1020 }, (_, i) => rates.wait(userOf("alice")).then(() => order.push(i))),
   );
   assert.ok(performance.now() - start >= 190);
   assert.deepEqual(order, order.toSorted((a, b) => a - b));

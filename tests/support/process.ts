@@ -4,14 +4,7 @@ import { openBlobStores } from "../../assets/open.ts";
 import { type Head, readHead } from "../../kv/head.ts";
 import { listRows } from "../../kv/rows.ts";
 import { type ImportBody, type RowsAnswer, rowsAnswerSchema } from "../../protocol/http.ts";
-import {
-  type GraphId,
-  parseAddr,
-  parseT,
-  parseUserId,
-  type T,
-  type UserId,
-} from "../../protocol/ids.ts";
+import { type GraphId, parseAddr, parseT, type T, type UserId } from "../../protocol/ids.ts";
 import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
 import type { EntriesAnswer } from "../../protocol/today/server_message.ts";
 import { AcceptedIds } from "../../sync/accepted.ts";
@@ -37,15 +30,10 @@ import { datomsOf } from "./client.ts";
 import type { FixtureRow } from "./fixtures.ts";
 import { newNodes } from "./nodes.ts";
 import type { WireEntry } from "./today.ts";
+import { userOf } from "./user.ts";
 
-export const ALICE = user("alice");
-export const BOB = user("bob");
-
-export function user(sub: string): UserId {
-  const parsed = parseUserId(sub);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
+export const ALICE = userOf("alice");
+export const BOB = userOf("bob");
 
 export function version(t: number): T {
   const parsed = parseT(t);

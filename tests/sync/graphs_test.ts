@@ -13,10 +13,8 @@ import {
   newGeneration,
   newGraphId,
   nextT,
-  parseUserId,
   ROOT_ADDR,
   TAIL_ADDR,
-  type UserId,
 } from "../../protocol/ids.ts";
 import { listedGraphSchema } from "../../protocol/today/http.ts";
 import type { Fanout } from "../../sync/fanout.ts";
@@ -24,15 +22,10 @@ import { type Graphs, openGraphs } from "../../sync/graphs.ts";
 import { sweepGarbage } from "../../sync/sweep.ts";
 import { dump, keysOf, LOST, withCommit, withMethods } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
+import { userOf } from "../support/user.ts";
 
-const alice = user("alice");
-const bob = user("bob");
-
-function user(sub: string): UserId {
-  const parsed = parseUserId(sub);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
+const alice = userOf("alice");
+const bob = userOf("bob");
 
 /** Each call of the clock is a millisecond later, from 1000 on. */
 function openAt(kv: Deno.Kv, ended: Fanout["ended"] = () => {}): Graphs {

@@ -15,19 +15,14 @@ import {
 } from "../../kv/keys.ts";
 import { putMember, readCircle, removeMember } from "../../kv/members.ts";
 import { writeProfile } from "../../kv/users.ts";
-import { type GraphId, newGraphId, parseUserId, type UserId } from "../../protocol/ids.ts";
+import { type GraphId, newGraphId, type UserId } from "../../protocol/ids.ts";
 import { type Role, roles } from "../../protocol/role.ts";
 import { openKeys } from "../../sync/e2ee.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { MAX_MEMBERS, type MemberAnswer, type Members, openMembers } from "../../sync/members.ts";
 import { sweepPeople } from "../../sync/sweep.ts";
 import { keysOf, withCommit } from "../support/kv.ts";
-
-function userOf(sub: string): UserId {
-  const user = parseUserId(sub);
-  assert.ok(user !== undefined);
-  return user;
-}
+import { userOf } from "../support/user.ts";
 
 const [carol, max, mia, sam] = [userOf("carol"), userOf("max"), userOf("mia"), userOf("sam")];
 const USERS = [carol, max, mia, sam];

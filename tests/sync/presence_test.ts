@@ -4,7 +4,7 @@ import { createGraph } from "../../kv/graphs.ts";
 import { presentPrefix } from "../../kv/keys.ts";
 import { putMember, readCircle, removeMember } from "../../kv/members.ts";
 import { readPresent, writePresent } from "../../kv/present.ts";
-import { type GraphId, newGraphId, parseUserId, type UserId } from "../../protocol/ids.ts";
+import { type GraphId, newGraphId, type UserId } from "../../protocol/ids.ts";
 import { openFanout } from "../../sync/fanout.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { Hub } from "../../sync/hub.ts";
@@ -14,12 +14,7 @@ import { counted } from "../support/counted_kv.ts";
 import { within } from "../support/deadline.ts";
 import { TestGuest } from "../support/guest.ts";
 import { keysOf, withCommit } from "../support/kv.ts";
-
-function userOf(sub: string): UserId {
-  const user = parseUserId(sub);
-  assert.ok(user !== undefined);
-  return user;
-}
+import { userOf } from "../support/user.ts";
 
 const [alice, bob] = [userOf("alice"), userOf("bob")];
 /** Nothing is done by itself in the time of a test but what `quick` makes so. */

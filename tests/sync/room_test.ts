@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
-import { newGraphId, parseUserId, type UserId } from "../../protocol/ids.ts";
+import { newGraphId, type UserId } from "../../protocol/ids.ts";
 import { Room } from "../../sync/room.ts";
 import { TestGuest } from "../support/guest.ts";
-
-function userOf(sub: string): UserId {
-  const user = parseUserId(sub);
-  assert.ok(user !== undefined);
-  return user;
-}
+import { userOf } from "../support/user.ts";
 
 const [alice, bob] = [userOf("alice"), userOf("bob")];
 

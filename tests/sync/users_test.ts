@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { findByEmail, readProfiles } from "../../kv/users.ts";
-import { parseEmail, parseUserId, type UserId } from "../../protocol/ids.ts";
+import { parseEmail } from "../../protocol/ids.ts";
 import { Users } from "../../sync/users.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { dump } from "../support/kv.ts";
-
-function userOf(sub: string): UserId {
-  const user = parseUserId(sub);
-  assert.ok(user !== undefined);
-  return user;
-}
+import { userOf } from "../support/user.ts";
 
 const id = userOf("u1");
 const HOUR_MS = 60 * 60 * 1000;
