@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError, parseConfig, settings } from "../config.ts";
-
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+import { AUTH_SECRET } from "./support/secret.ts";
 
 function problemsOf(variables: Record<string, string>): string {
   try {

@@ -7,8 +7,7 @@ import { listGarbage, markGarbage } from "../../kv/garbage.ts";
 import { newGeneration, newGraphId } from "../../protocol/ids.ts";
 import { within } from "../support/deadline.ts";
 import { type Program, runProgram } from "../support/program.ts";
-
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+import { AUTH_SECRET } from "../support/secret.ts";
 
 /** What Deno tells the platform at DENO_UNSTABLE_CRON_SOCK, a line each (ext/cron/socket.rs, 2.9). */
 const cronMessageSchema = z.discriminatedUnion("kind", [

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { TASK_FLAGS } from "../../bench/result.ts";
 import { within } from "../support/deadline.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
 import { Terminal } from "../support/terminal.ts";
 
 const FOLDER = new URL("../../deploy/", import.meta.url);
@@ -9,7 +10,6 @@ const UNITS = [...Deno.readDirSync(FOLDER)].map(({ name }) => name)
   .filter((name) => /\.(service|timer)$/.test(name));
 /** Where the units have Deno. */
 const DENO = "/usr/local/bin/deno";
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 
 /** A unit's text, with this Deno. */
 function unit(name: string): string {

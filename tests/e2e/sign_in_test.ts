@@ -4,7 +4,8 @@ import { signToken } from "../../auth/sign.ts";
 import { within } from "../support/deadline.ts";
 import { runProgram } from "../support/program.ts";
 import { CLIENT_ID, makeKey, TestProvider } from "../support/provider.ts";
-import { SECRET, startServer, type TestServer } from "../support/server.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 import { TestSocket, UpgradeRefused } from "../support/socket.ts";
 
 const key = await makeKey("first", "RS256");
@@ -77,7 +78,7 @@ Deno.test("No bad token of any kind gets in: 401 by header, by query and at the 
     "alg none": `${encoded({ alg: "none" })}.${payload}.`,
     "alg none, signed": `${encoded({ alg: "none", kid: key.kid })}.${payload}.${signature}`,
     "HS256 with the public key": await hs256(published),
-    "HS256 where no secret is set": await hs256(SECRET),
+    "HS256 where no secret is set": await hs256(AUTH_SECRET),
     "another's key of the same kid": await provider.token({}, await makeKey("first", "RS256")),
     "unknown kid": await provider.token({}, await makeKey("second", "RS256")),
     "expired": await provider.token({ exp: now - 90 }),
@@ -142,7 +143,7 @@ Deno.test("A token's end closes its sockets with 4401, and no others", async () 
   await using server = await startServer();
   const graph = await server.createGraph();
   const token = (seconds: number): Promise<string> =>
-    signToken(SECRET, "alice", Date.now(), seconds);
+    signToken(AUTH_SECRET, "alice", Date.now(), seconds);
   const open = async (seconds: number): Promise<TestSocket> =>
     await TestSocket.open(`${socketUrl(server, graph)}?token=${await token(seconds)}`);
   await using year = await open(365 * 24 * 60 * 60);
@@ -163,7 +164,7 @@ Deno.test("No token gets into the log, good or bad, wherever it is sent", async 
   await using provider = await TestProvider.start([key]);
   await using program = runProgram("main.ts", [], {
     ...cognito(provider),
-    AUTH_SECRET: SECRET,
+    AUTH_SECRET,
     HOST: "127.0.0.1",
     PORT: "0",
     KV_PATH: ":memory:",
@@ -176,8 +177,8 @@ Deno.test("No token gets into the log, good or bad, wherever it is sent", async 
     await provider.token({ exp: 1 }),
     await provider.token({ aud: "elsewhere" }),
     await provider.token({}, await makeKey("second")),
-    await signToken(SECRET, "alice", Date.now(), 60),
-    await signToken(`${SECRET}x`, "alice", Date.now(), 60),
+    await signToken(AUTH_SECRET, "alice", Date.now(), 60),
+    await signToken(`${AUTH_SECRET}x`, "alice", Date.now(), 60),
     "not-a-jwt-but-secret-all-the-same",
   ];
   const request = async (path: string, headers: Record<string, string> = {}): Promise<void> => {
@@ -203,5 +204,5 @@ Deno.test("No token gets into the log, good or bad, wherever it is sent", async 
       assert.ok(!printed.includes(part), printed);
     }
   }
-  assert.ok(!printed.includes(SECRET));
+  assert.ok(!printed.includes(AUTH_SECRET));
 });

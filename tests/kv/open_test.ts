@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { openKv, OpenKvError } from "../../kv/open.ts";
 import { ACCESS_TOKEN, startConnectServer } from "../support/kv_connect/server.ts";
 import { runProgram } from "../support/program.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
 
 const TOKEN = "DENO_KV_ACCESS_TOKEN";
 
@@ -86,7 +87,7 @@ Deno.test("The program that can't open its database ends with status 1 and says 
     };
     for (const [KV_PATH, problem] of Object.entries(problems)) {
       await using program = runProgram("main.ts", [], {
-        AUTH_SECRET: "0123456789abcdef0123456789abcdef",
+        AUTH_SECRET,
         KV_PATH,
         PORT: "0",
         [TOKEN]: ACCESS_TOKEN,

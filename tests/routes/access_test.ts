@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { signToken } from "../../auth/sign.ts";
 import { newGraphId } from "../../protocol/ids.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
 import { UpgradeRefused } from "../support/socket.ts";
-import { SECRET, startServer, type TestServer } from "../support/server.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 
 const unauthorized = { status: 401, body: { error: "unauthorized" } };
 const forbidden = { status: 403, body: { error: "forbidden" } };
@@ -50,7 +51,7 @@ Deno.test("A bad token is 401, wherever it is", async () => {
   await using server = await startServer();
   const good = await server.token();
   const forged = await signToken("another secret of more than 32 bytes", "alice", Date.now(), 60);
-  const expired = await signToken(SECRET, "alice", Date.now(), -90);
+  const expired = await signToken(AUTH_SECRET, "alice", Date.now(), -90);
   for (const token of [forged, expired, "x", "a.b.c", `${good}x`]) {
     const authorization = `Bearer ${token}`;
     assert.deepEqual(

@@ -12,13 +12,8 @@ import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
-import {
-  ALICE,
-  type RequestOptions,
-  SECRET,
-  startServer,
-  type TestServer,
-} from "../support/server.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
+import { ALICE, type RequestOptions, startServer, type TestServer } from "../support/server.ts";
 import { createUnready, frameOf } from "../support/snapshots.ts";
 import { entry, lookup, newBlock } from "../support/today.ts";
 
@@ -76,7 +71,7 @@ function idleServices(): Services {
   const never = (): Promise<never> => Promise.reject(new Error("Nobody asks"));
   return {
     verify: never,
-    limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
+    limits: openLimits(parseConfig({ AUTH_SECRET })),
     graphs: {
       access: never,
       ready: never,

@@ -7,7 +7,7 @@ import { readyRoutes } from "../../routes/health.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
-import { SECRET } from "../support/server.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
 import { frameOf } from "../support/snapshots.ts";
 
 const ID = "7a0cbcd5-7bb2-4f7c-9d3f-0f0f6a1f5a4e";
@@ -21,7 +21,7 @@ function brokenServices(): Services {
   assert.ok(id !== undefined);
   return {
     verify: () => Promise.resolve({ ok: true, user: { id } }),
-    limits: openLimits(parseConfig({ AUTH_SECRET: SECRET })),
+    limits: openLimits(parseConfig({ AUTH_SECRET })),
     graphs: {
       access: () => Promise.resolve("manager"),
       ready: () => Promise.resolve(true),

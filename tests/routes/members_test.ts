@@ -4,7 +4,8 @@ import { signToken } from "../../auth/sign.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { membersAnswerSchema, roleInGraphSchema } from "../../protocol/today/members.ts";
 import { keysOf } from "../support/kv.ts";
-import { SECRET, startServer, type TestServer } from "../support/server.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 
 const ok = { status: 200, body: { ok: true } };
 const forbidden = { status: 403, body: { error: "forbidden" } };
@@ -340,7 +341,7 @@ Deno.test("An e-mail address finds who had it last in his token, and nobody who 
   await using server = await startServer();
   const graph = await server.createGraph("carol");
   const call = async (sub: string, claims: Record<string, unknown>): Promise<void> => {
-    const token = await signToken(SECRET, sub, Date.now(), 60, claims);
+    const token = await signToken(AUTH_SECRET, sub, Date.now(), 60, claims);
     const headers = { authorization: `Bearer ${token}` };
     assert.equal((await server.call("/graphs", { as: null, headers })).status, 200);
   };

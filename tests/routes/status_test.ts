@@ -6,7 +6,8 @@ import { restoreGraph } from "../../sync/restore.ts";
 import { upload } from "../support/client.ts";
 import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
-import { ALICE, SECRET, startServer, type TestServer } from "../support/server.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
+import { ALICE, startServer, type TestServer } from "../support/server.ts";
 
 interface Answer {
   readonly status: number;
@@ -79,8 +80,8 @@ Deno.test("A good token becomes a cookie that no script reads, no other site sen
 
 Deno.test("A bad token, an expired one, none at all and a huge one are refused, and set no cookie", async () => {
   await using server = await startServer();
-  const expired = await signToken(SECRET, ALICE, Date.now(), -3600);
-  const long = await signToken(SECRET, "a".repeat(512), Date.now(), 60);
+  const expired = await signToken(AUTH_SECRET, ALICE, Date.now(), -3600);
+  const long = await signToken(AUTH_SECRET, "a".repeat(512), Date.now(), 60);
   const forms: readonly [number, Record<string, string>][] = [
     [401, { token: "x" }],
     [401, { token: expired }],
@@ -98,7 +99,7 @@ Deno.test("A bad token, an expired one, none at all and a huge one are refused, 
 
 Deno.test("A cookie whose token has expired signs nobody in", async () => {
   await using server = await startServer();
-  const expired = await signToken(SECRET, ALICE, Date.now(), -3600);
+  const expired = await signToken(AUTH_SECRET, ALICE, Date.now(), -3600);
   const { text } = await ask(server, "/", { cookie: `sync_session=${expired}` });
   assert.match(text, /action="\/sign-in"/);
 });

@@ -3,9 +3,9 @@ import { signToken } from "../../auth/sign.ts";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import type { GraphId } from "../../protocol/ids.ts";
 import { type Program, runProgram } from "./program.ts";
+import { AUTH_SECRET } from "./secret.ts";
 import { TestSocket } from "./socket.ts";
 
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 const HOUR_SECONDS = 60 * 60;
 
 /** With which such a server runs. */

@@ -8,10 +8,9 @@ import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import type { GraphId } from "../../protocol/ids.ts";
 import * as todays from "../../protocol/today/http.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
+import { AUTH_SECRET } from "./secret.ts";
 import { TestSocket } from "./socket.ts";
 
-/** Signs the tokens of every test server. */
-export const SECRET = "a secret that only the tests of this repository know";
 const HOUR_SECONDS = 60 * 60;
 
 /** Whom a request speaks for when the test doesn't say. */
@@ -42,7 +41,7 @@ export interface RequestOptions {
 /** `await using server = await startServer()`: stops the server and closes what it opened. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const config = parseConfig({
-    AUTH_SECRET: SECRET,
+    AUTH_SECRET,
     HOST: "127.0.0.1",
     PORT: "0",
     KV_PATH: options.kvPath ?? ":memory:",
@@ -99,7 +98,7 @@ export class TestServer implements AsyncDisposable {
   /** A good token for this user, for an hour. Of `alice` it says that `alice@example.org` is hers. */
   token(sub: string = ALICE): Promise<string> {
     const claims = { email: `${sub}@example.org` };
-    return signToken(SECRET, sub, Date.now(), HOUR_SECONDS, claims);
+    return signToken(AUTH_SECRET, sub, Date.now(), HOUR_SECONDS, claims);
   }
 
   /** A request as it goes over the wire; the body has to be read or cancelled by the caller. */

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { settings } from "../../config.ts";
 import { runProgram } from "../support/program.ts";
-
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+import { AUTH_SECRET } from "../support/secret.ts";
 
 Deno.test("deno task config prints every setting with its value, default and origin, but no secret", async () => {
   await using program = runProgram("tasks/config.ts", [], {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { runProgram } from "../support/program.ts";
-
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+import { AUTH_SECRET } from "../support/secret.ts";
 
 Deno.test("deno task start without AUTH_SECRET ends at once, and says what to set", async () => {
   await using program = runProgram("main.ts");

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { makeToken } from "../../tasks/token.ts";
 import { verifierOf } from "../support/verifier.ts";
 import { runProgram } from "../support/program.ts";
-
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
+import { AUTH_SECRET } from "../support/secret.ts";
 
 Deno.test("deno task token prints a token alone on stdout, signed with AUTH_SECRET", async () => {
   await using program = runProgram("tasks/token.ts", ["--sub", "alice"], { AUTH_SECRET });

@@ -5,9 +5,8 @@ import { signToken } from "../../auth/sign.ts";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import { blockTx } from "../support/forms.ts";
 import { type Program, runProgram } from "../support/program.ts";
+import { AUTH_SECRET } from "../support/secret.ts";
 import { TestSocket } from "../support/socket.ts";
-
-const AUTH_SECRET = "0123456789abcdef0123456789abcdef";
 
 function serve(variables: Readonly<Record<string, string>>): Program {
   return runProgram("main.ts", [], {
