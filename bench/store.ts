@@ -1,6 +1,7 @@
 /** A real store whose traffic is counted. */
 import { serialize } from "node:v8";
 import { keySize } from "../kv/change.ts";
+import { withMethods } from "../tests/support/kv.ts";
 
 /** What went through. Bytes are those that the store keeps: of values that aren't bytes, V8's. */
 export interface Traffic {
@@ -34,46 +35,34 @@ export function counted(
     observer.read?.(entry.key);
     return entry;
   };
-  const proxy = new Proxy(kv, {
-    get(target, name): unknown {
-      switch (name) {
-        case "get":
-          return async (key: Deno.KvKey) => read(await target.get(key));
-        case "getMany":
-          return async (keys: readonly Deno.KvKey[]) =>
-            (await target.getMany<unknown[]>(keys)).map(read);
-        case "list":
-          return async function* (
-            selector: Deno.KvListSelector,
-            options?: Deno.KvListOptions,
-          ): AsyncGenerator<Deno.KvEntry<unknown>> {
-            for await (const entry of target.list(selector, options)) yield read(entry);
-          };
-        case "atomic":
-          return () => {
-            const operation = target.atomic();
-            const set = operation.set.bind(operation);
-            const commit = operation.commit.bind(operation);
-            operation.set = (key, value) => {
-              traffic.sets++;
-              traffic.valueBytesSet += value instanceof Uint8Array
-                ? value.length
-                : serialize(value).length;
-              traffic.keyBytesSet += keySize(key);
-              observer.set?.(key, value);
-              set(key, value);
-              return operation;
-            };
-            operation.commit = () => {
-              traffic.commits++;
-              return commit();
-            };
-            return operation;
-          };
-      }
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
+  const methods = {
+    get: async (key: Deno.KvKey) => read(await kv.get(key)),
+    getMany: async (keys: readonly Deno.KvKey[]) => (await kv.getMany<unknown[]>(keys)).map(read),
+    list: async function* (
+      ...asked: Parameters<Deno.Kv["list"]>
+    ): AsyncGenerator<Deno.KvEntry<unknown>> {
+      for await (const entry of kv.list(...asked)) yield read(entry);
     },
-  });
-  return { kv: proxy, traffic };
+    atomic: (): Deno.AtomicOperation => {
+      const operation = kv.atomic();
+      const set = operation.set.bind(operation);
+      const commit = operation.commit.bind(operation);
+      operation.set = (key, value) => {
+        traffic.sets++;
+        traffic.valueBytesSet += value instanceof Uint8Array
+          ? value.length
+          : serialize(value).length;
+        traffic.keyBytesSet += keySize(key);
+        observer.set?.(key, value);
+        set(key, value);
+        return operation;
+      };
+      operation.commit = () => {
+        traffic.commits++;
+        return commit();
+      };
+      return operation;
+    },
+  };
+  return { kv: withMethods(kv, methods), traffic };
 }

@@ -1,6 +1,8 @@
 /** What is asked of the store, by kind: tests count, they don't time. */
+import { LIST_BATCH } from "../../kv/limits.ts";
+import { withCommit, withList, withMethods } from "./kv.ts";
 
-/** Operations so far. A list counts once for each 500 entries, as the server asks for them. */
+/** Operations so far. A list counts once for each LIST_BATCH entries, as the server asks for them. */
 export interface Count {
   gets: number;
   getManys: number;
@@ -25,47 +27,34 @@ export interface CountedKv {
   take(): Count;
 }
 
-const BATCH = 500;
-
 /** The same store, counting. */
 export function counted(kv: Deno.Kv): CountedKv {
   let count: Count = { ...NOTHING };
-  const proxy = new Proxy(kv, {
-    get(target, name): unknown {
-      if (name === "list") {
-        return async function* (
-          selector: Deno.KvListSelector,
-          options?: Deno.KvListOptions,
-        ): AsyncGenerator<Deno.KvEntry<unknown>> {
-          let seen = 0;
-          count.lists++;
-          for await (const entry of target.list(selector, options)) {
-            if (seen > 0 && seen % BATCH === 0) count.lists++;
-            seen++;
-            count.listed++;
-            yield entry;
-          }
-        };
-      }
-      if (name === "atomic") {
-        return (): Deno.AtomicOperation => {
-          const operation = target.atomic();
-          const commit = operation.commit.bind(operation);
-          operation.commit = (): ReturnType<typeof commit> => {
-            count.commits++;
-            return commit();
-          };
-          return operation;
-        };
-      }
-      if (name === "get") count.gets++;
-      if (name === "getMany") count.getManys++;
-      const value: unknown = Reflect.get(target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
+  const lists = withList(kv, async function* (list): AsyncGenerator<Deno.KvEntry<unknown>> {
+    let seen = 0;
+    count.lists++;
+    for await (const entry of list()) {
+      if (seen > 0 && seen % LIST_BATCH === 0) count.lists++;
+      seen++;
+      count.listed++;
+      yield entry;
+    }
+  });
+  const commits = withCommit(lists, (commit) => {
+    count.commits++;
+    return commit();
   });
   return {
-    kv: proxy,
+    kv: withMethods(commits, {
+      get: (...asked: Parameters<Deno.Kv["get"]>) => {
+        count.gets++;
+        return kv.get(...asked);
+      },
+      getMany: (...asked: Parameters<Deno.Kv["getMany"]>) => {
+        count.getManys++;
+        return kv.getMany(...asked);
+      },
+    }),
     take: () => {
       const taken = count;
       count = { ...NOTHING };
