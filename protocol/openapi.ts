@@ -342,7 +342,7 @@ const OPERATIONS: readonly Operation[] = [
       integer("limit", "rows at most; 500 without it", { minimum: 1, maximum: 2000 }),
     ],
     answer: { schemas: ["Rows"], text: "Ascending by addr; last_addr is the next page's after" },
-    refusals: NEEDS_GRAPH,
+    refusals: [...NEEDS_READY, "graph replaced"],
   },
   {
     method: "post",

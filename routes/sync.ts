@@ -73,7 +73,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return answer === undefined ? refuse(c, "not found") : await streamJson(c, answer);
   });
 
-  routes.get("/snapshot/rows", async (c) => {
+  routes.get("/snapshot/rows", ready, async (c) => {
     const page = await snapshots.page(c.get("graph"), {
       after: parseAfter(c.req.query("after")),
       limit: parseLimit(c.req.query("limit")),
