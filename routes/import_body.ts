@@ -25,6 +25,7 @@ export async function readImportBody(
   const body = new ImportBodyReader();
   const bytes = await readBytes(request, maxBytes, (chunk) => body.write(chunk));
   if (bytes === "too large") return { ok: false, refusal: "body too large" };
+  if (bytes === "cut off") return { ok: false, refusal: "invalid body" };
   if (bytes === 0) return { ok: false, refusal: "missing body" };
   return body.end();
 }

@@ -4,9 +4,10 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { parseJson } from "../protocol/json.ts";
+import { bodyChunks, BodyCutOffError } from "./body_chunks.ts";
 import { refuse } from "./refuse.ts";
 
-/** A body as it came: none at all, not JSON or nested too deeply, or some JSON value that nobody has looked at. */
+/** A body as it came: none at all, not JSON, cut off or nested too deeply, or some JSON value that nobody has looked at. */
 export type JsonBody =
   | { readonly kind: "missing" }
   | { readonly kind: "malformed" }
@@ -22,7 +23,7 @@ export function jsonBody(maxBytes: number): MiddlewareHandler<WithBody> {
   return async function readJsonBody(c, next): Promise<Response | void> {
     const text = await readText(c.req.raw, maxBytes);
     if (text === "too large") return refuse(c, "body too large");
-    c.set("body", parse(text));
+    c.set("body", text === "cut off" ? { kind: "malformed" } : parse(text));
     await next();
   };
 }
@@ -30,15 +31,18 @@ export function jsonBody(maxBytes: number): MiddlewareHandler<WithBody> {
 async function readText(
   request: Request,
   maxBytes: number,
-): Promise<{ text: string | undefined } | "too large"> {
+): Promise<{ text: string | undefined } | BodyFault> {
   // Bytes until the end: text is up to twice as large, and put together from pieces twice that.
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   const whole = await readBytes(request, maxBytes, (chunk) => {
     chunks.push(chunk);
     return true;
   });
-  return whole === "too large" ? whole : { text: decoded(await new Blob(chunks).bytes()) };
+  return typeof whole === "string" ? whole : { text: decoded(await new Blob(chunks).bytes()) };
 }
+
+/** `cut off`: the client has gone before its end. */
+export type BodyFault = "too large" | "cut off";
 
 /**
  * Reads a body as it comes, up to a limit that holds while reading.
@@ -50,14 +54,19 @@ export async function readBytes(
   request: Request,
   maxBytes: number,
   take: (chunk: Uint8Array<ArrayBuffer>) => boolean,
-): Promise<number | "too large"> {
+): Promise<number | BodyFault> {
   if (Number(request.headers.get("content-length")) > maxBytes) return "too large";
   let bytes = 0;
-  for await (const chunk of request.body ?? []) {
-    bytes += chunk.length;
-    // Leaving the loop cancels the stream.
-    if (bytes > maxBytes) return "too large";
-    if (!take(chunk)) break;
+  try {
+    for await (const chunk of bodyChunks(request)) {
+      bytes += chunk.length;
+      // Leaving the loop cancels the stream.
+      if (bytes > maxBytes) return "too large";
+      if (!take(chunk)) break;
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof BodyCutOffError)) throw thrown;
+    return "cut off";
   }
   return bytes;
 }

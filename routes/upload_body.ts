@@ -5,6 +5,7 @@
 import type { ErrorWord } from "../protocol/errors.ts";
 import { decodeRows, FrameError, type FrameFault, readFrames } from "../protocol/today/frames.ts";
 import { ImportedRows } from "../sync/import.ts";
+import { bodyChunks, BodyCutOffError } from "./body_chunks.ts";
 
 export type UploadBodyRead =
   | { readonly ok: true; readonly rows: ImportedRows }
@@ -38,10 +39,11 @@ export async function readUploadBody(
     return { ok: false, refusal: "body too large" };
   }
   try {
-    return await readRows(limited(request.body ?? [], maxBytes), maxBytes);
+    return await readRows(limited(bodyChunks(request), maxBytes), maxBytes);
   } catch (thrown) {
-    if (!(thrown instanceof FrameError)) throw thrown;
-    return { ok: false, refusal: REFUSALS[thrown.fault] };
+    if (thrown instanceof FrameError) return { ok: false, refusal: REFUSALS[thrown.fault] };
+    if (thrown instanceof BodyCutOffError) return { ok: false, refusal: "invalid body" };
+    throw thrown;
   }
 }
 
@@ -59,7 +61,7 @@ async function readRows(body: AsyncGenerator<Bytes>, maxBytes: number): Promise<
 
 /** @throws {FrameError} `too large`: more bytes come than there may be */
 async function* limited(
-  chunks: AsyncIterable<Bytes> | Iterable<Bytes>,
+  chunks: AsyncIterable<Bytes>,
   maxBytes: number,
 ): AsyncGenerator<Bytes> {
   let bytes = 0;
