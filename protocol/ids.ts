@@ -84,10 +84,11 @@ export function newGeneration(): Generation {
 }
 
 /**
- * Letters, digits and what else turns up at the end of a file's name; what could be taken for a
- * path is not among it: no dot, no slash of either kind, no percent sign.
+ * Whatever follows the last dot of a file's name, as "0 (draft)" of "Notes 3.0 (draft)". What could be
+ * taken for a path or an address's end is not among it: no dot, no slash of either kind, no percent
+ * sign, `?` or `#`; nor are control characters and halves of a character.
  */
-const ASSET_EXT = /^[\p{L}\p{M}\p{N}_+~ -]{1,32}$/u;
+const ASSET_EXT = /^[^\p{Cc}\p{Cs}./\\%?#]{1,255}$/u;
 
 /** `<uuid>.<ext>` and nothing else: one dot, no folder. Upper case in the UUID is folded. */
 export function parseAssetName(value: unknown): AssetName | undefined {

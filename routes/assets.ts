@@ -85,8 +85,7 @@ async function answer(c: Context<WithAsset>, { asset, read }: OpenAsset): Promis
     c.header("content-range", `bytes ${range.start}-${range.end - 1}/${asset.size}`);
   }
   c.header("content-type", asset.contentType ?? "application/octet-stream");
-  // An ext that is no ASCII can't be in a header as it is.
-  c.header("x-asset-type", encodeURIComponent(assetExt(c.get("asset"))));
+  c.header("x-asset-type", headerText(assetExt(c.get("asset"))));
   if (asset.checksum !== undefined) c.header("x-amz-meta-checksum", asset.checksum);
 
   const { start, end }: ByteRange = range ?? { start: 0, end: asset.size };
@@ -95,4 +94,9 @@ async function answer(c: Context<WithAsset>, { asset, read }: OpenAsset): Promis
   const status = range === undefined ? 200 : 206;
   if (c.req.raw.method === "HEAD") return c.body(null, status);
   return c.body(await startedStream(read(start, end)), status);
+}
+
+/** As it is, where a header can hold it (RFC 9110 §5.5); else percent-encoded, as in the path. */
+function headerText(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) && text.trim() === text ? text : encodeURIComponent(text);
 }

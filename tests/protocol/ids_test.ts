@@ -64,7 +64,18 @@ Deno.test("A user is a text of 1 to 512 units", () => {
 Deno.test("A file's name is a UUID, a dot and an ext; nothing that could be a path", () => {
   const uuid = "6f1e2d3c-0000-4000-8000-00000000000a";
   for (
-    const ext of ["png", "PNG", "7z", "x".repeat(32), "excalidraw", "c++", "0 final", "\u56fe"]
+    const ext of [
+      "png",
+      "PNG",
+      "7z",
+      "x".repeat(255),
+      "excalidraw",
+      "c++",
+      "0 (draft)",
+      "jp,g & 'co'",
+      "\u56fe",
+      "\u{1f600}",
+    ]
   ) {
     const name = parseAssetName(`${uuid.toUpperCase()}.${ext}`);
     assert.equal(name, `${uuid}.${ext}`);
@@ -79,7 +90,8 @@ Deno.test("A file's name is a UUID, a dot and an ext; nothing that could be a pa
     "..",
     "a\0b",
     "a\nb",
-    "x".repeat(33),
+    "x".repeat(256),
+    "\ud83d",
     "a?b",
     "a#b",
   ];

@@ -228,7 +228,7 @@ Deno.test("A path that is no file's name is 400 whatever the method, and reaches
     `/${UUID}.%252e%252e`,
     `/..%2f${other}%2f${UUID}.png`,
     `/%2e%2e%2f${other}%2f${UUID}.png`,
-    `/${UUID}.${"x".repeat(33)}`,
+    `/${UUID}.${"x".repeat(256)}`,
     `/${"x".repeat(5000)}.png`,
     `/6f1e2d3c-0000-4000-8000-00000000000g.png`,
     `/6f1e2d3c00004000800000000000000001.png`,
@@ -261,6 +261,11 @@ Deno.test("A name may be in upper case, and its ext any word", async () => {
   const response = await server.fetch(`/assets/${graph}/${UUID}.%E5%9B%BE`);
   assert.equal(response.headers.get("x-asset-type"), "%E5%9B%BE");
   assert.equal((await response.bytes()).length, 20);
+  for (const ext of ["c++", "0 (draft)"]) {
+    await put(server, `/assets/${graph}/${UUID}.${encodeURIComponent(ext)}`, bytesOf(20));
+    const { headers } = await server.fetch(`/assets/${graph}/${UUID}.${ext}`, { method: "HEAD" });
+    assert.equal(headers.get("x-asset-type"), ext);
+  }
 });
 
 Deno.test("Other methods on a file are 405", async () => {
