@@ -429,7 +429,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "Uploads a file, or replaces it; at most 100 MiB, of an encrypted graph 200 MiB",
     body: "bytes",
     answer: { schemas: ["Ok"], text: "All of it is stored" },
-    refusals: [...NEEDS_ASSET, "asset too large", "checksum mismatch"],
+    refusals: [...NEEDS_ASSET, "asset too large", "checksum mismatch", "invalid body"],
   },
   {
     method: "delete",
