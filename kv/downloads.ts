@@ -7,8 +7,7 @@ import { generationSchema, tSchema } from "../protocol/id_schema.ts";
 import type { Generation, GraphId, T, UserId } from "../protocol/ids.ts";
 import { objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
-import { type Head, headGuard } from "./head.ts";
-import { downloadKey, type DownloadStep } from "./keys.ts";
+import { downloadKey, graphKey } from "./keys.ts";
 import { parseStored } from "./stored.ts";
 
 /** The version that a pull told, of which log, and when; ms since the epoch. */
@@ -27,61 +26,53 @@ export interface Served {
 export interface Download {
   readonly told?: Told;
   readonly served?: Served;
-  /** Holds as long as nothing else was told. */
-  readonly toldGuard: Deno.AtomicCheck;
+  /** Hold as long as the graph is there, and nothing else was told. */
+  readonly guards: readonly Deno.AtomicCheck[];
 }
 
 const toldSchema = z.object({ log: generationSchema, t: tSchema, at: z.int().nonnegative() });
 const servedSchema = z.object({ rows: generationSchema, lastAddr: z.int().nonnegative() });
 
-/** One strong read. @throws {CorruptValueError} */
+/** `undefined`: there is no such graph. One strong read. @throws {CorruptValueError} */
 export async function readDownload(
   kv: Deno.Kv,
   graph: GraphId,
   user: UserId,
-): Promise<Download> {
-  const keys = [downloadKey(graph, user, "told"), downloadKey(graph, user, "served")] as const;
-  const [told, served] = await kv.getMany<[unknown, unknown]>(keys);
+): Promise<Download | undefined> {
+  const [meta, told, served] = await kv.getMany<[unknown, unknown, unknown]>([
+    graphKey(graph),
+    downloadKey(graph, user, "told"),
+    downloadKey(graph, user, "served"),
+  ]);
+  if (meta.versionstamp === null) return undefined;
   return {
     ...told.versionstamp !== null && { told: parseStored(toldSchema, told.key, told.value) },
     ...served.versionstamp !== null &&
       { served: parseStored(servedSchema, served.key, served.value) },
-    toldGuard: { key: keys[0], versionstamp: told.versionstamp },
+    guards: [meta, told].map(({ key, versionstamp }) => ({ key, versionstamp })),
   };
 }
 
-/** Refused if the head has moved, so that a removal leaves nothing of it, or if another was told since. */
+/** Refused if the graph is gone, so that nothing is left of it, or if another was told since. */
 export async function writeTold(
   kv: Deno.Kv,
-  head: Head,
+  graph: GraphId,
   user: UserId,
   told: Told,
-  toldGuard: Deno.AtomicCheck,
+  { guards }: Download,
 ): Promise<Outcome> {
-  return await write(kv, head, user, "told", told, [toldGuard]);
+  const sets = [objectSet(downloadKey(graph, user, "told"), told)];
+  return await commit(kv, { sets, deletes: [], checks: guards });
 }
 
-/** Refused if the head has moved. */
+/** Refused in the same cases. */
 export async function writeServed(
   kv: Deno.Kv,
-  head: Head,
+  graph: GraphId,
   user: UserId,
   served: Served,
+  { guards }: Download,
 ): Promise<Outcome> {
-  return await write(kv, head, user, "served", served);
-}
-
-async function write(
-  kv: Deno.Kv,
-  head: Head,
-  user: UserId,
-  step: DownloadStep,
-  value: Told | Served,
-  checks: readonly Deno.AtomicCheck[] = [],
-): Promise<Outcome> {
-  return await commit(kv, {
-    sets: [objectSet(downloadKey(head.graph, user, step), value)],
-    deletes: [],
-    checks: [headGuard(head), ...checks],
-  });
+  const sets = [objectSet(downloadKey(graph, user, "served"), served)];
+  return await commit(kv, { sets, deletes: [], checks: guards });
 }

@@ -6,8 +6,8 @@ import { reject, type TxReject } from "../protocol/reject.ts";
 import { entriesRefusal } from "../protocol/today/server_message.ts";
 import { isEntriesBatch, parseEntriesBatch } from "../protocol/today/tx_batch.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
-import { jsonChunks } from "../sync/json_chunks.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
+import { rowsAnswer } from "../sync/snapshot.ts";
 import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
@@ -82,8 +82,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     if (page === undefined) return refuse(c, "not found");
     if (page === "not ready") return refuse(c, "graph not ready");
     if (page === "replaced") return refuse(c, "graph replaced");
-    const end = `],"last_addr":${page.lastAddr},"done":${page.done}}`;
-    return await streamJson(c, jsonChunks('{"rows":[', [page.rows.map((row) => row.json)], end));
+    return await streamJson(c, rowsAnswer(page));
   });
 
   routes.post("/snapshot/import", managersOnly(), async (c) => {

@@ -2,9 +2,16 @@
  * What the calls of a download, page after page, have to know of each other. Before each page a client
  * pulls, and takes the version that the last pull told for that of all its rows (protocol.md §3).
  */
-import { type Download, readDownload, writeServed, writeTold } from "../kv/downloads.ts";
-import { type Head, readHead } from "../kv/head.ts";
-import type { Generation, GraphId, T, UserId } from "../protocol/ids.ts";
+import {
+  type Download,
+  readDownload,
+  type Served,
+  writeServed,
+  writeTold,
+} from "../kv/downloads.ts";
+import type { Head } from "../kv/head.ts";
+import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { untilSettled } from "./settle.ts";
 
 /** A page follows its pull at once, or the client has given up. */
@@ -22,12 +29,6 @@ export interface Downloader {
   readonly caller: UserId;
 }
 
-/** A version of one log. */
-export interface Pin {
-  readonly log: Generation;
-  readonly t: T;
-}
-
 /**
  * Remembers what a pull told. Of two that run at once the later version counts: rows that hold more
  * than the client was told of are no harm, since it pulls the rest again.
@@ -37,16 +38,16 @@ export interface Pin {
 export async function rememberTold(
   { kv, now }: DownloadDeps,
   { graph, caller }: Downloader,
-  { log, t }: Pin,
+  { log, t }: GraphVersion,
 ): Promise<void> {
   await untilSettled<void>(`remember what a download of ${graph} was told`, async () => {
-    const head = await readHead(kv, graph);
-    if (head === undefined) return { done: undefined };
-    const { told, toldGuard } = await readDownload(kv, graph, caller);
+    const download = await readDownload(kv, graph, caller);
+    if (download === undefined) return { done: undefined };
+    const { told } = download;
     const at = now();
     const isLater = told !== undefined && told.log === log && told.t > t && at - told.at <= TOLD_MS;
     if (isLater) return { done: undefined };
-    const outcome = await writeTold(kv, head, caller, { log, t, at }, toldGuard);
+    const outcome = await writeTold(kv, graph, caller, { log, t, at }, download);
     return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
   });
 }
@@ -54,21 +55,21 @@ export async function rememberTold(
 /**
  * Remembers a page that isn't the last one.
  *
- * @param head whose rows it is of
+ * @param download as it was before the page
  * @throws {Error} it isn't known to be written
  */
 export async function rememberServed(
   { kv }: DownloadDeps,
   { graph, caller }: Downloader,
-  head: Head,
-  lastAddr: number,
+  download: Download,
+  served: Served,
 ): Promise<void> {
-  let current: Head | undefined = head;
+  let known: Download | undefined = download;
   await untilSettled<void>(`remember how far a download of ${graph} is`, async () => {
-    current ??= await readHead(kv, graph);
-    if (current === undefined) return { done: undefined };
-    const outcome = await writeServed(kv, current, caller, { rows: head.rows, lastAddr });
-    current = undefined;
+    known ??= await readDownload(kv, graph, caller);
+    if (known === undefined) return { done: undefined };
+    const outcome = await writeServed(kv, graph, caller, served, known);
+    known = undefined;
     return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
   });
 }

@@ -13,9 +13,10 @@ import { type Head, readHead } from "../kv/head.ts";
 import { listAddrs, listRows, parseRowJson, type Row } from "../kv/rows.ts";
 import { CorruptLogError } from "../kv/txlog.ts";
 import { type GraphId, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
+import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type Base, readBase } from "./base.ts";
-import { type DownloadDeps, type Downloader, type Pin, versionToServe } from "./downloads.ts";
+import { type DownloadDeps, type Downloader, versionToServe } from "./downloads.ts";
 import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
 import { rootAndTail } from "./snapshot.ts";
 
@@ -55,11 +56,11 @@ export class RowsLostError extends Error {
 export async function versionToStream(
   { kv, now }: DownloadDeps,
   { graph, caller }: Downloader,
-): Promise<Pin | undefined> {
+): Promise<GraphVersion | undefined> {
   const head = await readHead(kv, graph);
   if (head === undefined) return undefined;
   const download = await readDownload(kv, graph, caller);
-  return { log: head.log, t: versionToServe(download, head, now()) };
+  return download && { log: head.log, t: versionToServe(download, head, now()) };
 }
 
 /**
@@ -73,7 +74,7 @@ export async function versionToStream(
 export async function openRowStream(
   kv: Deno.Kv,
   graph: GraphId,
-  version?: Pin,
+  version?: GraphVersion,
 ): Promise<OpenedRows> {
   for (;;) {
     const head = await readHead(kv, graph);
@@ -85,7 +86,11 @@ export async function openRowStream(
   }
 }
 
-async function openAt(kv: Deno.Kv, head: Head, version: Pin | undefined): Promise<OpenedRows> {
+async function openAt(
+  kv: Deno.Kv,
+  head: Head,
+  version: GraphVersion | undefined,
+): Promise<OpenedRows> {
   const t = version?.t ?? head.t;
   if (version !== undefined && version.log !== head.log || t > head.t) return { kind: "gone" };
   const base = await readBase(kv, head, t);

@@ -10,6 +10,7 @@ import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import { type Base, readBase } from "./base.ts";
 import { type DownloadDeps, isCutOff, rememberServed, versionToServe } from "./downloads.ts";
+import { jsonChunks } from "./json_chunks.ts";
 import type { NextPages } from "./next_pages.ts";
 import type { WholeRows } from "./whole_rows.ts";
 
@@ -31,6 +32,14 @@ export interface RowsPage {
   readonly rows: readonly { readonly json: Uint8Array }[];
   readonly lastAddr: number;
   readonly done: boolean;
+}
+
+/** The page as its answer, as UTF-8 in chunks. */
+export function rowsAnswer(
+  { rows, lastAddr, done }: RowsPage,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const end = `],"last_addr":${lastAddr},"done":${done}}`;
+  return jsonChunks('{"rows":[', [rows.map(({ json }) => json)], end);
 }
 
 /** The rows that a page repeats at the end. */
@@ -57,11 +66,11 @@ export async function rowsPage(
   query: PageQuery,
 ): Promise<RowsPage | PageRefusal | undefined> {
   const { kv, wholeRows } = deps;
-  const downloader = { graph, caller: query.caller };
   for (;;) {
     const head = await readHead(kv, graph);
     if (head === undefined) return undefined;
     const download = await readDownload(kv, graph, query.caller);
+    if (download === undefined) return undefined;
     if (isCutOff(download, head, query.after)) return "replaced";
     const page = await wholeRows.has(head)
       ? await readPage(deps, head, versionToServe(download, head, deps.now()), query)
@@ -70,7 +79,10 @@ export async function rowsPage(
     const after = await readHead(kv, graph);
     if (after?.rows !== head.rows) continue;
     if (page === undefined) return "not ready";
-    if (!page.done) await rememberServed(deps, downloader, after, page.lastAddr);
+    if (!page.done) {
+      const served = { rows: head.rows, lastAddr: page.lastAddr };
+      await rememberServed(deps, { graph, caller: query.caller }, download, served);
+    }
     return page;
   }
 }

@@ -3,7 +3,7 @@ import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
 import { type GraphId, newGeneration, newGraphId } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
-import type { Pin } from "../../sync/downloads.ts";
+import type { GraphVersion } from "../../protocol/today/snapshot.ts";
 import { openRowStream, RowsLostError, type RowStream } from "../../sync/row_stream.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { datomsOf, openRows } from "../support/client.ts";
@@ -15,7 +15,7 @@ import { headOf, Process, version } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
 
-async function open(kv: Deno.Kv, graph: GraphId, at?: Pin): Promise<RowStream> {
+async function open(kv: Deno.Kv, graph: GraphId, at?: GraphVersion): Promise<RowStream> {
   const opened = await openRowStream(kv, graph, at);
   assert.equal(opened.kind, "open");
   assert.ok(opened.kind === "open");
@@ -44,7 +44,7 @@ function datomsIn(rows: readonly FixtureRow[]): readonly string[] {
   ));
 }
 
-async function pinOf(kv: Deno.Kv, graph: GraphId): Promise<Pin> {
+async function pinOf(kv: Deno.Kv, graph: GraphId): Promise<GraphVersion> {
   const { log, t } = await headOf(kv, graph);
   return { log, t };
 }
@@ -76,7 +76,7 @@ Deno.test("Whatever is written and flushed, every version that was told can be s
       const graph = await TestGraph.create(kv);
       let db = EMPTY;
       let t = 0;
-      const told: { readonly pin: Pin; readonly datoms: readonly string[] }[] = [];
+      const told: { readonly pin: GraphVersion; readonly datoms: readonly string[] }[] = [];
       for (const step of plan) {
         if (step === "flush") {
           await graph.flush();
@@ -133,7 +133,7 @@ Deno.test("What flushes made useless is not streamed, nor what later ones wrote"
 Deno.test("A version whose rows were swept is gone, and so is one of another log, or none yet", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await TestGraph.create(kv);
-  const pins: Pin[] = [];
+  const pins: GraphVersion[] = [];
   for (let t = 0; t < 6; t++) {
     await graph.batch(t, [block(`block ${t}`)]);
     pins.push(await pinOf(kv, graph.graph));
