@@ -2,6 +2,7 @@
  * Every setting of the server: one table, from which come the parser and its errors, and whose words
  * the README's list has too (a test compares them). The only module that reads the environment.
  */
+import type { S3Settings } from "./assets/s3_store.ts";
 import type { SignInSettings } from "./auth/verify.ts";
 import { ASSIGNED, isAddress } from "./kv/open.ts";
 import type { LimitSettings } from "./limits/request_limits.ts";
@@ -47,22 +48,12 @@ interface Values {
   readonly s3SecretAccessKey: string | undefined;
 }
 
-/** An S3-compatible store. */
-export interface S3Config {
-  /** URL of the server; the bucket is a folder below it. */
-  readonly endpoint: string;
-  readonly bucket: string;
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
-
 /** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
 export interface Config extends Values, LimitSettings {
   /** What the settings of sign-in come to together. */
   readonly signIn: SignInSettings;
   /** Where assets are kept; without it they are in KV. */
-  readonly s3?: S3Config;
+  readonly s3?: S3Settings;
 }
 
 /** One setting: `parse` answers `undefined` for text that is not `type`. */
@@ -461,7 +452,7 @@ export function parseConfig(variables: Variables): Config {
   return Object.freeze({ ...values, signIn: signInOf(values), ...s3 !== undefined && { s3 } });
 }
 
-function s3Of(values: Values): S3Config | undefined {
+function s3Of(values: Values): S3Settings | undefined {
   const { s3Endpoint: endpoint, s3Bucket: bucket, s3Region: region } = values;
   const { s3AccessKeyId: accessKeyId, s3SecretAccessKey: secretAccessKey } = values;
   if (

@@ -31,7 +31,7 @@ import { observedFanout, observedOperations } from "./sync/observed.ts";
 import { Presence } from "./sync/presence.ts";
 import { pull } from "./sync/pull.ts";
 import { RecentEntries } from "./sync/recent.ts";
-import { importEncoded } from "./sync/import.ts";
+import { importRows } from "./sync/import.ts";
 import { openRowStream, versionToStream } from "./sync/row_stream.ts";
 import { Sizes } from "./sync/sizes.ts";
 import { rowsPage } from "./sync/snapshot.ts";
@@ -147,7 +147,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         return page;
       },
       importRows: async (graph, reset, rows) => {
-        const count = await importEncoded(imports, graph, reset, rows);
+        const count = await importRows(imports, graph, reset, rows);
         meter.rows("imported", count ?? 0);
         return count;
       },

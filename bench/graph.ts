@@ -1,6 +1,5 @@
 /** A graph in a store of a bench's own, and what takes its batches, without a server around it. */
 import { createGraph } from "../kv/graphs.ts";
-import { importRowSchema } from "../protocol/http.ts";
 import {
   type GraphId,
   newGraphId,
@@ -22,6 +21,7 @@ import { Turns } from "../sync/turns.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { readRows } from "../tests/support/fixtures.ts";
 import { newNodes } from "../tests/support/nodes.ts";
+import { importedOf } from "../tests/support/process.ts";
 import { counted, type StoreObserver, type Traffic } from "./store.ts";
 
 const PAGE = 2000;
@@ -34,10 +34,7 @@ export async function addGraph(kv: Deno.Kv, rows: Iterable<unknown>): Promise<Gr
   await createGraph(kv, graph, { owner: owner(), name: "bench", createdAt: now() });
   let reset = true;
   for (const page of pagesOf(rows)) {
-    await importRows({ kv, now }, graph, {
-      reset,
-      rows: page.map((row) => importRowSchema.parse(row)),
-    });
+    await importRows({ kv, now }, graph, reset, importedOf(page));
     reset = false;
   }
   return graph;

@@ -2,7 +2,7 @@
 
 import { type Attribute, attributeOf } from "./attribute.ts";
 import { CorruptRowError } from "./errors.ts";
-import { isVector, Keyword, type Value } from "./value.ts";
+import { isVector, Keyword, MapValue, type Value } from "./value.ts";
 
 /** A transaction's id is above this; eids are below. */
 export const TX0 = 0x20000000;
@@ -46,7 +46,15 @@ export function decodeDatom(value: Value): Datom {
   return new Datom(e, a.name, v, Math.abs(tx), tx >= 0);
 }
 
-/** One keyword object for each attribute. */
+/**
+ * The keyword of an attribute, or a word of ours; mostly the same object each time. Not for what
+ * else a client names: room for attributes is bounded, and the first ones stay.
+ */
 export function keywordOf(name: string): Keyword {
   return attributeOf(name).keyword;
+}
+
+/** A map with keywords of ours as keys. */
+export function keywordMap(entries: Readonly<Record<string, Value>>): MapValue {
+  return new MapValue(Object.entries(entries).map(([name, value]) => [keywordOf(name), value]));
 }

@@ -3,13 +3,12 @@
  * many come in at once, and a transaction isn't begun anew for each of them.
  */
 
-import { keywordOf } from "./datom.ts";
 import type { Db } from "./db.ts";
 import { TransactError } from "./errors.ts";
 import { type EntityRef, type Form, isLookupRef, parseEntityRef } from "./forms.ts";
 import { ofValue } from "./order.ts";
 import { nodeAt, NodeMissing } from "./source.ts";
-import { collection, MapValue, type Value } from "./value.ts";
+import { collection, Keyword, MapValue, type Value } from "./value.ts";
 
 /**
  * Addresses of nodes that are not in memory. Load them and ask again, until there are none: each
@@ -78,7 +77,7 @@ class Scout {
 
   #eid(ref: EntityRef): number | undefined {
     if (ref.kind === "eid") return ref.eid;
-    if (ref.kind === "ident") return this.#whoHas("db/ident", keywordOf(ref.name));
+    if (ref.kind === "ident") return this.#whoHas("db/ident", new Keyword(ref.name));
     return ref.kind === "lookup" ? this.#whoHas(ref.a, ref.v) : undefined;
   }
 

@@ -1,6 +1,6 @@
 /** The root row and the tail row (datascript.md §2): what opens a database, and what closes it. */
 
-import { type Datom, decodeDatom, encodeDatom, keywordOf } from "./datom.ts";
+import { type Datom, decodeDatom, encodeDatom, keywordMap, keywordOf } from "./datom.ts";
 import { Db } from "./db.ts";
 import { withDatoms } from "./draft.ts";
 import { CorruptRowError } from "./errors.ts";
@@ -31,8 +31,8 @@ export function decodeRoot(content: string): Root {
 
 /** @param addresses of the three trees' root nodes, all of which are stored */
 export function encodeRoot(root: Root, addresses: Readonly<Record<Index, number>>): string {
-  const metadata = ({ count, shift }: Tree): MapValue => mapOf({ count, shift });
-  return encode(mapOf({
+  const metadata = ({ count, shift }: Tree): MapValue => keywordMap({ count, shift });
+  return encode(keywordMap({
     "schema": root.schema.encode(),
     "max-eid": root.maxEid,
     "max-tx": root.maxTx,
@@ -97,10 +97,6 @@ function integerIn(map: MapValue, name: string): number {
   const value = map.get(name);
   if (typeof value === "number" && Number.isSafeInteger(value)) return value;
   throw new CorruptRowError(`Cannot read a root: its :${name} is no integer`);
-}
-
-function mapOf(entries: Readonly<Record<string, Value>>): MapValue {
-  return new MapValue(Object.entries(entries).map(([name, value]) => [keywordOf(name), value]));
 }
 
 function vector(value: Value): readonly Value[] {

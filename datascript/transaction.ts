@@ -3,7 +3,7 @@
  * what it found out that should have been known before.
  */
 
-import { Datom, keywordOf, TX0 } from "./datom.ts";
+import { Datom, TX0 } from "./datom.ts";
 import type { Db } from "./db.ts";
 import { Draft } from "./draft.ts";
 import { TransactError } from "./errors.ts";
@@ -301,7 +301,7 @@ export class Transaction {
       case "tempid":
         return this.#learnt.tempids.get(ref.id);
       case "ident":
-        return this.#db.holder("db/ident", keywordOf(ref.name));
+        return this.#db.holder("db/ident", new Keyword(ref.name));
       case "lookup":
         return this.#lookUp(ref.a, ref.v);
       default:

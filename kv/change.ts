@@ -34,6 +34,9 @@ export type Outcome =
   | { readonly kind: "conflict" }
   | { readonly kind: "unknown"; readonly cause: unknown };
 
+/** A change that wasn't made, or of which that isn't known. */
+export type NotCommitted = Exclude<Outcome, { readonly kind: "committed" }>;
+
 /** A set of bytes. */
 export function bytesSet(key: Deno.KvKey, bytes: Uint8Array): KvSet {
   return { key, value: bytes, size: bytes.length };

@@ -114,11 +114,6 @@ export function encodeTextParts(text: string, compressFrom?: number): readonly U
   return encodeParts(scratch.subarray(0, written), compressFrom);
 }
 
-/** As decodeParts. */
-export function decodeTextParts(parts: readonly Uint8Array[]): string {
-  return decodeText(decodeParts(parts));
-}
-
 /** @throws {CorruptValueError} it is not UTF-8 */
 export function decodeText(bytes: Uint8Array): string {
   try {

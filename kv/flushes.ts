@@ -25,7 +25,7 @@ import {
   gatherParts,
   parsePart,
 } from "./chunks.ts";
-import { bytesSet, type Change, objectSet, type Outcome } from "./change.ts";
+import { bytesSet, type Change, type NotCommitted, objectSet } from "./change.ts";
 import { commit, commitOrThrow, deleteKeys } from "./commit.ts";
 import { type Head, headGuard } from "./head.ts";
 import {
@@ -59,7 +59,7 @@ export interface Claim {
 
 export type ClaimOutcome =
   | { readonly kind: "claimed"; readonly claim: Claim }
-  | Exclude<Outcome, { readonly kind: "committed" }>;
+  | NotCommitted;
 
 /** What a flush made useless, once nobody reads the roots before it any more. */
 export interface Dropped {

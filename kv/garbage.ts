@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Generation, GraphId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { type Change, objectSet, type Outcome } from "./change.ts";
+import { type Change, type NotCommitted, objectSet } from "./change.ts";
 import { commit, commitOrThrow, deleteKeys, deleteRange } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
 import {
@@ -55,7 +55,7 @@ export function generationsOf(head: Head): readonly Generation[] {
 /** `conflict`, `unknown`: as commit.ts has it. */
 export type OpenedGeneration =
   | { readonly kind: "opened"; readonly guard: Deno.AtomicCheck }
-  | Exclude<Outcome, { readonly kind: "committed" }>;
+  | NotCommitted;
 
 /**
  * Marks a new generation of the head's graph, before anything is written under it; refused if the

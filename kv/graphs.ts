@@ -14,6 +14,7 @@ import { type Change, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
+import { getAll } from "./get_many.ts";
 import {
   creationKey,
   garbageKey,
@@ -31,7 +32,7 @@ import {
   parseOwnedKey,
   peopleKey,
 } from "./keys.ts";
-import { GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
+import { LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
 
 const metaSchema = z.object({
@@ -290,12 +291,7 @@ async function readMetas(
   kv: Deno.Kv,
   graphs: readonly GraphId[],
 ): Promise<readonly (GraphMeta | undefined)[]> {
-  const metas: (GraphMeta | undefined)[] = [];
-  for (let start = 0; start < graphs.length; start += GET_MANY_KEYS) {
-    const some = graphs.slice(start, start + GET_MANY_KEYS);
-    metas.push(...(await kv.getMany<unknown[]>(some.map(graphKey))).map(parseMeta));
-  }
-  return metas;
+  return (await getAll(kv, graphs.map(graphKey))).map(parseMeta);
 }
 
 /** @throws {CorruptValueError} */

@@ -8,8 +8,8 @@ import type { Checksum, Generation, GraphId, T } from "../protocol/ids.ts";
 import { type Activity, activitySchema } from "./activity.ts";
 import { type Change, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
+import { getAll } from "./get_many.ts";
 import { headKey } from "./keys.ts";
-import { GET_MANY_KEYS } from "./limits.ts";
 import { parseStored } from "./stored.ts";
 
 /** What is stored of a head. */
@@ -70,7 +70,7 @@ export async function readHead(kv: Deno.Kv, graph: GraphId): Promise<Head | unde
 }
 
 /**
- * The heads of these graphs in the same order. Strong, but not of one moment: 10 a read.
+ * The heads of these graphs in the same order, read by `getAll`.
  *
  * @throws {CorruptValueError}
  */
@@ -78,16 +78,11 @@ export async function readHeads(
   kv: Deno.Kv,
   graphs: readonly GraphId[],
 ): Promise<readonly (Head | undefined)[]> {
-  const heads: (Head | undefined)[] = [];
-  for (let start = 0; start < graphs.length; start += GET_MANY_KEYS) {
-    const some = graphs.slice(start, start + GET_MANY_KEYS);
-    const entries = await kv.getMany<unknown[]>(some.map(headKey));
-    for (const [i, graph] of some.entries()) {
-      const entry = entries[i];
-      heads.push(entry === undefined ? undefined : parseHead(graph, entry));
-    }
-  }
-  return heads;
+  const entries = await getAll(kv, graphs.map(headKey));
+  return graphs.map((graph, i) => {
+    const entry = entries[i];
+    return entry && parseHead(graph, entry);
+  });
 }
 
 /** Whether the head hasn't moved. One strong read. */

@@ -25,6 +25,7 @@
  * | `["email", email]`                        | user         | users.ts: with the above             |
  * | `["key-pair", user]`                      | KeyPair      | e2ee_keys.ts                         |
  * | `["graph-key", graph, user]`              | text         | e2ee_keys.ts: of a member            |
+ * | `["download", graph, user, step]`         | Told, Served | downloads.ts: how far his download is |
  * | `["present", graph, instance]`            | bytes        | present.ts: who has a socket there   |
  * | `["instance", instance]`                  | `{ until }`  | present.ts: that one's lease         |
  * | `["asset", graph, name]`                  | Asset        | assets.ts: a file's name             |
@@ -32,7 +33,7 @@
  * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
  * | `["gone", graph]`                         | `{ since }`  | graphs.ts: its files are to be removed |
  * | `["ready"]`                               | nothing      | nobody: ready.ts reads it            |
- * | `["upload", graph]`                       | `{ rows, by }` | uploads.ts: rows that come in by and by |
+ * | `["upload", graph]`                       | `{ rows, by }` | snapshot_uploads.ts: rows that come in by and by |
  *
  * Keys sort part by part; numbers sort as numbers, so t, addr and part need no padding. Never a
  * bigint in their place: all bigints sort before all numbers. Generations are random, so nothing
@@ -175,12 +176,24 @@ function parseNumbered(list: string, key: Deno.KvKey): EntryPlace | undefined {
   return { graph, generation, t, part };
 }
 
-/** All parts that a writer spilled of his entry t in one of the lists. */
-export function spillPrefix(
+/** What a writer spilled of his entry t in one of the lists. */
+export interface Spill {
+  readonly list: EntryList;
+  readonly t: T;
+  readonly writer: string;
+}
+
+export function spillKey(
   graph: GraphId,
   generation: Generation,
-  spill: { readonly list: EntryList; readonly t: T; readonly writer: string },
+  spill: Spill,
+  part: number,
 ): Deno.KvKey {
+  return [...spillPrefix(graph, generation, spill), part];
+}
+
+/** All parts of it. */
+export function spillPrefix(graph: GraphId, generation: Generation, spill: Spill): Deno.KvKey {
   return ["spill", graph, generation, spill.list, spill.t, spill.writer];
 }
 
@@ -453,6 +466,13 @@ export function parsePresentKey(
 
 export function instanceKey(instance: string): Deno.KvKey {
   return ["instance", instance];
+}
+
+export function parseInstanceKey(key: Deno.KvKey): string | undefined {
+  const [name, instance, ...more] = key;
+  return name === "instance" && typeof instance === "string" && more.length === 0
+    ? instance
+    : undefined;
 }
 
 /** The leases of all instances. */

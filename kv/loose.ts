@@ -10,7 +10,7 @@ import { z } from "zod";
 import { type BlobPlace, type StoreName, storeNames } from "../protocol/asset.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { type Change, objectSet, type Outcome } from "./change.ts";
+import { type Change, type NotCommitted, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { looseKey, loosePrefix, parseLooseKey } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
@@ -51,7 +51,7 @@ export function looseGuard({ place, versionstamp }: Loose): Deno.AtomicCheck {
 
 export type LooseOutcome =
   | { readonly kind: "committed"; readonly loose: Loose }
-  | Exclude<Outcome, { readonly kind: "committed" }>;
+  | NotCommitted;
 
 /**
  * Marks a new blob as being uploaded.

@@ -11,6 +11,7 @@ import { CorruptValueError } from "./chunks.ts";
 import { type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow, deleteRange } from "./commit.ts";
 import { type GraphMeta, type OwnedGraph, parseMeta, readGraphs } from "./graphs.ts";
+import { getAll } from "./get_many.ts";
 import {
   downloadsPrefix,
   graphKey,
@@ -158,13 +159,10 @@ export interface JoinedGraph extends OwnedGraph {
 export async function listJoined(kv: Deno.Kv, user: UserId): Promise<readonly JoinedGraph[]> {
   const members = new Map<GraphId, Member>();
   const ids = await listJoinedIds(kv, user);
-  for (let start = 0; start < ids.length; start += GET_MANY_KEYS) {
-    const some = ids.slice(start, start + GET_MANY_KEYS);
-    const entries = await kv.getMany<unknown[]>(some.map((graph) => memberKey(graph, user)));
-    for (const [i, graph] of some.entries()) {
-      const member = parseMember(entries[i]);
-      if (member !== undefined) members.set(graph, member);
-    }
+  const entries = await getAll(kv, ids.map((graph) => memberKey(graph, user)));
+  for (const [i, graph] of ids.entries()) {
+    const member = parseMember(entries[i]);
+    if (member !== undefined) members.set(graph, member);
   }
   const graphs = await readGraphs(kv, [...members.keys()]);
   return graphs.flatMap((graph) => {

@@ -9,15 +9,17 @@ import type { GraphId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
 import { bytesSet, type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
+import { getAll } from "./get_many.ts";
 import {
   graphKey,
   instanceKey,
   instancesPrefix,
+  parseInstanceKey,
   parsePresentKey,
   presentKey,
   presentPrefix,
 } from "./keys.ts";
-import { GET_MANY_KEYS, LIST_BATCH, PART_BYTES } from "./limits.ts";
+import { LIST_BATCH, PART_BYTES } from "./limits.ts";
 import { peopleSet } from "./members.ts";
 import { parseStored } from "./stored.ts";
 
@@ -116,11 +118,11 @@ export async function sweepPresent(kv: Deno.Kv, now: number): Promise<number> {
     kv.list<unknown>({ prefix: presentPrefix() }, { batchSize: LIST_BATCH }),
   );
   const leases = kv.list<unknown>({ prefix: instancesPrefix() }, { batchSize: LIST_BATCH });
-  const alive = new Set<unknown>();
+  const alive = new Set<string | undefined>();
   const over: Deno.KvEntry<unknown>[] = [];
   for await (const lease of leases) {
     const { until } = parseStored(leaseSchema, lease.key, lease.value);
-    if (until > now) alive.add(lease.key[1]);
+    if (until > now) alive.add(parseInstanceKey(lease.key));
     else over.push(lease);
   }
   const left = entries.filter(({ key }) => !alive.has(placeOf(key).instance));
@@ -136,17 +138,12 @@ async function liveOf(
   instances: readonly string[],
   now: number,
 ): Promise<ReadonlySet<string>> {
-  const alive = new Set<string>();
-  for (let start = 0; start < instances.length; start += GET_MANY_KEYS) {
-    const some = instances.slice(start, start + GET_MANY_KEYS);
-    const leases = await kv.getMany<unknown[]>(some.map(instanceKey));
-    for (const [i, instance] of some.entries()) {
-      const lease = leases[i];
-      if (lease === undefined || lease.versionstamp === null) continue;
-      if (parseStored(leaseSchema, lease.key, lease.value).until > now) alive.add(instance);
-    }
-  }
-  return alive;
+  const leases = await getAll(kv, instances.map(instanceKey));
+  return new Set(instances.filter((_, i) => {
+    const lease = leases[i];
+    if (lease === undefined || lease.versionstamp === null) return false;
+    return parseStored(leaseSchema, lease.key, lease.value).until > now;
+  }));
 }
 
 function leaseSet({ instance, until }: Lease): KvSet {

@@ -20,8 +20,9 @@ import {
   partCount,
 } from "./chunks.ts";
 import { bytesSet, type Change } from "./change.ts";
+import { getAll } from "./get_many.ts";
 import { parseRowKey, rowKey, rowPartsRange, rowsAfter, rowsPrefix } from "./keys.ts";
-import { GET_MANY_CALLS, GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
+import { LIST_BATCH } from "./limits.ts";
 import { listBatches } from "./list.ts";
 import { parseStored } from "./stored.ts";
 
@@ -316,23 +317,4 @@ function firstKeysBeyond(sets: Change["sets"]): Deno.KvKey[] {
     keys.push(rowKey({ ...place, part: place.part + 1 }));
   }
   return keys;
-}
-
-/** What is under each of the keys, by getMany, several at once. */
-async function getAll(
-  kv: Deno.Kv,
-  keys: readonly Deno.KvKey[],
-): Promise<readonly Deno.KvEntryMaybe<unknown>[]> {
-  const calls = Math.ceil(keys.length / GET_MANY_KEYS);
-  const answers: (readonly Deno.KvEntryMaybe<unknown>[])[] = [];
-  let next = 0;
-  async function callNext(): Promise<void> {
-    while (next < calls) {
-      const call = next++;
-      const some = keys.slice(call * GET_MANY_KEYS, (call + 1) * GET_MANY_KEYS);
-      answers[call] = await kv.getMany<unknown[]>(some);
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(calls, GET_MANY_CALLS) }, callNext));
-  return answers.flat();
 }

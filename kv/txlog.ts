@@ -24,6 +24,7 @@ import {
   entryKey,
   type EntryList,
   parseEntryKey,
+  spillKey,
   spillPrefix,
 } from "./keys.ts";
 import { listBatches } from "./list.ts";
@@ -103,7 +104,7 @@ export function spilledEntryChange(
   return {
     parts: textsOf(entry).flatMap(([list, text]) =>
       encodeTextParts(text).map((bytes, part) =>
-        bytesSet([...spillPrefix(graph, log, { t, writer, list }), part], bytes)
+        bytesSet(spillKey(graph, log, { t, writer, list }, part), bytes)
       )
     ),
     sets: textsOf(entry).map(([list]) =>

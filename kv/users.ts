@@ -4,8 +4,8 @@ import { userIdSchema } from "../protocol/id_schema.ts";
 import { type Email, parseEmail, type UserId } from "../protocol/ids.ts";
 import { objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
+import { getAll } from "./get_many.ts";
 import { emailKey, userKey } from "./keys.ts";
-import { GET_MANY_KEYS } from "./limits.ts";
 import { parseStored } from "./stored.ts";
 
 const profileSchema = z.object({
@@ -54,7 +54,7 @@ export async function writeProfile(
 }
 
 /**
- * What is known of these users, in the same order; `undefined`: never seen. 10 a read.
+ * What is known of these users, in the same order; `undefined`: never seen. Read by `getAll`.
  *
  * @throws {CorruptValueError}
  */
@@ -62,12 +62,7 @@ export async function readProfiles(
   kv: Deno.Kv,
   users: readonly UserId[],
 ): Promise<readonly (Profile | undefined)[]> {
-  const profiles: (Profile | undefined)[] = [];
-  for (let start = 0; start < users.length; start += GET_MANY_KEYS) {
-    const some = users.slice(start, start + GET_MANY_KEYS);
-    profiles.push(...(await kv.getMany<unknown[]>(some.map(userKey))).map(parseProfile));
-  }
-  return profiles;
+  return (await getAll(kv, users.map(userKey))).map(parseProfile);
 }
 
 /**

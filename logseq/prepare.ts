@@ -20,18 +20,12 @@ export type Prepared =
   | { readonly ok: false; readonly cycle: MapValue };
 
 /**
- * Transacts, repairs orders, looks for loops, and writes the log entry. Pure.
+ * Work that transacts, repairs orders, looks for loops, and writes the log entry. Pure, and may be
+ * begun again: called after NodeMissing it goes on with the step that lacked a node. A batch was
+ * transacted 4 to 5 times on a graph of 50,000 datoms.
  *
- * @throws {TransactError} the forms can't be transacted
- * @throws {NodeMissing} load the node and call again
- */
-export function prepareBatch(db: Db, forms: readonly Form[]): Prepared {
-  return preparation(db, forms)();
-}
-
-/**
- * The same as work that may be begun again: called after NodeMissing it goes on with the step that
- * lacked a node. A batch was transacted 4 to 5 times on a graph of 50,000 datoms.
+ * It throws TransactError where the forms can't be transacted, and NodeMissing where a node is to be
+ * loaded first.
  *
  * @param entryOf writes the log entry
  */

@@ -3,9 +3,9 @@
  * the datoms say so. A graph that is never uploaded, but made of batches from t = 0, begins with it.
  */
 
-import { keywordOf } from "../datascript/datom.ts";
+import { keywordMap, keywordOf } from "../datascript/datom.ts";
 import { Schema } from "../datascript/schema.ts";
-import { MapValue, type Value } from "../datascript/value.ts";
+import type { Value } from "../datascript/value.ts";
 
 const ref: Value = keywordOf("db.type/ref");
 const many: Value = keywordOf("db.cardinality/many");
@@ -42,10 +42,8 @@ const ATTRIBUTES: Readonly<Record<string, Readonly<Record<string, Value>>>> = {
   "file/size": {},
 };
 
-export const LOGSEQ_SCHEMA: Schema = Schema.decode(mapOf(
-  Object.fromEntries(Object.entries(ATTRIBUTES).map(([a, properties]) => [a, mapOf(properties)])),
+export const LOGSEQ_SCHEMA: Schema = Schema.decode(keywordMap(
+  Object.fromEntries(
+    Object.entries(ATTRIBUTES).map(([a, properties]) => [a, keywordMap(properties)]),
+  ),
 ));
-
-function mapOf(entries: Readonly<Record<string, Value>>): MapValue {
-  return new MapValue(Object.entries(entries).map(([name, value]) => [keywordOf(name), value]));
-}

@@ -1,9 +1,9 @@
 /** Whom forms are about, as the database before them tells. */
 
-import { keywordOf } from "../datascript/datom.ts";
 import type { Db } from "../datascript/db.ts";
 import type { EntityRef } from "../datascript/forms.ts";
 import { encode } from "../datascript/transit.ts";
+import { Keyword } from "../datascript/value.ts";
 import { IDENT } from "./attributes.ts";
 
 /**
@@ -16,7 +16,7 @@ export function eidOf(db: Db, ref: EntityRef): number | undefined {
     case "eid":
       return ref.eid;
     case "ident":
-      return db.holder(IDENT, keywordOf(ref.name));
+      return db.holder(IDENT, new Keyword(ref.name));
     case "lookup":
       // A ref as the value would have to be looked up first; no client names a block by one.
       if (ref.v === null || !db.schema.isUnique(ref.a) || db.schema.isRef(ref.a)) return undefined;

@@ -1,4 +1,4 @@
-/** Files beside a graph's database: what a client says of one, and where its bytes are kept. */
+/** Files beside a graph's database: what a client says of one, and by what names its bytes are kept. */
 import type { BlobId, GraphId } from "./ids.ts";
 
 /** A file may have this many bytes; one more is refused with 413 (protocol.md §2). */

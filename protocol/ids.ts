@@ -1,5 +1,6 @@
 /**
- * The names by which things are called in a request, as types that only their parsers can make.
+ * The names by which things are called in requests and in the store, as types that only their parsers
+ * can make.
  * Parsers answer `undefined` for what is not such a name; the caller knows which error word that is.
  */
 

@@ -20,7 +20,6 @@ export const txRejectSchema = z.discriminatedUnion("reason", [
 
 /** A refused batch; nothing of it was stored. */
 export type TxReject = z.output<typeof txRejectSchema>;
-export type RejectReason = TxReject["reason"];
 
 /** One constructor for each reason. */
 export const reject = {

@@ -57,8 +57,6 @@ export const serverMessageSchema = z.union([
 export type HelloAnswer = z.output<typeof helloAnswerSchema>;
 export type PullOk = z.output<typeof pullOkSchema>;
 export type TxBatchOk = z.output<typeof txBatchOkSchema>;
-export type Changed = z.output<typeof changedSchema>;
-export type Pong = z.output<typeof pongSchema>;
 export type SocketError = z.output<typeof socketErrorSchema>;
 export type ServerMessage = z.output<typeof serverMessageSchema>;
 

@@ -11,7 +11,7 @@ import { readLoose } from "../kv/loose.ts";
 import type { AssetHeaders } from "../protocol/asset.ts";
 import type { AssetName, GraphId } from "../protocol/ids.ts";
 import { untilSettled } from "./settle.ts";
-import { openUpload, type Upload, type UploadDeps } from "./upload.ts";
+import { type BlobUpload, type BlobUploadDeps, openBlobUpload } from "./blob_upload.ts";
 
 /** A file as a client sends it. */
 export interface SentAsset {
@@ -35,20 +35,20 @@ export interface OpenAsset {
  * @throws {Error} the store failed; what is left of the upload is swept
  */
 export async function putAsset(
-  deps: UploadDeps,
+  deps: BlobUploadDeps,
   graph: GraphId,
   name: AssetName,
   { headers, body, maxBytes }: SentAsset,
 ): Promise<"stored" | UploadRefusal | undefined> {
   const { length, sha256, ...kept } = headers;
-  let upload: Upload | undefined;
+  let upload: BlobUpload | undefined;
   try {
     const intake = new Intake({
       maxBytes,
       ...length !== undefined && { length },
       ...sha256 !== undefined && { sha256 },
     });
-    upload = await openUpload(deps, graph);
+    upload = await openBlobUpload(deps, graph);
     if (upload === undefined) return undefined;
     await upload.write(intake.checked(body));
     await giveName(deps, name, upload, { ...kept, ...intake.seen });
@@ -63,9 +63,9 @@ export async function putAsset(
 }
 
 async function giveName(
-  { kv, now }: UploadDeps,
+  { kv, now }: BlobUploadDeps,
   name: AssetName,
-  upload: Upload,
+  upload: BlobUpload,
   facts: Omit<Asset, "blob" | "store" | "createdAt">,
 ): Promise<void> {
   const { graph, blob } = upload.place;
@@ -87,7 +87,7 @@ async function giveName(
 
 /** The file that has this name now; it can be read to its end although the name gets another. */
 export async function openAsset(
-  { kv, stores }: UploadDeps,
+  { kv, stores }: BlobUploadDeps,
   graph: GraphId,
   name: AssetName,
 ): Promise<OpenAsset | undefined> {
@@ -100,7 +100,7 @@ export async function openAsset(
 
 /** Removes the file of this name, if it has one. Its blob is swept when nobody can be reading it. */
 export async function removeAsset(
-  { kv, now }: Pick<UploadDeps, "kv" | "now">,
+  { kv, now }: Pick<BlobUploadDeps, "kv" | "now">,
   graph: GraphId,
   name: AssetName,
 ): Promise<void> {

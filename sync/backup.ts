@@ -1,14 +1,12 @@
 /** A graph as a file that Logseq opens: all rows of one version, and nothing else. */
-import type { Root } from "../datascript/stored.ts";
-import { decodeNode } from "../datascript/node.ts";
-import { INDEXES } from "../datascript/order.ts";
 import { decodeRoot } from "../datascript/root.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { listRows, parseRowJson, readRowsMany, type Row } from "../kv/rows.ts";
+import { listRows, parseRowJson, type Row } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
 import { writeKvsFile, type WriteOptions } from "../sqlite/kvs_file.ts";
-import { addrOf, RowMissingError } from "./database.ts";
+import { RowMissingError } from "./database.ts";
 import { readBase } from "./base.ts";
+import { addressesBelow } from "./rows_check.ts";
 import { rootAndTail } from "./snapshot.ts";
 
 export interface BackupOptions extends WriteOptions {
@@ -29,8 +27,6 @@ export class EmptyGraphError extends Error {
 
 /** How often rows may be replaced while they are copied: flushes are minutes apart. */
 const ATTEMPTS = 5;
-/** Branches that are read at once. */
-const SOME = 500;
 
 /**
  * Writes the graph as of now into an SQLite file, its tail included; `undefined` where there is no
@@ -41,7 +37,8 @@ const SOME = 500;
  * that flushes made useless as well.
  *
  * @throws {KvsFileError} the file can't be written
- * @throws {EmptyGraphError | RowMissingError | CorruptRowError | CorruptValueError | CorruptLogError}
+ * @throws {EmptyGraphError | RowMissingError | RowsUnfitError | CorruptRowError | CorruptValueError |
+ * CorruptLogError}
  */
 export async function backupGraph(
   kv: Deno.Kv,
@@ -77,7 +74,8 @@ async function backupAt(
   if (root === undefined) {
     throw new EmptyGraphError(`Cannot back up ${head.graph} as nothing was put into it yet`);
   }
-  const addresses = await addressesBelow(kv, head, decodeRoot(root.content));
+  const place = { kv, graph: head.graph, rows: head.rows };
+  const addresses = await addressesBelow(place, decodeRoot(root.content));
   const total = first.length + addresses.size;
   async function* rows(): AsyncGenerator<Row> {
     let done = 0;
@@ -115,39 +113,4 @@ async function* copiedRows(
   if (now?.rows !== rows || now.rowsVersion !== rowsVersion) {
     throw new RowMissingError(`Cannot copy the rows of ${graph} as they were replaced`);
   }
-}
-
-/** The addresses of all nodes. Leaves are not read for it. */
-async function addressesBelow(kv: Deno.Kv, head: Head, root: Root): Promise<ReadonlySet<number>> {
-  const addresses = new Set<number>();
-  for (const index of INDEXES) {
-    const tree = root.trees[index];
-    let level = typeof tree.root === "number" ? [tree.root] : [];
-    for (let shift = tree.shift; shift > 0 && level.length > 0; shift--) {
-      for (const address of level) addresses.add(address);
-      level = await childrenOf(kv, head, level);
-    }
-    for (const address of level) addresses.add(address);
-  }
-  return addresses;
-}
-
-async function childrenOf(
-  kv: Deno.Kv,
-  { graph, rows }: Head,
-  branches: readonly number[],
-): Promise<number[]> {
-  const children: number[] = [];
-  for (let start = 0; start < branches.length; start += SOME) {
-    const some = branches.slice(start, start + SOME).map(addrOf);
-    const found = await readRowsMany(kv, graph, rows, some);
-    for (const addr of some) {
-      const row = found.get(addr);
-      if (row === undefined) throw new RowMissingError(`Row ${addr} of ${graph} is missing`);
-      for (const child of decodeNode(row).children ?? []) {
-        if (typeof child === "number") children.push(child);
-      }
-    }
-  }
-  return children;
 }

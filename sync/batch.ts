@@ -3,20 +3,20 @@
  * Nothing is stored before the commit, nothing is answered before it returns (store.ts).
  */
 import { TransactError } from "../datascript/errors.ts";
-import { type Form, parseForms } from "../datascript/forms.ts";
+import type { Form } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
-import { decode, encode, TransitError } from "../datascript/transit.ts";
+import { encode } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
 import { normalize, normalizeForToday } from "../logseq/normalize.ts";
 import { SOUGHT } from "../logseq/order.ts";
 import { preparation, type Prepared } from "../logseq/prepare.ts";
 import type { GraphId } from "../protocol/ids.ts";
-import { isShallowTransit } from "../protocol/json.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import type { TxBatchOk } from "../protocol/server_message.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
 import { checksumAfter } from "./checksum.ts";
 import type { OpenDb } from "./database.ts";
+import { parseTx } from "./parse_tx.ts";
 import { type Plan, type StoreDeps, storePlanned } from "./store.ts";
 import type { Turns } from "./turns.ts";
 
@@ -53,7 +53,7 @@ type BatchPlan = Plan<TxBatchOk | TxReject>;
 async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<BatchPlan> {
   if (batch.t_before !== head.t) return refused(deps, head, reject.stale(head.t), "stale");
 
-  const forms = parseBatch(batch.txs);
+  const forms = formsOf(batch.txs);
   if (forms === undefined) return refused(deps, head, reject.invalidTx(), "not transaction data");
   if (forms.length === 0) return refused(deps, head, reject.emptyTxData(), "no forms");
 
@@ -73,15 +73,15 @@ async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<B
   };
 }
 
-/** All forms of the batch, or `undefined` where a string is not Transit of forms, or too deep. */
-function parseBatch(txs: readonly string[]): readonly Form[] | undefined {
-  if (!txs.every(isShallowTransit)) return undefined;
-  try {
-    return txs.flatMap((tx) => parseForms(decode(tx)));
-  } catch (thrown) {
-    if (thrown instanceof TransitError || thrown instanceof TransactError) return undefined;
-    throw thrown;
+/** All forms of the batch; `undefined`: one of its texts has none. */
+function formsOf(txs: readonly string[]): readonly Form[] | undefined {
+  const forms: Form[] = [];
+  for (const tx of txs) {
+    const some = parseTx(tx);
+    if (some === undefined) return undefined;
+    for (const form of some) forms.push(form);
   }
+  return forms;
 }
 
 async function prepare(

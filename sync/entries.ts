@@ -4,10 +4,7 @@
  * several); nothing of an entry is stored without the rest of it. Checks come in this order: stale,
  * empty, then entry by entry.
  */
-import { TransactError } from "../datascript/errors.ts";
-import { type Form, parseForms } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
-import { decode, TransitError } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
 import { type PreparedEntry, prepareEntry } from "../logseq/entries.ts";
 import { SOUGHT } from "../logseq/order.ts";
@@ -20,11 +17,11 @@ import {
   reachedAt,
 } from "../protocol/today/server_message.ts";
 import type { EntriesBatch, TxEntry } from "../protocol/today/tx_batch.ts";
-import { isShallowTransit } from "../protocol/json.ts";
 import type { AcceptedIds } from "./accepted.ts";
 import type { BatchDeps } from "./batch.ts";
 import { checksumAfter } from "./checksum.ts";
 import type { OpenDb } from "./database.ts";
+import { parseTx } from "./parse_tx.ts";
 import { MAX_VERSIONS, type Plan, storePlanned, type Version } from "./store.ts";
 
 export interface EntriesDeps extends BatchDeps {
@@ -224,20 +221,10 @@ async function prepare(
   op: string | undefined,
 ): Promise<PreparedEntry> {
   const { db } = open;
-  const forms = parse(tx);
+  const forms = parseTx(tx);
   if (forms === undefined) return { kind: "failed", why: "not transaction data", missing: [] };
   const ahead = (): ReadonlySet<number> => missingNodes(db, forms, SOUGHT);
   return await databases.run(open, () => prepareEntry(db, forms, op), ahead);
-}
-
-/** The forms of an entry, or `undefined` where its text is not Transit of forms. */
-function parse(tx: string): readonly Form[] | undefined {
-  try {
-    return isShallowTransit(tx) ? parseForms(decode(tx)) : undefined;
-  } catch (thrown) {
-    if (thrown instanceof TransitError || thrown instanceof TransactError) return undefined;
-    throw thrown;
-  }
 }
 
 function checksumOf({ checksum }: Head): Checksum | undefined {

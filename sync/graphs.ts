@@ -14,7 +14,7 @@ import {
 } from "../kv/graphs.ts";
 import { checksumLost, commitHead, type Head, readHead } from "../kv/head.ts";
 import { type JoinedGraph, listJoined, readCircle, sweepOrphans } from "../kv/members.ts";
-import { forgetUpload } from "../kv/uploads.ts";
+import { forgetUpload } from "../kv/snapshot_uploads.ts";
 import type { GraphsAnswer } from "../protocol/http.ts";
 import {
   EMPTY_CHECKSUM,

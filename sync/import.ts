@@ -76,17 +76,6 @@ export class ImportedRows {
   }
 }
 
-/** As `importEncoded`, of a body that is in memory. */
-export async function importRows(
-  deps: ImportDeps,
-  graph: GraphId,
-  { reset, rows }: ImportBody,
-): Promise<number | undefined> {
-  const imported = new ImportedRows();
-  for (const row of rows) imported.add(row);
-  return await importEncoded(deps, graph, reset, imported);
-}
-
 /**
  * Upserts rows by addr; with `reset` it first empties log and rows and sets t to 0. Answers how many
  * rows were in the call; `undefined` where there is no such graph.
@@ -96,7 +85,7 @@ export async function importRows(
  *
  * @throws {Error} the store took no commit
  */
-export async function importEncoded(
+export async function importRows(
   deps: ImportDeps,
   graph: GraphId,
   reset: boolean,

@@ -8,7 +8,13 @@ import { generationsOf, markGarbage } from "../kv/garbage.ts";
 import { readyChange } from "../kv/graphs.ts";
 import { commitHead, readHead } from "../kv/head.ts";
 import { importedRowSets } from "../kv/rows.ts";
-import { holdUpload, isHeld, openUpload, readUploadRows, type Upload } from "../kv/uploads.ts";
+import {
+  holdUpload,
+  isHeld,
+  openUpload,
+  readUploadRows,
+  type Upload,
+} from "../kv/snapshot_uploads.ts";
 import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import type { ImportDeps, ImportedRows } from "./import.ts";
@@ -16,7 +22,7 @@ import { faultOfRows } from "./rows_check.ts";
 import { type Attempt, untilSettled } from "./settle.ts";
 import { trySweep } from "./try_sweep.ts";
 
-const log = loggerFor("upload");
+const log = loggerFor("snapshot-upload");
 
 /** One call. */
 export interface UploadCall {

@@ -5,7 +5,7 @@ import { readHead } from "../kv/head.ts";
 import { listOrphans, sweepOrphans } from "../kv/members.ts";
 import { sweepPresent } from "../kv/present.ts";
 import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
-import { forgetUpload } from "../kv/uploads.ts";
+import { forgetUpload } from "../kv/snapshot_uploads.ts";
 
 /** Longer than any import takes: what is marked for longer was left by one that was cut off. */
 export const GRACE_MS = 60 * 60 * 1000;

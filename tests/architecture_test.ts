@@ -54,7 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "prom-client",
     "node:async_hooks",
   ],
-  "config.ts": ["auth", "kv/open.ts", "limits", "telemetry"],
+  "config.ts": ["assets/s3_store.ts", "auth", "kv/open.ts", "limits", "telemetry"],
   "life_cycle.ts": ["telemetry"],
   "listen.ts": [],
   "app.ts": ["routes", "telemetry", "hono"],

@@ -58,5 +58,4 @@ export const graphsTodayAnswerSchema = z.strictObject({
 });
 
 export type RoleInGraph = z.output<typeof roleInGraphSchema>;
-export type AddMemberBody = z.output<typeof addMemberBodySchema>;
 export type ListedMember = z.output<typeof listedMemberSchema>;

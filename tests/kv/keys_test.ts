@@ -5,6 +5,7 @@ import {
   assetKey,
   blobKey,
   creationKey,
+  downloadKey,
   entriesPrefix,
   entriesRange,
   entryKey,
@@ -29,6 +30,7 @@ import {
   parseEntryKey,
   parseGarbageKey,
   parseGoneKey,
+  parseInstanceKey,
   parseLooseKey,
   parseMemberKey,
   parseMembershipKey,
@@ -106,6 +108,7 @@ Deno.test("A key that is listed says what it was built from", () => {
     assert.deepEqual(parseOrphansKey(orphansKey(graph)), graph);
     const instance = generation;
     assert.deepEqual(parsePresentKey(presentKey(graph, instance)), { graph, instance });
+    assert.equal(parseInstanceKey(instanceKey(instance)), instance);
   }));
 });
 
@@ -162,6 +165,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       keyPair: keyPairKey(user),
       graphKey: graphKeyKey(graph, user),
       instance: instanceKey(generation),
+      download: downloadKey(graph, user, "told"),
     };
     const parsers = {
       log: (key: Deno.KvKey) => parseEntryKey("log", key),
@@ -174,6 +178,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       membership: parseMembershipKey,
       orphans: parseOrphansKey,
       present: parsePresentKey,
+      instance: parseInstanceKey,
     };
     for (const [name, parse] of Object.entries(parsers)) {
       for (const [kind, key] of Object.entries(keys)) {

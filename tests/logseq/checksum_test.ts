@@ -5,7 +5,7 @@ import { Db } from "../../datascript/db.ts";
 import { transact } from "../../datascript/transact.ts";
 import { sumChange, summedAttributes, summedEntities, sumOf } from "../../logseq/checksum.ts";
 import { decodeSum, digestOf, encodeSum, plus, type Sum } from "../../logseq/digest.ts";
-import { prepareBatch } from "../../logseq/prepare.ts";
+import { prepareBatch } from "../support/prepare.ts";
 import { block, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
 import { readBatches } from "../support/fixtures.ts";
 import { LazyNodes, openFixture, stored, storedDb } from "../support/memory_db.ts";

@@ -3,7 +3,7 @@ import type { Datom } from "../../datascript/datom.ts";
 import { equal } from "../../datascript/value.ts";
 import { encode } from "../../datascript/transit.ts";
 import { MapValue } from "../../datascript/value.ts";
-import { prepareBatch } from "../../logseq/prepare.ts";
+import { prepareBatch } from "../support/prepare.ts";
 import { block, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
 import { storedDb } from "../support/memory_db.ts";
 import { assertHolds } from "../support/model.ts";

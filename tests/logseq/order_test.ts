@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { generateNKeysBetween } from "fractional-indexing";
 import type { Datom } from "../../datascript/datom.ts";
 import type { Db } from "../../datascript/db.ts";
-import { prepareBatch } from "../../logseq/prepare.ts";
+import { prepareBatch } from "../support/prepare.ts";
 import { block, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
 import { storedDb } from "../support/memory_db.ts";
 import { forms, schemaOf, show, type Written } from "../support/written.ts";

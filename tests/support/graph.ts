@@ -8,7 +8,7 @@ import { openDb } from "../../datascript/root.ts";
 import { NO_SOURCE, type NodeSource } from "../../datascript/source.ts";
 import { decode } from "../../datascript/transit.ts";
 import { createGraph } from "../../kv/graphs.ts";
-import { prepareBatch } from "../../logseq/prepare.ts";
+import { prepareBatch } from "./prepare.ts";
 import { LOGSEQ_SCHEMA } from "../../logseq/schema.ts";
 import { rowsAnswerSchema } from "../../protocol/http.ts";
 import {

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
 import { type Head, readHead } from "../../kv/head.ts";
 import { listRows } from "../../kv/rows.ts";
-import { type ImportBody, type RowsAnswer, rowsAnswerSchema } from "../../protocol/http.ts";
-import { type GraphId, parseAddr, parseT, type T, type UserId } from "../../protocol/ids.ts";
+import { importRowSchema, type RowsAnswer, rowsAnswerSchema } from "../../protocol/http.ts";
+import { type GraphId, parseT, type T, type UserId } from "../../protocol/ids.ts";
 import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
 import type { EntriesAnswer } from "../../protocol/today/server_message.ts";
 import { AcceptedIds } from "../../sync/accepted.ts";
@@ -14,7 +14,7 @@ import { Databases } from "../../sync/database.ts";
 import { type EntriesDeps, txEntries } from "../../sync/entries.ts";
 import { Flusher } from "../../sync/flush.ts";
 import { openGraphs } from "../../sync/graphs.ts";
-import { importRows } from "../../sync/import.ts";
+import { ImportedRows, importRows } from "../../sync/import.ts";
 import type { NodeCache } from "../../sync/node_cache.ts";
 import { rememberTold } from "../../sync/downloads.ts";
 import { NextPages } from "../../sync/next_pages.ts";
@@ -48,15 +48,10 @@ export async function headOf(kv: Deno.Kv, graph: GraphId): Promise<Head> {
 }
 
 /** Rows as the body of an import has them. */
-export function bodyOf(rows: readonly FixtureRow[], reset = false): ImportBody {
-  return {
-    reset,
-    rows: rows.map(([addr, content, addresses]) => {
-      const parsed = parseAddr(addr);
-      assert.ok(parsed !== undefined);
-      return [parsed, content, addresses];
-    }),
-  };
+export function importedOf(rows: Iterable<unknown>): ImportedRows {
+  const imported = new ImportedRows();
+  for (const row of rows) imported.add(importRowSchema.parse(row));
+  return imported;
 }
 
 /** `[addr, content, addresses]` of all rows that the head refers to. */
@@ -129,7 +124,7 @@ export class Process {
   }
 
   async import(graph: GraphId, rows: readonly FixtureRow[], reset = false): Promise<number> {
-    const count = await importRows({ kv: this.kv, now: this.now }, graph, bodyOf(rows, reset));
+    const count = await importRows(this, graph, reset, importedOf(rows));
     assert.ok(count !== undefined);
     return count;
   }

@@ -6,7 +6,7 @@ import { openAsset, putAsset, removeAsset } from "../../sync/assets.ts";
 import { sweepAssets } from "../../sync/asset_sweep.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { sweepPeople } from "../../sync/sweep.ts";
-import type { UploadDeps } from "../../sync/upload.ts";
+import type { BlobUploadDeps } from "../../sync/blob_upload.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 import { bytesOf, sha256Of, together } from "../support/bytes.ts";
 import { dump, keysOf, withCommit } from "../support/kv.ts";
@@ -22,7 +22,7 @@ function nameOf(text: string): AssetName {
 }
 
 /** What one process has, at a time that stands still. */
-function depsAt(kv: Deno.Kv, ms = 10_000): UploadDeps {
+function depsAt(kv: Deno.Kv, ms = 10_000): BlobUploadDeps {
   const stores = openBlobStores(kv);
   return { kv, stores, graceMs: GRACE_MS, log: loggerFor("test"), now: () => ms };
 }
@@ -36,7 +36,7 @@ function bodyOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
 }
 
 function put(
-  deps: UploadDeps,
+  deps: BlobUploadDeps,
   graph: GraphId,
   bytes: Uint8Array<ArrayBuffer>,
   headers: { readonly sha256?: string } = {},

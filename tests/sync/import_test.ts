@@ -9,7 +9,7 @@ import { blockTx } from "../support/forms.ts";
 import { TestGraph } from "../support/graph.ts";
 import { dump, keysOf, killedAt, LOST, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
-import { bodyOf, headOf, logOf, Process, rowsOf } from "../support/process.ts";
+import { headOf, importedOf, logOf, Process, rowsOf } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
 
@@ -89,7 +89,7 @@ for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
           kv,
           n,
           made,
-          (dying) => importRows({ kv: dying, now: () => 2000 }, graph, bodyOf(rows, reset)),
+          (dying) => importRows({ kv: dying, now: () => 2000 }, graph, reset, importedOf(rows)),
         );
         if (!killed) break;
 
@@ -311,7 +311,10 @@ Deno.test("An import into no graph leaves nothing", async () => {
   using kv = await Deno.openKv(":memory:");
   for (const reset of [true, false]) {
     const deps = { kv, now: () => 1000 };
-    assert.equal(await importRows(deps, newGraphId(), bodyOf(more(40, 60_000), reset)), undefined);
+    assert.equal(
+      await importRows(deps, newGraphId(), reset, importedOf(more(40, 60_000))),
+      undefined,
+    );
   }
   assert.deepEqual(await keysOf(kv), []);
 });

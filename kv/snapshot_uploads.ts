@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { generationSchema, userIdSchema } from "../protocol/id_schema.ts";
 import { type Generation, type GraphId, newGeneration, type UserId } from "../protocol/ids.ts";
-import { objectSet, type Outcome } from "./change.ts";
+import { type NotCommitted, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
 import { markGarbage, readMarker } from "./garbage.ts";
 import { type Head, headGuard } from "./head.ts";
@@ -31,7 +31,7 @@ export interface Upload {
 export type HeldUpload =
   | { readonly kind: "held"; readonly upload: Upload }
   | { readonly kind: "none" }
-  | Exclude<Outcome, { readonly kind: "committed" }>;
+  | NotCommitted;
 
 const uploadSchema = z.object({ rows: generationSchema, by: userIdSchema });
 

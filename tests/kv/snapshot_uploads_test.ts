@@ -12,7 +12,7 @@ import {
   openUpload,
   readUploadRows,
   type Upload,
-} from "../../kv/uploads.ts";
+} from "../../kv/snapshot_uploads.ts";
 import { newGeneration, newGraphId, ROOT_ADDR } from "../../protocol/ids.ts";
 import { keysOf } from "../support/kv.ts";
 import { ALICE, BOB, headOf } from "../support/process.ts";

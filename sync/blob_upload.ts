@@ -11,7 +11,7 @@ import { type GraphId, newBlobId } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { untilSettled } from "./settle.ts";
 
-export interface UploadDeps {
+export interface BlobUploadDeps {
   readonly kv: Deno.Kv;
   readonly stores: BlobStores;
   /** An upload that no byte came in of for so long is taken for cut off. */
@@ -22,9 +22,12 @@ export interface UploadDeps {
 }
 
 /** Marks a new blob of the graph; `undefined`: there is no such graph. */
-export async function openUpload(deps: UploadDeps, graph: GraphId): Promise<Upload | undefined> {
+export async function openBlobUpload(
+  deps: BlobUploadDeps,
+  graph: GraphId,
+): Promise<BlobUpload | undefined> {
   const { kv, stores, now } = deps;
-  return await untilSettled<Upload | undefined>(`begin an upload to ${graph}`, async () => {
+  return await untilSettled<BlobUpload | undefined>(`begin an upload to ${graph}`, async () => {
     const guard = await readGraphGuard(kv, graph);
     if (guard === undefined) return { done: undefined };
     // A new one for each attempt: a marker of one that came to nothing is swept.
@@ -32,15 +35,15 @@ export async function openUpload(deps: UploadDeps, graph: GraphId): Promise<Uplo
     const since = now();
     const outcome = await markUpload(kv, place, stores.written, since, guard);
     return outcome.kind === "committed"
-      ? { done: new Upload(deps, place, since) }
+      ? { done: new BlobUpload(deps, place, since) }
       : { again: outcome };
   });
 }
 
-export class Upload {
+export class BlobUpload {
   #since: number;
 
-  constructor(private readonly deps: UploadDeps, readonly place: BlobPlace, since: number) {
+  constructor(private readonly deps: BlobUploadDeps, readonly place: BlobPlace, since: number) {
     this.#since = since;
   }
 
