@@ -2,7 +2,7 @@
 import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
 import { parseChecksum } from "../protocol/ids.ts";
-import { rowFrames, type WireRow } from "../protocol/today/frames.ts";
+import { rowFrames } from "../protocol/today/frames.ts";
 import {
   type DownloadAnswer,
   FRAMES_TYPE,
@@ -14,6 +14,7 @@ import {
 } from "../protocol/today/snapshot.ts";
 import type { RowStream } from "../sync/row_stream.ts";
 import { managersOnly, type WithGraph } from "./graph_access.ts";
+import { gzip } from "./gzip.ts";
 import { publicAddress } from "./origin.ts";
 import { readyForUse } from "./ready_for_use.ts";
 import { refuse } from "./refuse.ts";
@@ -84,18 +85,14 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
 }
 
 async function streamRows(c: Context, { count, rows }: RowStream): Promise<Response> {
-  const frames = await startedStream(rowFrames(wireRows(rows)));
-  const gzip = acceptsGzip(c);
-  return c.body(gzip ? frames.pipeThrough(new CompressionStream("gzip")) : frames, 200, {
+  const frames = await startedStream(rowFrames(rows));
+  const packed = acceptsGzip(c);
+  return c.body(packed ? frames.pipeThrough(gzip()) : frames, 200, {
     "content-type": FRAMES_TYPE,
     "x-snapshot-row-count": `${count}`,
     "vary": "accept-encoding",
-    ...gzip && { "content-encoding": "gzip" },
+    ...packed && { "content-encoding": "gzip" },
   });
-}
-
-async function* wireRows(rows: RowStream["rows"]): AsyncGenerator<WireRow> {
-  for await (const { addr, content, addresses } of rows) yield [addr, content, addresses];
 }
 
 /** Whether the client says that it takes gzip (RFC 9110 §12.5.3). */

@@ -10,7 +10,7 @@ import { TransitError } from "../datascript/transit.ts";
 import { readDownload } from "../kv/downloads.ts";
 import { listDropped } from "../kv/flushes.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { listAddrs, listRows, parseRowJson, type Row } from "../kv/rows.ts";
+import { listAddrs, listRowBatches, type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { CorruptLogError } from "../kv/txlog.ts";
 import { type GraphId, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
@@ -27,12 +27,13 @@ export interface RowStream {
   /** How many there are. */
   readonly count: number;
   /**
-   * Row 0, row 1, and the others ascending by addr. Read as they are asked for, about 500 at a time.
+   * Row 0, row 1, and the others ascending by addr, in batches as they are read: about 500 at a time,
+   * and when they are asked for.
    *
    * Ends with a RowsLostError where there would be fewer, so that a cut answer isn't taken for a
    * whole one.
    */
-  readonly rows: AsyncGenerator<Row>;
+  readonly rows: AsyncGenerator<readonly RowJson[]>;
 }
 
 /**
@@ -169,15 +170,19 @@ async function* streamRows(
   head: Head,
   first: readonly Row[],
   addrs: readonly number[],
-): AsyncGenerator<Row> {
-  yield* first;
+): AsyncGenerator<readonly RowJson[]> {
+  yield first.map(rowJson);
   let next = 0;
-  for await (const row of listRows(kv, head.graph, head.rows, TAIL_ADDR)) {
-    const wanted = addrs[next];
-    if (wanted === undefined || row.addr > wanted) break;
-    if (row.addr < wanted) continue;
-    yield parseRowJson(head.graph, head.rows, row);
-    next++;
+  for await (const batch of listRowBatches(kv, head.graph, head.rows, TAIL_ADDR)) {
+    const wanted: RowJson[] = [];
+    for (const row of batch) {
+      // Others are of later flushes, or useless. Behind one that is gone there is none.
+      if (row.addr !== addrs[next]) continue;
+      wanted.push(row);
+      next++;
+    }
+    if (wanted.length > 0) yield wanted;
+    if (next === addrs.length) break;
   }
   const after = await readHead(kv, head.graph);
   if (next < addrs.length || after === undefined || !hasSameRows(after, head)) {

@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "zod",
     "fresh",
     "node:crypto",
+    "node:zlib",
   ],
   telemetry: [
     "@logtape/logtape",

@@ -85,39 +85,66 @@ export function decodeRows(
   return rows.data;
 }
 
-/** A frame with these rows. */
-export function encodeFrame(rows: readonly WireRow[]): Uint8Array<ArrayBuffer> {
-  const text = transit.writer("json").write(
-    rows.map(([addr, content, addresses]) => [addr, content, addresses ?? null]),
-  );
-  const payload = new TextEncoder().encode(text);
-  const frame = new Uint8Array(HEADER_BYTES + payload.length);
-  new DataView(frame.buffer).setUint32(0, payload.length);
-  frame.set(payload, HEADER_BYTES);
-  return frame;
+/** A row as it is kept: UTF-8 of `{"addr":…,"content":…,"addresses":…}`, so and without a space. */
+export interface KeptRow {
+  readonly json: Uint8Array;
 }
 
 /**
  * The rows as frames of about half a million characters; no rows, no frame. Reads on only when the
  * next frame is asked for.
  *
+ * @param batches of rows
  * @throws what reading the rows throws
  */
 export async function* rowFrames(
-  rows: AsyncIterable<WireRow>,
+  batches: AsyncIterable<readonly KeptRow[]>,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let gathered: WireRow[] = [];
+  const decoder = new TextDecoder();
+  let gathered: string[] = [];
   let length = 0;
-  for await (const row of rows) {
-    const [, content, addresses] = row;
-    gathered.push(row);
-    length += content.length + (addresses?.length ?? 0);
-    if (length < FRAME_LENGTH) continue;
-    yield encodeFrame(gathered);
-    gathered = [];
-    length = 0;
+  for await (const batch of batches) {
+    for (const { json } of batch) {
+      const row = transitOf(decoder.decode(json));
+      gathered.push(row);
+      length += row.length;
+      if (length < FRAME_LENGTH) continue;
+      yield frameOf(gathered);
+      gathered = [];
+      length = 0;
+    }
   }
-  if (gathered.length > 0) yield encodeFrame(gathered);
+  if (gathered.length > 0) yield frameOf(gathered);
+}
+
+const CONTENT = ',"content":';
+const ADDRESSES = ',"addresses":';
+
+/**
+ * A row's Transit out of its JSON, without reading either: a third of what it takes to parse and write
+ * it. A quote within a text is escaped, so a field's name can't be in one.
+ */
+function transitOf(json: string): string {
+  const content = json.indexOf(CONTENT);
+  const addresses = json.indexOf(ADDRESSES, content);
+  return [
+    json.slice('{"addr":'.length, content),
+    quoted(json.slice(content + CONTENT.length, addresses)),
+    quoted(json.slice(addresses + ADDRESSES.length, -1)),
+  ].join();
+}
+
+/** Transit puts a `~` before texts that begin with a mark of its own. */
+function quoted(json: string): string {
+  return /^"[~^`]/.test(json) ? `"~${json.slice(1)}` : json;
+}
+
+function frameOf(rows: readonly string[]): Uint8Array<ArrayBuffer> {
+  const payload = new TextEncoder().encode(`[[${rows.join("],[")}]]`);
+  const frame = new Uint8Array(HEADER_BYTES + payload.length);
+  new DataView(frame.buffer).setUint32(0, payload.length);
+  frame.set(payload, HEADER_BYTES);
+  return frame;
 }
 
 const rowsSchema = z.array(importRowSchema);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
+import { rowsAnswerSchema } from "../../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import type { GraphVersion } from "../../protocol/today/snapshot.ts";
@@ -28,9 +29,14 @@ async function rowsOf(
   between: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<readonly FixtureRow[]> {
   const all: FixtureRow[] = [];
-  for await (const { addr, content, addresses } of rows) {
-    all.push([addr, content, addresses]);
-    await between();
+  for await (const batch of rows) {
+    for (const { json } of batch) {
+      const { addr, content, addresses } = rowsAnswerSchema.shape.rows.element.parse(
+        JSON.parse(new TextDecoder().decode(json)),
+      );
+      all.push([addr, content, addresses]);
+      await between();
+    }
   }
   assert.equal(all.length, count);
   const addrs = all.map(([addr]) => addr);

@@ -1,20 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { importRowSchema } from "../../../protocol/http.ts";
 import {
   decodeRows,
-  encodeFrame,
   FrameError,
   type FrameFault,
   readFrames,
   rowFrames,
-  type WireRow,
 } from "../../../protocol/today/frames.ts";
-import { readRows } from "../../support/fixtures.ts";
-
-function wire(rows: readonly unknown[]): readonly WireRow[] {
-  return rows.map((row) => importRowSchema.parse(row));
-}
+import { type RowJson, rowJson } from "../../../kv/rows.ts";
+import { parseAddr } from "../../../protocol/ids.ts";
+import { type FixtureRow, readRows } from "../../support/fixtures.ts";
+import { frameOf } from "../../support/snapshots.ts";
 
 /** These bytes in pieces that end at the cuts. */
 async function* pieces(
@@ -36,7 +32,7 @@ function isFault(fault: FrameFault): (thrown: unknown) => boolean {
   return (thrown) => thrown instanceof FrameError && thrown.fault === fault;
 }
 
-function frameOf(text: string): Uint8Array {
+function frameOfText(text: string): Uint8Array {
   const payload = new TextEncoder().encode(text);
   return joined([
     new Uint8Array([payload.length >> 24, payload.length >> 16, payload.length >> 8]),
@@ -58,7 +54,7 @@ Deno.test("Rows come out of frames as they went in, wherever the bytes are cut",
       fc.array(fc.array(rowOf, { maxLength: 4 }), { maxLength: 4 }),
       fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 }),
       async (lists, where) => {
-        const bytes = joined(lists.map((rows) => encodeFrame(wire(rows))));
+        const bytes = joined(lists.map((rows) => frameOf(rows)));
         const cuts = where.map((x) => Math.round(x * bytes.length)).sort((x, y) => x - y);
         const payloads = await Array.fromAsync(readFrames(pieces(bytes, cuts)));
         assert.deepEqual(payloads.map((payload) => decodeRows(payload)), lists);
@@ -68,8 +64,8 @@ Deno.test("Rows come out of frames as they went in, wherever the bytes are cut",
 });
 
 Deno.test("Frames that end early are malformed, at whatever byte", async () => {
-  const first = encodeFrame(wire([[0, "a", null]]));
-  const bytes = joined([first, encodeFrame(wire([[1, "b", "[2]"]]))]);
+  const first = frameOf([[0, "a", null]]);
+  const bytes = joined([first, frameOf([[1, "b", "[2]"]])]);
   const whole = new Map([[0, 0], [first.length, 1], [bytes.length, 2]]);
   for (let end = 0; end <= bytes.length; end++) {
     const read = Array.fromAsync(readFrames(pieces(bytes.slice(0, end))));
@@ -95,11 +91,11 @@ Deno.test("A frame that says it is too long is refused before any of it has come
 });
 
 Deno.test("A payload of rows is an array or a list of them, with or without addresses", () => {
-  const rows = wire([[0, "a", null], [1, "~x", "[7]"]]);
-  const read = (text: string): readonly WireRow[] => decodeRows(frameOf(text).subarray(4));
+  const rows = [[0, "a", null], [1, "~x", "[7]"]];
+  const read = (text: string): unknown => decodeRows(frameOfText(text).subarray(4));
   assert.deepEqual(read('[[0,"a",null],[1,"~~x","[7]"]]'), rows);
   assert.deepEqual(read('["~#list",[[0,"a",null],["~#list",[1,"~~x","[7]"]]]]'), rows);
-  assert.deepEqual(read('[[0,"a"]]'), wire([[0, "a"]]));
+  assert.deepEqual(read('[[0,"a"]]'), [[0, "a"]]);
   assert.deepEqual(read("[]"), []);
 });
 
@@ -125,7 +121,7 @@ Deno.test("A payload that holds no rows is malformed", () => {
     ]
   ) {
     assert.throws(
-      () => decodeRows(frameOf(text).subarray(4)),
+      () => decodeRows(frameOfText(text).subarray(4)),
       isFault("malformed"),
       text.slice(0, 40),
     );
@@ -134,23 +130,44 @@ Deno.test("A payload that holds no rows is malformed", () => {
 });
 
 Deno.test("A row may be as long as the limit, and no longer", () => {
-  const payload = encodeFrame(wire([[0, "abc", "[7]"], [1, "abcdef", null]])).subarray(4);
+  const payload = frameOf([[0, "abc", "[7]"], [1, "abcdef", null]]).subarray(4);
   assert.equal(decodeRows(payload, 6).length, 2);
   assert.throws(() => decodeRows(payload, 5), isFault("row too large"));
 });
 
-Deno.test("A graph's rows are gathered to frames that hold them all, in order, none of them long", async () => {
-  const rows = wire(readRows("variety-medium"));
-  async function* each(): AsyncGenerator<WireRow> {
-    yield* rows;
+/** Rows as the store keeps them, in batches of so many. */
+async function* kept(
+  rows: readonly FixtureRow[],
+  size: number,
+): AsyncGenerator<readonly RowJson[]> {
+  for (let start = 0; start < rows.length; start += size) {
+    yield rows.slice(start, start + size).map(([number, content, addresses]) => {
+      const addr = parseAddr(number);
+      assert.ok(addr !== undefined);
+      return rowJson({ addr, content, addresses });
+    });
   }
-  const frames = await Array.fromAsync(rowFrames(each()));
+}
+
+Deno.test("A frame of kept rows is byte for byte the one that Transit's writer makes of them", async () => {
+  const texts = fc.oneof(textOf, fc.constantFrom(',"addresses":', '\\","content":~', '"'));
+  const rows = fc.array(fc.tuple(fc.maxSafeNat(), texts, fc.option(texts)), { minLength: 1 });
+  await fc.assert(
+    fc.asyncProperty(rows, fc.integer({ min: 1, max: 5 }), async (some, size) => {
+      const frames = await Array.fromAsync(rowFrames(kept(some, size)));
+      assert.deepEqual(frames, [frameOf(some)]);
+    }),
+  );
+});
+
+Deno.test("A graph's rows are gathered to frames that hold them all, in order, none of them long", async () => {
+  const rows = readRows("variety-medium");
+  const frames = await Array.fromAsync(rowFrames(kept(rows, 500)));
   assert.ok(frames.length > 10);
   const longest = Math.max(
     ...rows.map(([, content, addresses]) => `${content}${addresses}`.length),
   );
   for (const frame of frames) assert.ok(frame.length < 1.3 * (512 * 1024 + longest));
   assert.deepEqual(frames.flatMap((frame) => decodeRows(frame.subarray(4))), rows);
-  async function* none(): AsyncGenerator<WireRow> {}
-  assert.deepEqual(await Array.fromAsync(rowFrames(none())), []);
+  assert.deepEqual(await Array.fromAsync(rowFrames(kept([], 1))), []);
 });
