@@ -7,7 +7,6 @@ import { readHead } from "./kv/head.ts";
 import { canRead } from "./kv/ready.ts";
 import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
-import { maxAssetBytes } from "./protocol/asset.ts";
 import type { UserId } from "./protocol/ids.ts";
 import { reachedAt } from "./protocol/today/server_message.ts";
 import { AcceptedIds } from "./sync/accepted.ts";
@@ -134,7 +133,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       edit: (guest, block) => presence.edit(guest, block),
     }, { meter, log: batch.log, clock: () => performance.now() }),
     assets: {
-      maxBytes: async (graph) => maxAssetBytes((await readMeta(kv, graph))?.e2ee ?? false),
+      isEncrypted: async (graph) => (await readMeta(kv, graph))?.e2ee ?? false,
       put: (graph, name, sent) => putAsset(assets, graph, name, sent),
       open: (graph, name) => openAsset(assets, graph, name),
       remove: (graph, name) => removeAsset(assets, graph, name),

@@ -32,20 +32,25 @@ export interface AssetHeaders {
   readonly contentType?: string;
   /** `x-amz-meta-checksum` as it came. */
   readonly checksum?: string;
-  /** The same, if it is the SHA-256 of the bytes: 64 hex digits, lower case. */
+  /**
+   * The same, if it is the SHA-256 of the bytes: 64 hex digits, lower case. Of an encrypted graph's
+   * file it is that of what was encrypted, which the server never sees (upstream.md §1.15).
+   */
   readonly sha256?: string;
   /** Bytes that the client is about to send. */
   readonly length?: number;
 }
 
-export function parseAssetHeaders(headers: Headers): AssetHeaders {
+/** @param e2ee whether the file is an encrypted graph's */
+export function parseAssetHeaders(headers: Headers, e2ee: boolean): AssetHeaders {
   const contentType = short(headers.get("content-type"));
   const checksum = short(headers.get("x-amz-meta-checksum"));
   const length = headers.get("content-length") ?? "";
   return {
     ...contentType !== undefined && { contentType },
     ...checksum !== undefined && { checksum },
-    ...checksum !== undefined && SHA256_HEX.test(checksum) && { sha256: checksum.toLowerCase() },
+    ...checksum !== undefined && !e2ee && SHA256_HEX.test(checksum) &&
+      { sha256: checksum.toLowerCase() },
     ...DIGITS.test(length) && { length: Number(length) },
   };
 }

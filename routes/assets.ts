@@ -4,7 +4,7 @@ import { type Context, Hono } from "hono";
 import fresh from "fresh";
 import { NoBlobStoreError } from "../assets/store.ts";
 import { type ByteRange, parseRange } from "../assets/range.ts";
-import { parseAssetHeaders } from "../protocol/asset.ts";
+import { maxAssetBytes, parseAssetHeaders } from "../protocol/asset.ts";
 import { assetExt, type AssetName, parseAssetName } from "../protocol/ids.ts";
 import type { OpenAsset } from "../sync/assets.ts";
 import { graphAccess, type WithGraph } from "./graph_access.ts";
@@ -48,10 +48,11 @@ export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
   });
 
   routes.put("/:name", async (c) => {
+    const e2ee = await assets.isEncrypted(c.get("graph"));
     const outcome = await assets.put(c.get("graph"), c.get("asset"), {
-      headers: parseAssetHeaders(c.req.raw.headers),
+      headers: parseAssetHeaders(c.req.raw.headers, e2ee),
       body: c.req.raw.body,
-      maxBytes: await assets.maxBytes(c.get("graph")),
+      maxBytes: maxAssetBytes(e2ee),
     });
     if (outcome === undefined) return refuse(c, "not found");
     return outcome === "stored" ? c.json({ ok: true }) : refuse(c, outcome);

@@ -75,7 +75,7 @@ export interface SnapshotServices {
 /** The files of a graph. */
 export interface AssetServices {
   /** What one may have. */
-  readonly maxBytes: (graph: GraphId) => Promise<number>;
+  readonly isEncrypted: (graph: GraphId) => Promise<boolean>;
   /** Answers `stored` once the file is there, whole; else the name has what it had. */
   readonly put: (
     graph: GraphId,

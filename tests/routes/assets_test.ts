@@ -111,14 +111,28 @@ Deno.test("More than 100 MiB by Content-Length are 413, and nothing is stored", 
   assert.deepEqual(await keysOf(server.kv), before);
 });
 
-Deno.test("A file of an encrypted graph may be twice as large", async () => {
-  await using server = await startServer();
+async function encryptedGraph(server: TestServer): Promise<string> {
   const pair = { "public-key": "public", "encrypted-private-key": "private" };
   await server.call("/e2ee/user-keys", { json: pair });
   const json = { "graph-name": "secrets", "graph-e2ee?": true };
   const { body } = await server.call("/graphs", { json });
-  const graph = createGraphAnswerSchema.parse(body)["graph-id"];
-  const path = `/assets/${graph}/${UUID}.bin`;
+  return createGraphAnswerSchema.parse(body)["graph-id"];
+}
+
+Deno.test("A file of an encrypted graph has the checksum of what was encrypted", async () => {
+  await using server = await startServer();
+  const path = `/assets/${await encryptedGraph(server)}/${UUID}.png`;
+  const [plain, encrypted] = [bytesOf(1000), bytesOf(1100)];
+  const headers = { "x-amz-meta-checksum": sha256Of(plain) };
+  assert.deepEqual(await put(server, path, encrypted, headers), ok);
+  const response = await server.fetch(path);
+  assert.equal(response.headers.get("x-amz-meta-checksum"), sha256Of(plain));
+  assert.deepEqual(await response.bytes(), encrypted);
+});
+
+Deno.test("A file of an encrypted graph may be twice as large", async () => {
+  await using server = await startServer();
+  const path = `/assets/${await encryptedGraph(server)}/${UUID}.bin`;
   assert.deepEqual(await put(server, path, new Uint8Array(MAX_ASSET_BYTES + 1)), ok);
   assert.deepEqual(await put(server, path, new Uint8Array(2 * MAX_ASSET_BYTES + 1)), tooLarge);
 });

@@ -98,7 +98,7 @@ function idleServices(): Services {
     },
     diagnostics: never,
     trustProxy: false,
-    assets: { maxBytes: never, put: never, open: never, remove: never },
+    assets: { isEncrypted: never, put: never, open: never, remove: never },
     pages: { overview: never, name: never, backup: never },
     hub: new Hub(),
     members: { list: never, add: never, setRole: never, remove: never },

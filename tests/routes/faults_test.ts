@@ -46,7 +46,7 @@ function brokenServices(): Services {
       versionToStream: away,
       stream: away,
     },
-    assets: { maxBytes: away, put: away, open: away, remove: away },
+    assets: { isEncrypted: away, put: away, open: away, remove: away },
     pages: { overview: away, name: away, backup: away },
     diagnostics: away,
     trustProxy: false,
