@@ -1,17 +1,17 @@
 /**
- * Which entries of today's clients were accepted with a version, by the ids that the clients gave
- * them: so that they are known again when they are sent twice. Kept beside the log for its last
- * versions, and gone with it.
+ * Which entries of today's clients were accepted with a version, by the ids that the clients gave them
+ * and their texts: so that they are known again when they are sent twice. Kept beside the log for its
+ * last versions, and gone with it.
  */
 import { z } from "zod";
-import { txIdSchema } from "../protocol/id_schema.ts";
+import { sentIdSchema } from "../protocol/id_schema.ts";
 import {
   type Generation,
   type GraphId,
   parseT,
+  type SentId,
   type T,
   T_ZERO,
-  type TxId,
 } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
 import { type KvSet, objectSet } from "./change.ts";
@@ -25,7 +25,7 @@ import { parseStored } from "./stored.ts";
  */
 export const ACCEPTED_VERSIONS = 1000;
 
-const idsSchema = z.array(txIdSchema);
+const idsSchema = z.array(sentIdSchema);
 
 /**
  * For the commit that moves the head to t.
@@ -36,7 +36,7 @@ export function acceptedSet(
   graph: GraphId,
   log: Generation,
   t: T,
-  ids: readonly TxId[],
+  ids: readonly SentId[],
 ): KvSet {
   return objectSet(acceptedKey(graph, log, t), ids);
 }
@@ -58,7 +58,7 @@ export async function* readAccepted(
   log: Generation,
   since: T,
   upTo: T,
-): AsyncGenerator<{ readonly t: T; readonly ids: readonly TxId[] }> {
+): AsyncGenerator<{ readonly t: T; readonly ids: readonly SentId[] }> {
   const range = acceptedRange(graph, log, since, upTo);
   for await (const { key, value } of kv.list(range, { batchSize: LIST_BATCH })) {
     const place = parseAcceptedKey(key);

@@ -10,7 +10,7 @@
  * | `["log", graph, generation, t, part]`     | bytes        | txlog.ts: an entry as clients pull it |
  * | `["tail", graph, generation, t, part]`    | bytes        | txlog.ts: the same tx as datoms      |
  * | `["spill", graph, generation, list, t, writer, part]` | bytes | txlog.ts: an entry beyond a commit |
- * | `["accepted", graph, generation, t]`      | TxId[]       | accepted.ts: whose entries made t    |
+ * | `["accepted", graph, generation, t]`      | SentId[]     | accepted.ts: whose entries made t    |
  * | `["row", graph, generation, addr, part]`  | bytes        | rows.ts                              |
  * | `["root", graph, generation, t, part]`    | bytes        | flushes.ts: the root row as of t     |
  * | `["addresses", graph, generation]`        | `{ first?, last }` | flushes.ts: addresses given away     |

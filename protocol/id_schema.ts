@@ -13,9 +13,11 @@ import {
   parseEmail,
   parseGeneration,
   parseGraphId,
+  parseSentId,
   parseT,
   parseTxId,
   parseUserId,
+  type SentId,
   type T,
   type TxId,
   type UserId,
@@ -61,6 +63,11 @@ export const blobIdSchema = z.string().transform((value, context): BlobId => {
 /** An entry of today's clients: UUID text of any version; upper case is folded. */
 export const txIdSchema = z.string().transform((value, context): TxId => {
   return parseTxId(value) ?? refuse(context, "a tx id");
+});
+
+/** An entry as it was sent. */
+export const sentIdSchema = z.string().transform((value, context): SentId => {
+  return parseSentId(value) ?? refuse(context, "the id of an entry as it was sent");
 });
 
 /** A graph's checksum. */

@@ -29,6 +29,11 @@ export type BlobId = Brand<string, "BlobId">;
 
 /** By which today's clients know an entry of theirs: a UUID as text, lower case. */
 export type TxId = Brand<string, "TxId">;
+/**
+ * An entry as it was sent: its TxId, a slash, and 16 hex digits of its text's SHA-256. A client that
+ * finds its entry overtaken sends another text under the same TxId.
+ */
+export type SentId = Brand<string, "SentId">;
 /** Logseq's checksum of a graph: 16 hexadecimal digits, lower case. */
 export type Checksum = Brand<string, "Checksum">;
 
@@ -119,6 +124,17 @@ export function parseTxId(value: unknown): TxId | undefined {
   if (typeof value !== "string") return undefined;
   const text = value.toLowerCase();
   return UUID.test(text) ? text as TxId : undefined;
+}
+
+const SENT_ID_DIGEST = /^[0-9a-f]{16}$/;
+
+/** As `sentIdOf` (sync/accepted.ts) makes it; without the digest where an earlier server wrote it. */
+export function parseSentId(value: unknown): SentId | undefined {
+  if (typeof value !== "string") return undefined;
+  const [txId, digest, ...more] = value.split("/");
+  const isOne = parseTxId(txId) === txId && more.length === 0 &&
+    (digest === undefined || SENT_ID_DIGEST.test(digest));
+  return isOne ? value as SentId : undefined;
 }
 
 const CHECKSUM = /^[0-9a-f]{16}$/;

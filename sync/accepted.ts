@@ -1,8 +1,17 @@
 /** The ids of accepted entries, in memory beside the store (kv/accepted.ts). */
+import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { readAccepted, rememberedSince } from "../kv/accepted.ts";
 import type { Head } from "../kv/head.ts";
-import { type Generation, type GraphId, nextT, type T, type TxId } from "../protocol/ids.ts";
+import {
+  type Generation,
+  type GraphId,
+  nextT,
+  parseSentId,
+  type SentId,
+  type T,
+  type TxId,
+} from "../protocol/ids.ts";
 
 /** Ids kept in memory: of some 200 graphs that are written to all the time, in 40 MB. */
 const KEPT_IDS = 200_000;
@@ -11,7 +20,18 @@ interface Kept {
   readonly log: Generation;
   t: T;
   /** Ascending by t; some older ones than are remembered may be among them. */
-  readonly versions: Map<TxId, T>;
+  readonly versions: Map<SentId, T>;
+}
+
+/**
+ * What an entry is known by. Not by its TxId alone: a client that has pulled its own entry back makes
+ * it anew on what it found, and sends that under the same TxId (upstream.md §1.9).
+ */
+export function sentIdOf(txId: TxId, tx: string): SentId {
+  const digest = createHash("sha256").update(tx).digest("hex").slice(0, 16);
+  const id = parseSentId(`${txId}/${digest}`);
+  if (id === undefined) throw new TypeError("Cannot name an entry");
+  return id;
 }
 
 /** Who asks or adds has the graph's turn. */
@@ -31,7 +51,7 @@ export class AcceptedIds {
    *
    * @throws {CorruptValueError}
    */
-  async at({ graph, log, t }: Head): Promise<ReadonlyMap<TxId, T>> {
+  async at({ graph, log, t }: Head): Promise<ReadonlyMap<SentId, T>> {
     const oldest = rememberedSince(t);
     const kept = this.#usable({ graph, log, t }) ?? { log, t: oldest, versions: new Map() };
     const since = kept.t > oldest ? kept.t : oldest;
@@ -50,12 +70,12 @@ export class AcceptedIds {
   }
 
   /** The versions that follow this head are made, each with entries of these ids. */
-  add(head: Head, made: readonly { readonly txIds: readonly TxId[] }[]): void {
+  add(head: Head, made: readonly { readonly sent: readonly SentId[] }[]): void {
     const kept = this.#usable(head);
     if (kept?.t !== head.t) return;
-    for (const { txIds } of made) {
+    for (const { sent } of made) {
       kept.t = nextT(kept.t);
-      for (const id of txIds) kept.versions.set(id, kept.t);
+      for (const id of sent) kept.versions.set(id, kept.t);
     }
   }
 

@@ -68,7 +68,7 @@ async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<B
     ? head.checksum
     : await checksumAfter(deps.databases, open, head.checksum, [prepared.report]);
   return {
-    store: { open, made: [{ ...prepared, txIds: [] }], checksum },
+    store: { open, made: [{ ...prepared, sent: [] }], checksum },
     answer: (t) => ({ type: "tx/batch/ok", t }),
   };
 }

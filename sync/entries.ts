@@ -8,7 +8,7 @@ import { missingNodes } from "../datascript/prefetch.ts";
 import type { Head } from "../kv/head.ts";
 import { type PreparedEntry, prepareEntry } from "../logseq/entries.ts";
 import { SOUGHT } from "../logseq/order.ts";
-import type { Checksum, GraphId, T, TxId } from "../protocol/ids.ts";
+import type { Checksum, GraphId, SentId, T, TxId } from "../protocol/ids.ts";
 import {
   type EntriesAnswer,
   entriesOk,
@@ -17,7 +17,7 @@ import {
   reachedAt,
 } from "../protocol/today/server_message.ts";
 import type { EntriesBatch, TxEntry } from "../protocol/today/tx_batch.ts";
-import type { AcceptedIds } from "./accepted.ts";
+import { type AcceptedIds, sentIdOf } from "./accepted.ts";
 import type { BatchDeps } from "./batch.ts";
 import { checksumAfter } from "./checksum.ts";
 import type { OpenDb } from "./database.ts";
@@ -123,12 +123,12 @@ async function notOnTop(
 
 /** The version that the batch reached when it was sent before, if it was, and whole. */
 function reachedBefore(
-  known: ReadonlyMap<TxId, T>,
+  known: ReadonlyMap<SentId, T>,
   { tBefore, entries }: EntriesBatch,
 ): T | undefined {
   let reached = tBefore;
-  for (const { txId } of entries) {
-    const t = txId === undefined ? undefined : known.get(txId);
+  for (const { txId, tx } of entries) {
+    const t = txId === undefined ? undefined : known.get(sentIdOf(txId, tx));
     // Those that changed nothing were accepted with the version before or after them.
     if (t === undefined || t <= tBefore || t > reached + 1) return undefined;
     if (t > reached) reached = t;
@@ -171,45 +171,45 @@ async function applied(
   deps: EntriesDeps,
   open: OpenDb,
   entries: readonly TxEntry[],
-  known: ReadonlyMap<TxId, T>,
+  known: ReadonlyMap<SentId, T>,
 ): Promise<{
   readonly made: readonly Version[];
   readonly success: readonly TxId[];
   readonly failed: FailedEntry | undefined;
 }> {
   const { graph, t } = open.head;
-  const made: (Version & { readonly txIds: TxId[] })[] = [];
+  const made: (Version & { readonly sent: SentId[] })[] = [];
   const success: TxId[] = [];
-  const seen = new Set<TxId>();
+  const seen = new Set<SentId>();
   /** Of entries that changed nothing, before any that did. */
-  const idle: TxId[] = [];
+  const idle: SentId[] = [];
   let { db } = open;
   for (const { tx, txId, outlinerOp } of entries) {
-    const txIds = txId === undefined ? [] : [txId];
-    success.push(...txIds);
-    if (txId !== undefined && (known.has(txId) || seen.has(txId))) continue;
+    const sent = txId === undefined ? [] : [sentIdOf(txId, tx)];
+    if (txId !== undefined) success.push(txId);
+    if (sent.some((id) => known.has(id) || seen.has(id))) continue;
     const prepared = await prepare(deps, { ...open, db }, tx, outlinerOp);
     switch (prepared.kind) {
       case "changed": {
         const { report, entry } = prepared;
         const op = outlinerOp === undefined ? {} : { outlinerOp };
-        made.push({ report, entry, txIds: [...txIds, ...idle.splice(0)], ...op });
+        made.push({ report, entry, sent: [...sent, ...idle.splice(0)], ...op });
         db = report.after;
         break;
       }
       case "same":
-        (made.at(-1)?.txIds ?? idle).push(...txIds);
+        (made.at(-1)?.sent ?? idle).push(...sent);
         break;
       case "failed": {
         const { why, missing } = prepared;
         deps.log.debug("Refused an entry of a batch of {graph} at t {t}: {why}", { graph, t, why });
-        success.splice(success.length - txIds.length);
+        if (txId !== undefined) success.pop();
         return { made, success, failed: { ...txId !== undefined && { txId }, missing } };
       }
       default:
         return prepared satisfies never;
     }
-    if (txId !== undefined) seen.add(txId);
+    for (const id of sent) seen.add(id);
   }
   return { made, success, failed: undefined };
 }

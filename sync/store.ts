@@ -21,7 +21,7 @@ import {
 } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
 import { entryChange, type NewEntry, readTail, spilledEntryChange } from "../kv/txlog.ts";
-import { type GraphId, nextT, type T, type TxId } from "../protocol/ids.ts";
+import { type GraphId, nextT, type SentId, type T } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Databases, OpenDb } from "./database.ts";
 import type { Fanout } from "./fanout.ts";
@@ -45,8 +45,8 @@ export interface Version {
   /** The log entry. */
   readonly entry: List;
   readonly outlinerOp?: string;
-  /** Of the entries that are accepted with it: what made it, and others that changed nothing. */
-  readonly txIds: readonly TxId[];
+  /** The entries that are accepted with it: what made it, and others that changed nothing. */
+  readonly sent: readonly SentId[];
 }
 
 /** The versions of one commit: each built on the one before, the first on the database at the head. */
@@ -207,12 +207,12 @@ async function commitVersions(
   const others: KvSet[] = open.founding.flatMap((row) => rowSets(graph, rows, row));
   const deletes: Deno.KvKey[] = [];
   let { t } = head;
-  for (const { report, entry, outlinerOp, txIds } of made) {
+  for (const { report, entry, outlinerOp, sent } of made) {
     t = nextT(t);
     const tail = encodeTailTx(report.datoms);
     const op = outlinerOp === undefined ? {} : { outlinerOp };
     entries.push({ t, tx: encode(entry), tail, writer, ...op });
-    if (txIds.length > 0) others.push(acceptedSet(graph, log, t, txIds));
+    if (sent.length > 0) others.push(acceptedSet(graph, log, t, sent));
     // Only graphs of today's clients have ids to forget.
     if (checksum !== undefined) deletes.push(...forgotten(graph, log, t));
   }

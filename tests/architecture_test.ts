@@ -29,6 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "lru-cache",
     "zod",
     "node:buffer",
+    "node:crypto",
     "node:path",
     "node:timers/promises",
   ],

@@ -14,10 +14,10 @@ import {
   type GraphId,
   newGeneration,
   newGraphId,
+  parseSentId,
   parseT,
-  parseTxId,
+  type SentId,
   type T,
-  type TxId,
 } from "../../protocol/ids.ts";
 
 function version(t: number): T {
@@ -26,8 +26,8 @@ function version(t: number): T {
   return parsed;
 }
 
-function newId(): TxId {
-  const id = parseTxId(crypto.randomUUID());
+function newId(): SentId {
+  const id = parseSentId(`${crypto.randomUUID()}/0123456789abcdef`);
   assert.ok(id !== undefined);
   return id;
 }
@@ -38,7 +38,7 @@ async function ids(
   log: Generation,
   since: number,
   upTo: number,
-): Promise<readonly { t: T; ids: readonly TxId[] }[]> {
+): Promise<readonly { t: T; ids: readonly SentId[] }[]> {
   return await Array.fromAsync(readAccepted(kv, graph, log, version(since), version(upTo)));
 }
 

@@ -18,7 +18,7 @@ import {
   newGeneration,
   newGraphId,
   nextT,
-  parseTxId,
+  parseSentId,
   parseUserId,
   ROOT_ADDR,
   T_ZERO,
@@ -40,7 +40,7 @@ const row = { addr: ROOT_ADDR, content: "x", addresses: null };
 /** A log entry, its tail, the id of who made it, and a row under this generation. */
 async function fill(kv: Deno.Kv, head: Head, generation: Generation): Promise<void> {
   const entry = { t: nextT(T_ZERO), tx: "[]", tail: "[]", writer: "w" };
-  const id = parseTxId(crypto.randomUUID());
+  const id = parseSentId(`${crypto.randomUUID()}/0123456789abcdef`);
   assert.ok(id !== undefined);
   await writeInCommits(kv, [
     ...entryChange(head.graph, generation, entry),

@@ -8,6 +8,7 @@ import {
   parseAssetName,
   parseGeneration,
   parseGraphId,
+  parseSentId,
   parseT,
   parseUserId,
   type T,
@@ -58,6 +59,15 @@ Deno.test("A user is a text of 1 to 512 units", () => {
   assert.equal(parseUserId("x".repeat(512))?.length, 512);
   for (const value of ["", "x".repeat(513), 1, null, undefined]) {
     assert.equal(parseUserId(value), undefined);
+  }
+});
+
+Deno.test("An entry as it was sent is a UUID and 16 hex digits, or by an earlier server the UUID alone", () => {
+  const uuid = "6f1e2d3c-0000-4000-8000-00000000000a";
+  for (const id of [uuid, `${uuid}/0123456789abcdef`]) assert.equal(parseSentId(id), id);
+  const others = ["", "/", `${uuid}/`, `${uuid}/0`, `${uuid}/0123456789ABCDEF`, `${uuid}/${uuid}`];
+  for (const value of [...others, uuid.toUpperCase(), `${uuid}/0123456789abcdef/`, 1, null]) {
+    assert.equal(parseSentId(value), undefined, String(value));
   }
 });
 

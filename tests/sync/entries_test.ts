@@ -246,7 +246,24 @@ Deno.test("An entry that is sent again on a later version is accepted and not ap
   assert.ok((await server.datoms(graph)).some((datom) => datom.includes("theirs")));
 });
 
-Deno.test("An id that is in a batch twice is applied once", async () => {
+Deno.test("An entry that its client made anew on what it pulled is applied under the same id", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await todaysGraph(kv);
+  await new Process(kv).sendEntries(graph, 0, make(1));
+  const mine = retitle(1, "mine");
+  await new Process(kv).sendEntries(graph, 1, mine);
+  const rebased = { ...retitle(1, "mine, rebased"), "tx-id": mine["tx-id"] };
+  const server = new Process(kv);
+  for (let i = 0; i < 2; i++) {
+    const answer = await server.sendEntries(graph, 2 + i, rebased);
+    assert.equal(answer?.type === "tx/batch/ok" && answer.t, 3, "and once");
+  }
+  assert.ok((await server.datoms(graph)).some((datom) => datom.includes("mine, rebased")));
+  const again = await new Process(kv).sendEntries(graph, 3, mine, rebased);
+  assert.equal(again?.type === "tx/batch/ok" && again.t, 3);
+});
+
+Deno.test("An entry that is in a batch twice is applied once", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
   const graph = await todaysGraph(kv);
