@@ -10,8 +10,10 @@ const MAX_CLAIM = 320;
 export interface VerifiedUser {
   /** The claim `sub`. */
   readonly id: UserId;
-  /** Left out where the provider says that nobody has verified it. */
+  /** Left out where the token has none, as access tokens do, and where nobody has verified it. */
   readonly email?: string;
+  /** The provider says that nobody has verified his address: what was his before is not, either. */
+  readonly unverified?: true;
   /** `preferred_username`, else `cognito:username`, else `username` (upstream.md §1.12). */
   readonly username?: string;
   readonly name?: string;
@@ -25,7 +27,7 @@ export function userOf(claims: JWTPayload): VerifiedUser | undefined {
   if (id === undefined) return undefined;
   const { email_verified: verified, exp } = claims;
   // Some providers write it as a string.
-  const unverified = verified === false || verified === "false";
+  const unverified = verified === false || verified === "false" ? true : undefined;
   const email = unverified ? undefined : textOf(claims.email);
   const username = textOf(claims.preferred_username) ?? textOf(claims["cognito:username"]) ??
     textOf(claims.username);
@@ -33,6 +35,7 @@ export function userOf(claims: JWTPayload): VerifiedUser | undefined {
   return {
     id,
     ...email !== undefined && { email },
+    ...unverified !== undefined && { unverified },
     ...username !== undefined && { username },
     ...name !== undefined && { name },
     ...exp !== undefined && { expiresAt: exp * 1000 },

@@ -20,17 +20,22 @@ export type Profile = Readonly<z.output<typeof profileSchema>>;
 /**
  * Keeps what a token said of a user, and that its e-mail address is his: from now on, if it was
  * another's, as providers give an address to a new account when the old one is gone. An address
- * that was his before is nobody's. Writes nothing where all of it is known.
+ * that was his before is nobody's then. What a token is silent about stays as it was, since clients
+ * send ID tokens and access tokens by turns. Writes nothing where all of it is known.
  *
+ * @param unverified he has no address, whatever was known of him
  * @throws {CorruptValueError}
  */
 export async function writeProfile(
   kv: Deno.Kv,
   user: UserId,
-  profile: Profile,
+  told: Profile,
+  unverified = false,
 ): Promise<Outcome | "known"> {
   const stored = await kv.get<unknown>(userKey(user));
   const before = parseProfile(stored);
+  const { email: _, ...withoutEmail } = { ...before, ...told };
+  const profile: Profile = unverified ? withoutEmail : { ...before, ...told };
   const emails = emailsOf(before, profile);
   const owners = await kv.getMany<unknown[]>(emails.map(emailKey));
   const isHis = (email: Email): boolean => {

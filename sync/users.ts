@@ -11,6 +11,8 @@ const MAX_KNOWN = 10_000;
 /** A user, and what his token says of him. */
 export interface Person extends Profile {
   readonly id: UserId;
+  /** See VerifiedUser (auth/user.ts). */
+  readonly unverified?: true;
 }
 
 export class Users {
@@ -25,12 +27,12 @@ export class Users {
   }
 
   /** Writes what is new of a user. Mostly nothing is, and nothing is read. */
-  async seen({ id, ...profile }: Person): Promise<void> {
+  async seen({ id, unverified, ...profile }: Person): Promise<void> {
     const { email, username, name } = profile;
-    const print = JSON.stringify([email, username, name]);
+    const print = JSON.stringify([email, username, name, unverified]);
     if (this.#known.get(id) === print) return;
     await untilSettled("remember a user", async () => {
-      const outcome = await writeProfile(this.#kv, id, profile);
+      const outcome = await writeProfile(this.#kv, id, profile, unverified);
       const settled = outcome === "known" || outcome.kind === "committed";
       return settled ? { done: undefined } : { again: outcome };
     });

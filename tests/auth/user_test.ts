@@ -22,7 +22,8 @@ Deno.test("A user is what the claims say: sub, e-mail, name, and the first usern
 
 Deno.test("An e-mail that nobody has verified is none, nor is a claim that is no text, blank or too long", () => {
   for (const email_verified of [false, "false"]) {
-    assert.deepEqual(userOf({ sub: "u1", email: "a@example.org", email_verified }), { id: "u1" });
+    const user = userOf({ sub: "u1", email: "a@example.org", email_verified });
+    assert.deepEqual(user, { id: "u1", unverified: true });
   }
   for (const email_verified of [true, "true", undefined]) {
     const user = userOf({ sub: "u1", email: "a@example.org", email_verified });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { findByEmail, readProfiles } from "../../kv/users.ts";
 import { parseEmail } from "../../protocol/ids.ts";
-import { Users } from "../../sync/users.ts";
+import { type Person, Users } from "../../sync/users.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { dump } from "../support/kv.ts";
 import { userOf } from "../support/user.ts";
@@ -49,4 +49,18 @@ Deno.test("Two who claim one e-mail at once leave it to one of them", async () =
   // The others no longer find it theirs when they change.
   for (const id of ids) await new Users(kv, () => 0).seen({ id, email: `${id}@example.org` });
   assert.equal(await findByEmail(kv, email), undefined);
+});
+
+Deno.test("What a token is silent about stays, and an address that nobody has verified goes", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const email = parseEmail("a@example.org");
+  assert.ok(email !== undefined);
+  const seen = async (told: Omit<Person, "id">): Promise<unknown> => {
+    await new Users(kv, () => 0).seen({ id, ...told });
+    return [await findByEmail(kv, email), ...await readProfiles(kv, [id])];
+  };
+  const known = { email: "a@example.org", name: "A" };
+  assert.deepEqual(await seen(known), [id, known]);
+  assert.deepEqual(await seen({ username: "a" }), [id, { ...known, username: "a" }]);
+  assert.deepEqual(await seen({ unverified: true }), [undefined, { username: "a", name: "A" }]);
 });
