@@ -5,6 +5,7 @@ import { TransitError } from "../datascript/transit.ts";
 import { CorruptValueError } from "../kv/chunks.ts";
 import { CorruptLogError } from "../kv/txlog.ts";
 import { RowMissingError } from "./database.ts";
+import { RowsUnfitError } from "./rows_check.ts";
 
 /** So many are kept: a graph with more is broken enough. */
 const MAX_PROBLEMS = 100;
@@ -17,6 +18,7 @@ const DAMAGES = [
   CorruptValueError,
   CorruptLogError,
   RowMissingError,
+  RowsUnfitError,
 ];
 
 export class Problems {

@@ -15,9 +15,15 @@ import { graphOf, noGraph, runTask, TaskError } from "./store.ts";
 
 const USAGE = "Usage: deno task backup GRAPH FILE [--force], or deno task backup --all FOLDER";
 
+/** What was done, a line each, and how many graphs there is no file of, though there should be. */
+export interface Backups {
+  readonly lines: readonly string[];
+  readonly failed: number;
+}
+
 /**
- * Writes the file or files, and answers the lines that tell of them. Of all graphs those are left
- * out into which nothing was put yet.
+ * Writes the file or files. Of all graphs those are left out into which nothing was put yet; one that
+ * is damaged keeps no other from its file.
  *
  * @throws {TaskError | KvsFileError | EmptyGraphError} and the file is as it was before
  */
@@ -25,7 +31,7 @@ export async function backup(
   kv: Deno.Kv,
   args: readonly string[],
   progress?: Progress,
-): Promise<string> {
+): Promise<Backups> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -43,18 +49,19 @@ export async function backup(
   const options = { overwrite: values.force, ...progress && { progress } };
   const written = await backupGraph(kv, graph, path, options);
   if (written === undefined) noGraph(graph);
-  return lineOf(path, graph, written);
+  return { lines: [lineOf(path, graph, written)], failed: 0 };
 }
 
 async function backupAll(
   kv: Deno.Kv,
   [folder, ...more]: readonly string[],
   progress?: Progress,
-): Promise<string> {
+): Promise<Backups> {
   if (folder === undefined || more.length > 0) {
     throw new TaskError(`With --all there must be one folder\n${USAGE}`);
   }
   const lines: string[] = [];
+  let failed = 0;
   await Deno.mkdir(folder, { recursive: true });
   for (const graph of await listGraphIds(kv)) {
     try {
@@ -64,10 +71,13 @@ async function backupAll(
       // Where there is none it has been removed meanwhile.
       if (written !== undefined) lines.push(lineOf(path, graph, written));
     } catch (cause) {
-      if (!(cause instanceof EmptyGraphError)) throw cause;
+      if (cause instanceof EmptyGraphError) continue;
+      if (!isDamage(cause)) throw cause;
+      failed++;
+      lines.push(`Cannot back up ${graph}: ${cause.message}`);
     }
   }
-  return lines.join("\n");
+  return { lines, failed };
 }
 
 function lineOf(path: string, graph: GraphId, { t, rows }: Backup): string {
@@ -81,8 +91,8 @@ function isRefusal(cause: unknown): cause is Error {
 if (import.meta.main) {
   await runTask(USAGE, async (kv) => {
     const shown = showProgress("rows");
-    const line = await backup(kv, Deno.args, shown.progress).finally(shown.end);
-    console.log(line);
-    return 0;
+    const { lines, failed } = await backup(kv, Deno.args, shown.progress).finally(shown.end);
+    for (const line of lines) console.log(line);
+    return failed === 0 ? 0 : 1;
   }, isRefusal);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { backup } from "../../tasks/backup.ts";
+import { backup, type Backups } from "../../tasks/backup.ts";
 import { graphsText } from "../../tasks/graphs.ts";
 import { lines } from "../../tasks/progress.ts";
 import { restore } from "../../tasks/restore.ts";
@@ -91,13 +91,24 @@ Deno.test("backup --all writes each graph that has anything, also in place of ol
     const graph = await server.graphWith(readRows("small-a"));
     await server.createGraph();
     const path = `${folder}/kept/${graph}.sqlite`;
-    const line = (t: number): string => `${path} has graph ${graph} as of t ${t}: 671 rows`;
-    assert.equal(await backup(kv, ["--all", `${folder}/kept`]), line(0));
+    const done = (t: number): Backups => ({
+      lines: [`${path} has graph ${graph} as of t ${t}: 671 rows`],
+      failed: 0,
+    });
+    assert.deepEqual(await backup(kv, ["--all", `${folder}/kept`]), done(0));
     await server.write(graph, 0, '["~#list",[["~:db/add",-1,"~:block/title","a"]]]');
-    assert.equal(await backup(kv, ["--all", `${folder}/kept`]), line(1));
+    assert.deepEqual(await backup(kv, ["--all", `${folder}/kept`]), done(1));
     const files = await Array.fromAsync(Deno.readDir(`${folder}/kept`), ({ name }) => name);
     assert.deepEqual(files, [`${graph}.sqlite`]);
     await assert.rejects(backup(kv, ["--all"]), /there must be one folder/);
+
+    const broken = await server.graphWith(readRows("small-a").slice(0, 300));
+    const all = await backup(kv, ["--all", `${folder}/kept`]);
+    assert.equal(all.failed, 1);
+    assert.deepEqual(
+      all.lines.toSorted().map((text) => text.replace(/: .*$/, "")),
+      [`${path} has graph ${graph} as of t 1`, `Cannot back up ${broken}`].toSorted(),
+    );
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
