@@ -202,7 +202,14 @@ async function applied(
         break;
       case "failed": {
         const { why, missing } = prepared;
-        deps.log.debug("Refused an entry of a batch of {graph} at t {t}: {why}", { graph, t, why });
+        // Its client takes the user's edit back: whoever looks for it later should find this.
+        deps.log.info("Refused entry {txId} ({outlinerOp}) of {graph} at t {t}: {why}", {
+          graph,
+          t,
+          txId,
+          outlinerOp,
+          why,
+        });
         if (txId !== undefined) success.pop();
         return { made, success, failed: { ...txId !== undefined && { txId }, missing } };
       }
