@@ -17,10 +17,12 @@ export interface Told {
   readonly at: number;
 }
 
-/** A page of rows that wasn't the last one. */
+/** A page of rows that wasn't the last one: where it began and ended, and when; ms since the epoch. */
 export interface Served {
   readonly rows: Generation;
+  readonly after: number;
   readonly lastAddr: number;
+  readonly at: number;
 }
 
 export interface Download {
@@ -31,7 +33,12 @@ export interface Download {
 }
 
 const toldSchema = z.object({ log: generationSchema, t: tSchema, at: z.int().nonnegative() });
-const servedSchema = z.object({ rows: generationSchema, lastAddr: z.int().nonnegative() });
+const servedSchema = z.object({
+  rows: generationSchema,
+  after: z.int().min(-1),
+  lastAddr: z.int().nonnegative(),
+  at: z.int().nonnegative(),
+});
 
 /** `undefined`: there is no such graph. One strong read. @throws {CorruptValueError} */
 export async function readDownload(

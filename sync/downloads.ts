@@ -10,12 +10,15 @@ import {
   writeTold,
 } from "../kv/downloads.ts";
 import type { Head } from "../kv/head.ts";
-import type { GraphId, T, UserId } from "../protocol/ids.ts";
+import { type GraphId, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { untilSettled } from "./settle.ts";
 
 /** A page follows its pull at once, or the client has given up. */
 export const TOLD_MS = 60_000;
+
+/** Who asks for no more pages for so long has given up. */
+const SERVED_MS = 10 * 60_000;
 
 export interface DownloadDeps {
   readonly kv: Deno.Kv;
@@ -81,7 +84,12 @@ export function versionToServe({ told }: Download, head: Head, now: number): T {
   return counts ? told.t : head.t;
 }
 
-/** Whether a page after this address goes on with rows that the graph has no more. */
-export function isCutOff({ served }: Download, head: Head, after: number): boolean {
-  return served !== undefined && served.lastAddr === after && served.rows !== head.rows;
+/**
+ * Whether a page after this address goes on with rows that the graph has no more: it asks for what
+ * follows the last page, or, its answer lost, for that page again. What two devices of one user ask for
+ * is not told apart, so that one may mix what it got before the other began anew.
+ */
+export function isCutOff({ served }: Download, head: Head, after: number, now: number): boolean {
+  return served !== undefined && served.rows !== head.rows && now - served.at <= SERVED_MS &&
+    after > TAIL_ADDR && (after === served.lastAddr || after === served.after);
 }

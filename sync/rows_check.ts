@@ -85,14 +85,13 @@ export async function addressesBelow(place: RowsPlace, root: Root): Promise<Set<
 }
 
 /**
- * Whether all rows are there that the root in row 0 needs. What is no root is not for this to judge.
+ * Whether all rows are there that this root needs. What is no root is not for this to judge.
  *
  * Cost: reads and decodes every branch, and lists all rows.
  */
-export async function isWhole(place: RowsPlace): Promise<boolean> {
+export async function isWhole(place: RowsPlace, row: Row): Promise<boolean> {
   const { kv, graph, rows } = place;
-  const row = await readRow(kv, graph, rows, ROOT_ADDR);
-  const root = row && rootOf(row);
+  const root = rootOf(row);
   if (root === undefined) return true;
   try {
     const needed = await addressesBelow(place, root);

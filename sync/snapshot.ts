@@ -71,7 +71,7 @@ export async function rowsPage(
     if (head === undefined) return undefined;
     const download = await readDownload(kv, graph, query.caller);
     if (download === undefined) return undefined;
-    if (isCutOff(download, head, query.after)) return "replaced";
+    if (isCutOff(download, head, query.after, deps.now())) return "replaced";
     const page = await wholeRows.has(head)
       ? await readPage(deps, head, versionToServe(download, head, deps.now()), query)
       : undefined;
@@ -80,7 +80,8 @@ export async function rowsPage(
     if (after?.rows !== head.rows) continue;
     if (page === undefined) return "not ready";
     if (!page.done) {
-      const served = { rows: head.rows, lastAddr: page.lastAddr };
+      const { lastAddr } = page;
+      const served = { rows: head.rows, after: query.after, lastAddr, at: deps.now() };
       await rememberServed(deps, { graph, caller: query.caller }, download, served);
     }
     return page;

@@ -4,6 +4,7 @@
  */
 import { LRUCache } from "lru-cache";
 import type { Head } from "../kv/head.ts";
+import { readBase } from "./base.ts";
 import { type RowsId, rowsIdOf } from "./node_cache.ts";
 import { isWhole } from "./rows_check.ts";
 
@@ -27,7 +28,8 @@ export class WholeRows {
     const id = rowsIdOf(head);
     if (head.importing === undefined || this.#known.has(id)) return true;
     const { graph, rows } = head;
-    const whole = await isWhole({ kv: this.#kv, graph, rows });
+    const { root } = await readBase(this.#kv, head, head.flushed);
+    const whole = root === undefined || await isWhole({ kv: this.#kv, graph, rows }, root);
     if (whole) this.#known.set(id, true);
     return whole;
   }
