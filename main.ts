@@ -10,6 +10,7 @@ import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
 import { byChannel } from "./sync/channel.ts";
 import { type OpenCarrier, openFanout } from "./sync/fanout.ts";
+import { startHeartbeat } from "./sync/heartbeat.ts";
 import { Hub } from "./sync/hub.ts";
 import { sweep, type SweepParts } from "./sync/sweep.ts";
 import { warmUp } from "./sync/warm_up.ts";
@@ -61,9 +62,11 @@ export async function start(
   const services = await createServices({ kv, hub, fanout, meter, stores, ...config });
   const app = createApp(services, served);
   const server = listen(config, app.fetch);
+  const endHeartbeat = startHeartbeat(kv, hub);
   return {
     url: urlOf(server.addr),
     async stop(): Promise<void> {
+      endHeartbeat();
       // Sockets first: shutdown() would overtake our reason with its own (platform.md §8).
       const { code, reason } = closeReason.shutdown;
       await settledWithin(1500, hub.leave(code, reason));

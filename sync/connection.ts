@@ -173,6 +173,11 @@ export class Connection implements Listener, Guest {
     if (this.#toldT >= 0) this.changed(t);
   }
 
+  remind(t: T): void {
+    if (t !== this.#toldT) return this.compare(t);
+    if (!this.#closed && !this.#busy && !this.#hasUnread()) this.#send({ type: "changed", t });
+  }
+
   people(news: OnlineUsers | Editing, all: () => OnlineUsers): void {
     if (this.#closed) return;
     if (!this.#hasUnread()) return this.#send(news);

@@ -7,6 +7,8 @@ export interface Listener {
   changed(t: T): void;
   /** The graph's version is `t`: news only if it is later than what the listener was told. */
   compare(t: T): void;
+  /** The same, and told again to who was told it already: a sign of life. */
+  remind(t: T): void;
   /** Ends the socket at once; code and reason as WebSocket has them. */
   close(code: number, reason: string): void;
   /** Ends the socket after the answers to all that has come in. */

@@ -14,6 +14,9 @@ export class Recorder implements Listener {
   compare(t: T): void {
     this.#hear(`at ${t}`);
   }
+  remind(t: T): void {
+    this.#hear(`still ${t}`);
+  }
   close(code: number, reason: string): void {
     this.#hear(`close ${code} ${reason}`);
   }

@@ -409,6 +409,17 @@ Deno.test("A version that may be old news is told to who was told an older one a
   assert.deepEqual(await socket.take(1), [{ type: "changed", t: 9 }]);
 });
 
+Deno.test("Who is reminded is told the version that he knows again, a later one as news, and no older one", async () => {
+  const { socket, connection, say } = bench();
+  connection.remind(version(3));
+  assert.deepEqual(socket.sent, []);
+  say({ type: "hello", client: "a" });
+  assert.deepEqual(await socket.take(1), [{ type: "hello", t: 3 }]);
+  for (const t of [3, 2, 9, 3, 9]) connection.remind(version(t));
+  const told = await socket.take(3);
+  assert.deepEqual(told, [3, 9, 9].map((t) => ({ type: "changed", t })));
+});
+
 Deno.test("A connection that is left answers what has come in, and takes no more", async () => {
   const wait = gate();
   const { socket, connection, say } = bench({

@@ -12,6 +12,7 @@ function recorder(onClose?: () => void): Recorder {
     closed,
     changed: () => {},
     compare: () => {},
+    remind: () => {},
     close: (code, reason) => {
       closed.push(`${code} ${reason}`);
       onClose?.();
