@@ -110,6 +110,8 @@ export class Connection implements Listener, Guest {
   #waiting: { readonly text: string | undefined; readonly bytes: number }[] = [];
   #waitingBytes = 0;
   #busy = false;
+  /** Whether the client has said something that the seed's don't. */
+  #isTodays = false;
   /** Ours to end or ended: nothing more is dealt with or sent. */
   #closed = false;
   /** How it ends when all that has come in is answered; from then on nothing comes in. */
@@ -251,29 +253,23 @@ export class Connection implements Listener, Guest {
           return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
         }
         case "tx/batch of entries":
+          this.#isTodays = true;
           this.#operations.speaksToday(this);
-          return await this.#store(message.batch);
+          return this.#tellReached(
+            await this.#operations.txEntries(this.#graph, message.batch, this),
+          );
         case "presence":
+          this.#isTodays = true;
           return await this.#operations.edit(this, message["editing-block-uuid"]);
         default:
           return message satisfies never;
       }
     } catch (cause) {
       log.error("Cannot answer a frame for {graph}", { graph: this.#graph, cause });
-      this.#send(socketError("server error"));
-    }
-  }
-
-  /**
-   * A reject would have the client take its work back, and after an `error` it sends nothing more on
-   * this socket: a fault of ours ends it, and the client sends the same again on the next one.
-   */
-  async #store(batch: EntriesBatch): Promise<void> {
-    try {
-      this.#tellReached(await this.#operations.txEntries(this.#graph, batch, this));
-    } catch (cause) {
-      log.error("Cannot answer a batch of {graph}", { graph: this.#graph, cause });
-      this.#end(closeReason.fault);
+      // A reject would have one of today's take its work back, and after an `error` it neither sends nor
+      // pulls any more on this socket. Of one that ends, it sends the same again on the next.
+      if (this.#isTodays) this.#end(closeReason.fault);
+      else this.#send(socketError("server error"));
     }
   }
 

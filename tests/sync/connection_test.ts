@@ -254,6 +254,18 @@ Deno.test("A fault in a batch of entries closes the socket, as the client would 
   assert.deepEqual(socket.closed, { code: 1011, reason: "server error" });
 });
 
+Deno.test("So does any fault once the client has spoken today's dialect", async () => {
+  const away = (): Promise<never> => Promise.reject(new Error("KV is away"));
+  for (const message of [{ type: "hello", client: "a" }, { type: "pull", since: 1 }]) {
+    const { socket, say } = bench({ version: away, pull: away });
+    say({ "type": "presence", "editing-block-uuid": null });
+    say(message);
+    await turn();
+    assert.deepEqual(socket.sent, []);
+    assert.deepEqual(socket.closed, { code: 1011, reason: "server error" });
+  }
+});
+
 Deno.test("A batch of entries that reached less than was told is followed by what was told", async () => {
   const { socket, connection, say } = bench();
   connection.changed(version(9));
