@@ -2,9 +2,11 @@
 import { z } from "zod";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import { type KeyPair, keyPairSchema } from "../protocol/today/e2ee.ts";
+import { CorruptValueError } from "./chunks.ts";
 import type { KvSet, Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
-import { graphKeyKey, keyPairKey } from "./keys.ts";
+import { graphKeyKey, graphKeysPrefix, keyPairKey, parseGraphKeyKey } from "./keys.ts";
+import { LIST_BATCH } from "./limits.ts";
 import type { Circle } from "./members.ts";
 import { parseStored } from "./stored.ts";
 
@@ -30,6 +32,27 @@ export async function readGraphKey(
   return versionstamp === null ? undefined : parseStored(z.string(), key, value);
 }
 
+/** The graph's key, encrypted for a user. */
+export interface GraphKey {
+  readonly user: UserId;
+  readonly key: string;
+}
+
+/** What all users have of a graph's. Cost: one read per 500. @throws {CorruptValueError} */
+export async function listGraphKeys(kv: Deno.Kv, graph: GraphId): Promise<readonly GraphKey[]> {
+  const entries = kv.list<unknown>({ prefix: graphKeysPrefix(graph) }, { batchSize: LIST_BATCH });
+  return await Array.fromAsync(entries, ({ key, value }) => {
+    const place = parseGraphKeyKey(key);
+    if (place === undefined) throw new CorruptValueError("Cannot read the key of a graph's key");
+    return { user: place.user, key: parseStored(z.string(), key, value) };
+  });
+}
+
+/** The set of a key, for the commit that makes the graph. */
+export function graphKeySet(graph: GraphId, { user, key }: GraphKey): KvSet {
+  return textsSet(graphKeyKey(graph, user), key, [key]);
+}
+
 /**
  * Gives a user of the circle the graph's key, in the place of the one that he had. A conflict if
  * anyone of the circle isn't any more what he was: who is put out meanwhile gets none.
@@ -41,7 +64,7 @@ export async function writeGraphKey(
   key: string,
 ): Promise<Outcome> {
   return await commit(kv, {
-    sets: [textsSet(graphKeyKey(circle.graph, user), key, [key])],
+    sets: [graphKeySet(circle.graph, { user, key })],
     deletes: [],
     checks: circle.guard,
   });

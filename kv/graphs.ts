@@ -103,6 +103,8 @@ export interface Creation {
   readonly owned?: OwnedCount;
   /** Of a graph for today's clients: that of an empty one. */
   readonly checksum?: Checksum;
+  /** What else is set with it. */
+  readonly beside?: Change["sets"];
 }
 
 /**
@@ -116,7 +118,7 @@ export async function createGraph(
   kv: Deno.Kv,
   graph: GraphId,
   meta: GraphMeta,
-  { first, owned, checksum }: Creation = {},
+  { first, owned, checksum, beside = [] }: Creation = {},
 ): Promise<Outcome> {
   const { owner, createdAt } = meta;
   const head = {
@@ -134,6 +136,7 @@ export async function createGraph(
       objectSet(ownedKey(owner, graph), true),
       ...owned === undefined ? [] : [objectSet(creationKey(owner), true)],
       headSet(graph, head),
+      ...beside,
     ],
     deletes: first === undefined ? [] : [garbageKey(graph, first.generation)],
     checks: [

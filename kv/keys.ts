@@ -429,6 +429,11 @@ export function graphKeyKey(graph: GraphId, user: UserId): Deno.KvKey {
   return ["graph-key", graph, user];
 }
 
+export function parseGraphKeyKey(key: Deno.KvKey): GraphUser | undefined {
+  const [name, graph, user, ...more] = key;
+  return name === "graph-key" && more.length === 0 ? graphUser(graph, user) : undefined;
+}
+
 /** The keys that a graph's users have for it. */
 export function graphKeysPrefix(graph: GraphId): Deno.KvKey {
   return ["graph-key", graph];

@@ -1,6 +1,7 @@
 /**
  * An SQLite file in which Logseq keeps a graph: the table kvs, a row for each node. Written whole or
- * not at all; read row by row. What is in the rows is not looked into.
+ * not at all; read row by row. What is in the rows is not looked into. An encrypted graph's file has a
+ * table more, which is ours: its key, encrypted for each of its users.
  */
 import { basename, dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
@@ -11,6 +12,12 @@ export interface KvsRow {
   readonly addr: number;
   readonly content: string;
   readonly addresses: string | null;
+}
+
+/** An encrypted graph's key, as a user has it. */
+export interface KvsKey {
+  readonly user: string;
+  readonly key: string;
 }
 
 /** The file can't be read as such a file, or can't be written. The message names it. */
@@ -24,6 +31,8 @@ const rowSchema = z.object({
   addresses: z.string().nullable(),
 });
 
+const keysSchema = z.array(z.object({ user: z.string(), key: z.string() }));
+
 export interface WriteOptions {
   /** Whether a file that is there may be replaced. */
   readonly overwrite: boolean;
@@ -36,6 +45,7 @@ export interface WriteOptions {
  *
  * Memory: a row at a time, and SQLite's cache of 2 MB.
  *
+ * @param keys of an encrypted graph
  * @throws {KvsFileError} there is such a file and it must not be replaced, or SQLite's own reason
  * @throws what reading the rows throws; the file is then as it was before
  */
@@ -43,11 +53,12 @@ export async function writeKvsFile(
   path: string,
   rows: AsyncIterable<KvsRow>,
   { overwrite }: WriteOptions,
+  keys?: readonly KvsKey[],
 ): Promise<void> {
   await mayWrite(path, overwrite);
   const draft = await makeDraft(path);
   try {
-    await writeRows(draft, rows);
+    await writeRows(draft, rows, keys);
     await sync(draft);
     await mayWrite(path, overwrite);
     await Deno.rename(draft, path);
@@ -76,7 +87,11 @@ async function makeDraft(path: string): Promise<string> {
   }
 }
 
-async function writeRows(path: string, rows: AsyncIterable<KvsRow>): Promise<void> {
+async function writeRows(
+  path: string,
+  rows: AsyncIterable<KvsRow>,
+  keys: readonly KvsKey[] | undefined,
+): Promise<void> {
   using file = new DatabaseSync(path);
   // Nothing to roll back: a draft that isn't whole is removed.
   named(path, () => file.exec("PRAGMA journal_mode = OFF; BEGIN; " + CREATE));
@@ -84,8 +99,17 @@ async function writeRows(path: string, rows: AsyncIterable<KvsRow>): Promise<voi
   for await (const { addr, content, addresses } of rows) {
     named(path, () => insert.run(addr, content, addresses));
   }
+  if (keys !== undefined) named(path, () => writeKeys(file, keys));
   named(path, () => file.exec("COMMIT"));
 }
+
+function writeKeys(file: DatabaseSync, keys: readonly KvsKey[]): void {
+  file.exec(CREATE_KEYS);
+  const insert = file.prepare("INSERT INTO sync_keys VALUES (?, ?)");
+  for (const { user, key } of keys) insert.run(user, key);
+}
+
+const CREATE_KEYS = "CREATE TABLE sync_keys (user TEXT PRIMARY KEY, key TEXT)";
 
 /** As Logseq makes it. */
 const CREATE = "CREATE TABLE kvs (addr INTEGER PRIMARY KEY, content TEXT, addresses JSON)";
@@ -131,6 +155,15 @@ export class KvsFile implements Disposable {
     throw new KvsFileError(
       `Cannot read row ${addr} of ${this.#path}: ${z.prettifyError(row.error)}`,
     );
+  }
+
+  /** `undefined`: it is no encrypted graph's. @throws {KvsFileError} the file is damaged */
+  keys(): readonly KvsKey[] | undefined {
+    return named(this.#path, () => {
+      const table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'sync_keys'";
+      if (this.#file.prepare(table).get() === undefined) return undefined;
+      return keysSchema.parse(this.#file.prepare("SELECT user, key FROM sync_keys").all());
+    });
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,7 @@
 /** A graph as a file that Logseq opens: all rows of one version, and nothing else. */
 import { decodeRoot } from "../datascript/root.ts";
+import { type GraphKey, listGraphKeys } from "../kv/e2ee_keys.ts";
+import { readMeta } from "../kv/graphs.ts";
 import { type Head, readHead } from "../kv/head.ts";
 import { listRows, parseRowJson, type Row } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
@@ -31,7 +33,7 @@ const ATTEMPTS = 5;
 /**
  * Writes the graph as of now into an SQLite file, its tail included; `undefined` where there is no
  * such graph. Batches may land meanwhile, they aren't in it. Of the graph's rows only those are
- * copied that this version refers to.
+ * copied that this version refers to. Of an encrypted graph its users' keys are in the file too.
  *
  * Memory: an address for each row, the tail, and little else. Cost: reads branches twice, and rows
  * that flushes made useless as well.
@@ -85,8 +87,13 @@ async function backupAt(
       progress(++done, total);
     }
   }
-  await writeKvsFile(path, rows(), { overwrite });
+  await writeKvsFile(path, rows(), { overwrite }, await keysOf(kv, head.graph));
   return { t: head.t, rows: total };
+}
+
+/** Without them whoever restores an encrypted graph could read nothing of it. */
+async function keysOf(kv: Deno.Kv, graph: GraphId): Promise<readonly GraphKey[] | undefined> {
+  return (await readMeta(kv, graph))?.e2ee ? await listGraphKeys(kv, graph) : undefined;
 }
 
 /** Those two and the rows of these addresses, ascending. @throws {RowMissingError} */

@@ -9,11 +9,19 @@ import { NO_SOURCE } from "../datascript/source.ts";
 import { drive } from "../datascript/tree_check.ts";
 import type { KvSet } from "../kv/change.ts";
 import { writeInCommits } from "../kv/commit.ts";
+import { graphKeySet } from "../kv/e2ee_keys.ts";
 import { openFirstGeneration } from "../kv/garbage.ts";
 import { createGraph, type GraphMeta } from "../kv/graphs.ts";
 import { readHead } from "../kv/head.ts";
 import { importedRowSets, type Row, rowJson } from "../kv/rows.ts";
-import { type GraphId, newGeneration, newGraphId, ROOT_ADDR, TAIL_ADDR } from "../protocol/ids.ts";
+import {
+  type GraphId,
+  newGeneration,
+  newGraphId,
+  ROOT_ADDR,
+  TAIL_ADDR,
+  type UserId,
+} from "../protocol/ids.ts";
 import { KvsFile } from "../sqlite/kvs_file.ts";
 import { addrOf, RowMissingError } from "./database.ts";
 import { Problems } from "./problems.ts";
@@ -40,6 +48,17 @@ export class BrokenFileError extends Error {
   }
 }
 
+/** The file's graph is encrypted, and not for him whose it is to be. */
+export class NoGraphKeyError extends Error {
+  override readonly name: string = "NoGraphKeyError";
+  constructor(path: string, owner: UserId, users: readonly string[]) {
+    super(
+      `Cannot restore ${path} for ${owner}, who couldn't read it: it is encrypted, and has keys for ` +
+        `${users.join(", ") || "nobody"}`,
+    );
+  }
+}
+
 /** How full nodes are is the writer's affair: Logseq opens them all, and so do we. */
 const ANY_KEYS = { minKeys: 1, maxKeys: Infinity };
 
@@ -51,13 +70,13 @@ const ANY_KEYS = { minKeys: 1, maxKeys: Infinity };
  * Memory: an address for each row, and a commit's rows.
  *
  * @param progress called before the first row, and after each; begins again at 0 with an attempt
- * @throws {KvsFileError | BrokenFileError} nothing was written
+ * @throws {KvsFileError | BrokenFileError | NoGraphKeyError} nothing was written
  * @throws {Error} the store took no commit; nothing of the graph is left
  */
 export async function restoreGraph(
   deps: RestoreDeps,
   path: string,
-  meta: Omit<GraphMeta, "createdAt">,
+  meta: Omit<GraphMeta, "createdAt" | "e2ee">,
   progress: (done: number, total: number) => void = () => {},
 ): Promise<Restored> {
   using file = KvsFile.open(path);
@@ -69,9 +88,18 @@ export async function restoreGraph(
       progress(i + 1, addresses.length);
     }
   };
+  const keys = file.keys();
+  const own = keys?.find(({ user }) => user === meta.owner);
+  if (keys !== undefined && own === undefined) {
+    throw new NoGraphKeyError(path, meta.owner, keys.map(({ user }) => user));
+  }
+  const next: NewGraph = {
+    meta: { ...meta, createdAt: deps.now(), ...own !== undefined && { e2ee: true } },
+    key: own?.key,
+  };
   const graph = await untilSettled<GraphId>(
     `restore ${path}`,
-    () => makeGraph(deps, newGraphId(), { ...meta, createdAt: deps.now() }, rows()),
+    () => makeGraph(deps, newGraphId(), next, rows()),
   );
   return { graph, rows: addresses.length };
 }
@@ -112,11 +140,17 @@ function rowAt(file: KvsFile, address: number): Row {
   return { ...row, addr };
 }
 
+interface NewGraph {
+  readonly meta: GraphMeta;
+  /** Of an encrypted one, for its owner. */
+  readonly key: string | undefined;
+}
+
 /** Rows first, where nobody looks for them; then the graph. */
 async function makeGraph(
   { kv, now }: RestoreDeps,
   graph: GraphId,
-  meta: GraphMeta,
+  { meta, key }: NewGraph,
   rows: Iterable<Row>,
 ): Promise<Attempt<GraphId>> {
   const generation = newGeneration();
@@ -131,6 +165,7 @@ async function makeGraph(
     if (written.kind !== "committed") return { again: written };
     const outcome = await createGraph(kv, graph, meta, {
       first: { generation, guard: opened.guard },
+      ...key !== undefined && { beside: [graphKeySet(graph, { user: meta.owner, key })] },
     });
     // The id is new, so if the graph is there, it was this call that made it.
     made = outcome.kind === "committed" || await readHead(kv, graph) !== undefined;

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { createGraphBodySchema } from "../protocol/http.ts";
 import { parseUserId } from "../protocol/ids.ts";
 import { KvsFileError } from "../sqlite/kvs_file.ts";
-import { BrokenFileError, type Restored, restoreGraph } from "../sync/restore.ts";
+import { BrokenFileError, NoGraphKeyError, type Restored, restoreGraph } from "../sync/restore.ts";
 import { type Progress, showProgress } from "./progress.ts";
 import { runTask, TaskError } from "./store.ts";
 
@@ -18,7 +18,7 @@ const USAGE = "Usage: deno task restore FILE --owner alice [--name notes] [--sch
  * Makes the graph that the arguments ask for.
  *
  * @param now ms since the epoch
- * @throws {TaskError | KvsFileError | BrokenFileError} and there is no new graph
+ * @throws {TaskError | KvsFileError | BrokenFileError | NoGraphKeyError} and there is no new graph
  */
 export async function restore(
   kv: Deno.Kv,
@@ -56,7 +56,8 @@ export async function restore(
 }
 
 function isRefusal(cause: unknown): cause is Error {
-  return cause instanceof KvsFileError || cause instanceof BrokenFileError;
+  return cause instanceof KvsFileError || cause instanceof BrokenFileError ||
+    cause instanceof NoGraphKeyError;
 }
 
 if (import.meta.main) {

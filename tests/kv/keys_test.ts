@@ -30,6 +30,7 @@ import {
   parseEntryKey,
   parseGarbageKey,
   parseGoneKey,
+  parseGraphKeyKey,
   parseInstanceKey,
   parseLooseKey,
   parseMemberKey,
@@ -179,6 +180,7 @@ Deno.test("A key of another kind, cut or prolonged is none", () => {
       orphans: parseOrphansKey,
       present: parsePresentKey,
       instance: parseInstanceKey,
+      graphKey: parseGraphKeyKey,
     };
     for (const [name, parse] of Object.entries(parsers)) {
       for (const [kind, key] of Object.entries(keys)) {

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
+import { graphKeySet, readGraphKey } from "../../kv/e2ee_keys.ts";
+import { createGraph, readMeta } from "../../kv/graphs.ts";
 import { readCircle } from "../../kv/members.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { KvsFileError } from "../../sqlite/kvs_file.ts";
 import { backupGraph, EmptyGraphError } from "../../sync/backup.ts";
 import { RowMissingError } from "../../sync/database.ts";
-import { BrokenFileError, restoreGraph } from "../../sync/restore.ts";
+import { BrokenFileError, NoGraphKeyError, restoreGraph } from "../../sync/restore.ts";
 import { sweepFlushes, sweepGarbage } from "../../sync/sweep.ts";
 import { verifyGraph } from "../../sync/verify.ts";
 import { datomsOf, openRows } from "../support/client.ts";
@@ -14,7 +16,8 @@ import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
 import { txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
 import { dump, keysOf, withCommit, withList } from "../support/kv.ts";
-import { ALICE, headOf, Process, rowsOf } from "../support/process.ts";
+import { ALICE, BOB, headOf, Process, rowsOf } from "../support/process.ts";
+import { userOf } from "../support/user.ts";
 
 const META = { owner: ALICE, name: "notes" };
 const NEW = { overwrite: false };
@@ -85,6 +88,31 @@ for (const set of ["small-a", "variety-small", "variety-medium"]) {
     assert.equal(circle?.standings[0]?.role, "manager");
   });
 }
+
+Deno.test("An encrypted graph goes through a file with its key as each user has it, for one of these", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const path = `${folder.path}/secret.sqlite`;
+  const { name } = META;
+  const server = new Process(kv);
+  const graph = newGraphId();
+  const keys = [{ user: ALICE, key: "for alice" }, { user: BOB, key: "for bob" }];
+  const beside = keys.map((key) => graphKeySet(graph, key));
+  await createGraph(kv, graph, { ...META, createdAt: 1000, e2ee: true }, { beside });
+  await server.import(graph, readRows("small-a"), true);
+  await backupGraph(kv, graph, path, NEW);
+  using other = await Deno.openKv(":memory:");
+  const bobs = await restoreGraph(deps(other), path, { owner: BOB, name });
+  assert.equal(await readGraphKey(other, bobs.graph, BOB), "for bob");
+  assert.equal(await readGraphKey(other, bobs.graph, ALICE), undefined);
+  assert.equal((await readMeta(other, bobs.graph))?.e2ee, true);
+  const before = await dump(other);
+  await assert.rejects(
+    restoreGraph(deps(other), path, { owner: userOf("mallory"), name }),
+    (thrown) => thrown instanceof NoGraphKeyError && thrown.message.endsWith("for alice, bob"),
+  );
+  assert.deepEqual(await dump(other), before);
+});
 
 Deno.test("A file as Logseq wrote it, with rows of no use, opens as the same database", async () => {
   await using folder = await Folder.make();
