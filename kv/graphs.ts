@@ -30,7 +30,10 @@ import {
   parseGoneKey,
   parseGraphKey,
   parseOwnedKey,
+  parseUnreadyKey,
   peopleKey,
+  unreadyKey,
+  unreadyPrefix,
 } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
@@ -136,6 +139,7 @@ export async function createGraph(
       objectSet(ownedKey(owner, graph), true),
       ...owned === undefined ? [] : [objectSet(creationKey(owner), true)],
       headSet(graph, head),
+      ...meta.readyForUse === false ? [objectSet(unreadyKey(graph), { since: createdAt })] : [],
       ...beside,
     ],
     deletes: first === undefined ? [] : [garbageKey(graph, first.generation)],
@@ -177,13 +181,14 @@ export async function readGraphGuard(
 export async function readyChange(
   kv: Deno.Kv,
   graph: GraphId,
-): Promise<Required<Omit<Change, "deletes">> | undefined> {
+): Promise<Required<Change> | undefined> {
   const entry = await kv.get<unknown>(graphKey(graph));
   const meta = parseMeta(entry);
   if (meta === undefined) return undefined;
-  if (meta.readyForUse !== false) return { sets: [], checks: [] };
+  if (meta.readyForUse !== false) return { sets: [], deletes: [], checks: [] };
   return {
     sets: [objectSet(entry.key, { ...meta, readyForUse: true } satisfies GraphMeta)],
+    deletes: [unreadyKey(graph)],
     checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
   };
 }
@@ -261,9 +266,29 @@ export async function removeGraph(
       objectSet(orphansKey(graph), true),
       objectSet(goneKey(graph), { since }),
     ],
-    deletes: [graphKey(graph), ownedKey(meta.owner, graph), headKey(graph), peopleKey(graph)],
+    deletes: [
+      graphKey(graph),
+      ownedKey(meta.owner, graph),
+      headKey(graph),
+      peopleKey(graph),
+      unreadyKey(graph),
+    ],
     checks: [headGuard(head)],
   });
+}
+
+const unreadySchema = z.object({ since: z.int().nonnegative() });
+
+/** Graphs that wait for their upload, and since when; ms since the epoch. @throws {CorruptValueError} */
+export async function* listUnready(
+  kv: Deno.Kv,
+): AsyncGenerator<{ readonly graph: GraphId; readonly since: number }> {
+  const selector = { prefix: unreadyPrefix() };
+  for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
+    const graph = parseUnreadyKey(key);
+    if (graph === undefined) throw new CorruptValueError("Cannot read the key of an unready graph");
+    yield { graph, since: parseStored(unreadySchema, key, value).since };
+  }
 }
 
 /** Graphs that were removed, and of which files may be left. */

@@ -32,6 +32,7 @@
  * | `["blob", graph, blob, part]`             | bytes        | blobs.ts: a file's bytes             |
  * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
  * | `["gone", graph]`                         | `{ since }`  | graphs.ts: its files are to be removed |
+ * | `["unready", graph]`                      | `{ since }`  | graphs.ts: waits for the upload that makes it |
  * | `["ready"]`                               | nothing      | nobody: ready.ts reads it            |
  * | `["upload", graph]`                       | `{ rows, by }` | snapshot_uploads.ts: rows that come in by and by |
  *
@@ -569,6 +570,20 @@ export function gonePrefix(): Deno.KvKey {
 export function parseGoneKey(key: Deno.KvKey): GraphId | undefined {
   const [kind, graphText, ...more] = key;
   return kind !== "gone" || more.length > 0 ? undefined : parseGraphId(graphText);
+}
+
+export function unreadyKey(graph: GraphId): Deno.KvKey {
+  return ["unready", graph];
+}
+
+/** All graphs that wait for their upload. */
+export function unreadyPrefix(): Deno.KvKey {
+  return ["unready"];
+}
+
+export function parseUnreadyKey(key: Deno.KvKey): GraphId | undefined {
+  const [kind, graphText, ...more] = key;
+  return kind !== "unready" || more.length > 0 ? undefined : parseGraphId(graphText);
 }
 
 /** Has no value, ever. */

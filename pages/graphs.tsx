@@ -34,13 +34,14 @@ interface GraphProps {
 }
 
 function Graph({ overview, now }: GraphProps): JSX.Element {
-  const { graph, name, t, updatedAt, clients, batches, size } = overview;
+  const { graph, name, ready, t, updatedAt, clients, batches, size } = overview;
   const changed = new Date(updatedAt).toISOString();
   return (
     <li class="graph">
       <div class="title">
         <h2 id={`name-${graph}`}>{name}</h2>
         <code>{graph}</code>
+        {!ready && <strong>Its upload hasn't ended</strong>}
       </div>
       <figure>
         <ActivityPlot batches={batches} />

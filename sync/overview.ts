@@ -9,6 +9,8 @@ import type { GraphSize } from "./stats.ts";
 export interface GraphOverview {
   readonly graph: GraphId;
   readonly name: string;
+  /** Whether the upload that makes it has ended. */
+  readonly ready: boolean;
   readonly t: T;
   /** Ms since the epoch. */
   readonly updatedAt: number;
@@ -46,6 +48,7 @@ export async function overviewOf(
   const overviews = await Promise.all(owned.map(async ({ graph, meta, head }) => ({
     graph,
     name: meta.name,
+    ready: meta.readyForUse !== false,
     t: head.t,
     updatedAt: head.updatedAt,
     clients: hub.each(graph).length,

@@ -153,7 +153,7 @@ async function switchTo(
     checksum: "unknown",
   }, {
     sets: [...markGarbage(graph, left, now()), ...ready.sets],
-    deletes: held.keys,
+    deletes: [...held.keys, ...ready.deletes],
     checks: [...held.guards, ...ready.checks],
   });
   switch (outcome.kind) {

@@ -5,7 +5,12 @@ import { readHead } from "../kv/head.ts";
 import { listOrphans, sweepOrphans } from "../kv/members.ts";
 import { sweepPresent } from "../kv/present.ts";
 import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
-import { forgetUpload } from "../kv/snapshot_uploads.ts";
+import { listUnready, readMeta, removeGraph } from "../kv/graphs.ts";
+import { forgetUpload, readUploadRows } from "../kv/snapshot_uploads.ts";
+import { loggerFor } from "../telemetry/log.ts";
+import { openGraphs } from "./graphs.ts";
+
+const log = loggerFor("sweep");
 
 /** Longer than any import takes: what is marked for longer was left by one that was cut off. */
 export const GRACE_MS = 60 * 60 * 1000;
@@ -73,6 +78,36 @@ export async function sweepPeople(kv: Deno.Kv, now: () => number): Promise<void>
   await sweepPresent(kv, now());
 }
 
+/** Longer than any client goes on with an upload that it has begun. */
+const UNREADY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Removes graphs that nobody can use, as the upload that was to make them has been given up: in its
+ * client's list each would wait for ever, and no other could have its name. Answers how many.
+ *
+ * @throws {Error} one isn't known to be gone; the next sweep goes on from there
+ */
+export async function sweepUnready({ kv, stores, now }: AssetSweepDeps): Promise<number> {
+  const before = now() - UNREADY_MS;
+  const graphs = openGraphs({ kv, stores, now });
+  let swept = 0;
+  for await (const { graph, since } of listUnready(kv)) {
+    // What is silent is swept before.
+    if (since >= before || await readUploadRows(kv, graph) !== undefined) continue;
+    const meta = await readMeta(kv, graph);
+    const head = await readHead(kv, graph);
+    if (meta?.readyForUse !== false || head === undefined) continue;
+    // The end of an upload would have moved the head.
+    const outcome = await removeGraph(kv, meta, head, now());
+    if (outcome.kind !== "committed") continue;
+    log.info("Removed {graph}, whose upload had not ended for a day", { graph });
+    // What it owned.
+    await graphs.remove(graph);
+    swept++;
+  }
+  return swept;
+}
+
 export interface SweepParts extends AssetSweepDeps {
   /** For what flushes made useless. */
   readonly rowsGraceMs: number;
@@ -85,6 +120,7 @@ export async function sweep(parts: SweepParts): Promise<void> {
   const { kv, now, rowsGraceMs, assetsGraceMs } = parts;
   await sweepGarbage(kv, { now });
   await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
+  await sweepUnready(parts);
   await sweepPeople(kv, now);
   // Last: it may need a store that can't be reached.
   await sweepAssets(parts, assetsGraceMs);

@@ -17,6 +17,8 @@ interface ListedGraph {
   readonly graph: GraphId;
   readonly name: string;
   readonly owner: string;
+  /** Whether the upload that makes it has ended. */
+  readonly ready: boolean;
   readonly t: number;
   readonly rows: number;
   readonly bytes: number;
@@ -40,9 +42,10 @@ async function listGraphs(kv: Deno.Kv): Promise<readonly ListedGraph[]> {
     const head = await readHead(kv, graph);
     // One that is being removed; or `verify` tells what is wrong.
     if (meta === undefined || head === undefined) continue;
-    const { name, owner } = meta;
+    const { name, owner, readyForUse = true } = meta;
     const updatedAt = new Date(head.updatedAt).toISOString();
-    graphs.push({ graph, name, owner, t: head.t, ...await graphSize(kv, head), updatedAt });
+    const size = await graphSize(kv, head);
+    graphs.push({ graph, name, owner, ready: readyForUse, t: head.t, ...size, updatedAt });
   }
   return graphs.sort((x, y) => x.updatedAt < y.updatedAt ? 1 : -1);
 }
@@ -50,12 +53,13 @@ async function listGraphs(kv: Deno.Kv): Promise<readonly ListedGraph[]> {
 function tableOf(graphs: readonly ListedGraph[]): string {
   if (graphs.length === 0) return "There is no graph";
   const table = new Table({
-    head: ["graph", "name", "owner", "t", "rows", "size", "last change"],
-    colAligns: ["left", "left", "left", "right", "right", "right"],
+    head: ["graph", "name", "owner", "ready", "t", "rows", "size", "last change"],
+    colAligns: ["left", "left", "left", "left", "right", "right", "right"],
     style: { head: [], border: [], compact: true },
   });
-  for (const { graph, name, owner, t, rows, bytes, updatedAt } of graphs) {
-    table.push([graph, plain(name), plain(owner), t, rows, prettyBytes(bytes), updatedAt]);
+  for (const { graph, name, owner, ready, t, rows, bytes, updatedAt } of graphs) {
+    const facts = [ready ? "yes" : "no", t, rows, prettyBytes(bytes), updatedAt];
+    table.push([graph, plain(name), plain(owner), ...facts]);
   }
   return table.toString();
 }

@@ -102,11 +102,11 @@ function uploaded(rows: readonly FixtureRow[]): unknown {
   return { t: 0, ready: true, txs: [], rows };
 }
 
-/** Nothing is stored but what the head refers to. */
+/** Nothing is stored but what the head refers to, and that a graph waits for its upload. */
 async function assertOnlyLive(kv: Deno.Kv, graph: GraphId): Promise<void> {
   const { log, rows } = await headOf(kv, graph);
   for (const key of await keysOf(kv)) {
-    if (["graph", "owned", "head"].includes(String(key[0]))) continue;
+    if (["graph", "owned", "head", "unready"].includes(String(key[0]))) continue;
     assert.equal(parseGarbageKey(key), undefined);
     assert.ok(key[2] === log || key[2] === rows, JSON.stringify(key));
   }

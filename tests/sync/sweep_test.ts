@@ -13,9 +13,13 @@ import {
   ROOT_ADDR,
 } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
-import { GRACE_MS, sweepGarbage } from "../../sync/sweep.ts";
+import { upload } from "../../sync/snapshot_upload.ts";
+import { GRACE_MS, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
 import { dump, keysOf, withCommit } from "../support/kv.ts";
+import { importedOf } from "../support/process.ts";
+import { userOf } from "../support/user.ts";
 
+const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW = 10 * GRACE_MS;
 const now = (): number => NOW;
 
@@ -80,4 +84,44 @@ Deno.test("A sweep that is cut off after any commit is finished by the next one"
     assert.equal(await sweepGarbage(kv, { now }), 1);
     assert.deepEqual(await keysOf(kv), []);
   }
+});
+
+Deno.test("A graph whose upload has not ended for a day is removed whole, unless rows still come in", async () => {
+  using kv = await Deno.openKv(":memory:");
+  let ms = NOW;
+  const parts = { kv, stores: openBlobStores(kv), now: () => ms };
+  const graphs = openGraphs(parts);
+  const owner = userOf("alice");
+  const ready = await graphs.create(owner, { graph_name: "ready", readyForUse: true });
+  const before = await dump(kv);
+  const given = await graphs.create(owner, { graph_name: "given up", readyForUse: false });
+  await upload(parts, given, { by: owner, reset: true, finished: false, rows: importedOf([]) });
+  const ended = await graphs.create(owner, { graph_name: "ended", readyForUse: false });
+  await upload(parts, ended, { by: owner, reset: true, finished: true, rows: importedOf([]) });
+  ms += DAY_MS;
+  assert.equal(await sweepUnready(parts), 0);
+  ms += 1;
+  assert.equal(await sweepUnready(parts), 0, "as long as the upload is there");
+  await sweepGarbage(kv, { now: () => ms });
+  assert.equal(await sweepUnready(parts), 1);
+  assert.equal(await graphs.ready(given), undefined);
+  assert.equal(await graphs.ready(ended), true);
+  await graphs.remove(ended);
+  assert.deepEqual(await dump(kv), before);
+  assert.equal(await graphs.ready(ready), true);
+});
+
+Deno.test("A graph whose upload ends while it is swept stays", async () => {
+  using store = await Deno.openKv(":memory:");
+  const parts = { kv: store, stores: openBlobStores(store), now };
+  const graphs = openGraphs(parts);
+  const owner = userOf("alice");
+  const graph = await graphs.create(owner, { graph_name: "late", readyForUse: false });
+  const kv = withCommit(store, async (commit, commits) => {
+    const call = { by: owner, reset: true, finished: true, rows: importedOf([]) };
+    if (commits === 0) assert.equal(await upload(parts, graph, call), "finished");
+    return await commit();
+  });
+  assert.equal(await sweepUnready({ ...parts, kv, now: () => NOW + DAY_MS + 1 }), 0);
+  assert.equal(await graphs.ready(graph), true);
 });

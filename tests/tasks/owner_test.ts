@@ -15,6 +15,7 @@ const listedSchema = z.array(z.strictObject({
   graph: z.string(),
   name: z.string(),
   owner: z.string(),
+  ready: z.boolean(),
   t: z.number(),
   rows: z.number(),
   bytes: z.number(),
@@ -147,7 +148,7 @@ Deno.test("A name's control characters don't reach a terminal", async () => {
     const restored = await restore(kv, args, () => 1000);
     assert.equal((await readMeta(kv, restored.graph))?.schemaVersion, "65");
     const text = await graphsText(kv, []);
-    assert.match(text, /│ no tes +│ bob +│ +0 │ +671 │/);
+    assert.match(text, /│ no tes +│ bob +│ yes +│ +0 │ +671 │/);
     assert.ok(!text.includes("\u001b"));
   } finally {
     await Deno.remove(folder, { recursive: true });
