@@ -12,7 +12,14 @@ export function gzip(): TransformStream<Uint8Array, Uint8Array> {
   const stream = createGzip({ level: LEVEL });
   return new TransformStream({
     start(controller): void {
-      stream.on("data", (bytes) => controller.enqueue(bytes));
+      stream.on("data", (bytes) => {
+        try {
+          controller.enqueue(bytes);
+        } catch {
+          // TypeError: the reader has left while this piece was made.
+          stream.destroy();
+        }
+      });
       stream.on("error", (cause) => controller.error(cause));
     },
     async transform(bytes): Promise<void> {
