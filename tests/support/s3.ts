@@ -1,4 +1,5 @@
 /** A real S3-compatible server (s3rver: it checks signatures) on a free port, over a temporary folder. */
+import { Server } from "node:http";
 import S3rver from "@20minutes/s3rver";
 import { z } from "zod";
 import type { S3Settings } from "../../assets/s3_store.ts";
@@ -6,6 +7,9 @@ import type { S3Settings } from "../../assets/s3_store.ts";
 /** The only account of s3rver. */
 const ACCOUNT = "S3RVER";
 const BUCKET = "graphs";
+
+/** What s3rver's types leave out. */
+const serverSchema = z.object({ httpServer: z.instanceof(Server) });
 
 const addressSchema = z.object({ port: z.int() });
 
@@ -36,7 +40,12 @@ export class TestS3 implements AsyncDisposable {
         secretAccessKey: ACCOUNT,
       },
       folder,
-      async () => void await server.close(),
+      async () => {
+        const closed = server.close();
+        // Else it waits for those that a client keeps for its next request: up to three minutes.
+        serverSchema.parse(server).httpServer.closeAllConnections();
+        await closed;
+      },
     );
   }
 
