@@ -24,6 +24,16 @@ export async function readDevConfig(variables: Variables): Promise<DevConfig> {
 }
 
 /** Beside the data file; a database that is no file has none, so it goes where the default is. */
+/** Whether `deno task dev` has made a secret for these variables, so that its server takes its tokens. */
+export async function hasDevSecret(variables: Variables): Promise<boolean> {
+  try {
+    return (await Deno.stat(secretPath(variables))).isFile;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    return false;
+  }
+}
+
 function secretPath(variables: Variables): string {
   const defaultPath = settings.kvPath.default ?? "";
   const kvPath = variables["KV_PATH"] || defaultPath;

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { signToken } from "../auth/sign.ts";
 import { ConfigError, environment, readSetting, type Setting, settings } from "../config.ts";
 import { parseUserId } from "../protocol/ids.ts";
-import { readDevConfig } from "./dev_config.ts";
+import { hasDevSecret, readDevConfig } from "./dev_config.ts";
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -35,17 +35,17 @@ export async function makeToken(
   if (!(days > 0 && days <= 36500)) {
     throw new RangeError(`--days must be a number up to 36500: got "${values.days}"`);
   }
-  refuseProvidersAlone(variables);
+  await refuseProvidersAlone(variables);
   const { authSecret } = await readDevConfig(variables);
   return await signToken(authSecret, sub, now, Math.ceil(days * DAY_SECONDS));
 }
 
 /** @throws {ConfigError} a server with these settings takes no token of ours */
-function refuseProvidersAlone(variables: Variables): void {
+async function refuseProvidersAlone(variables: Variables): Promise<void> {
   const { authSecret, oidcIssuer } = settings;
   const isSet = (setting: Setting<unknown>): boolean =>
     readSetting(setting, variables).text !== undefined;
-  if (isSet(authSecret) || !isSet(oidcIssuer)) return;
+  if (isSet(authSecret) || !isSet(oidcIssuer) || await hasDevSecret(variables)) return;
   throw new ConfigError(
     `${authSecret.name} is not set, so this server takes only its provider's tokens: ` +
       `set it to ${authSecret.type}, here and for the server, to make your own`,

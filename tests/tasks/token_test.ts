@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readDevConfig } from "../../tasks/dev_config.ts";
 import { makeToken } from "../../tasks/token.ts";
 import { verifierOf } from "../support/verifier.ts";
 import { runProgram } from "../support/program.ts";
@@ -53,6 +54,10 @@ Deno.test("Where a provider alone signs people in, no token is made, and no secr
     }
     const token = await makeToken(["--sub", "alice"], { AUTH_SECRET, ...oidc }, Date.now());
     assert.equal(await (await verifierOf(AUTH_SECRET))(token), "alice");
+    // The server of `task dev` has a secret beside a provider, too.
+    const { authSecret } = await readDevConfig({ KV_PATH, ...oidc });
+    const another = await makeToken(["--sub", "alice"], { KV_PATH, ...oidc }, Date.now());
+    assert.equal(await (await verifierOf(authSecret))(another), "alice");
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
