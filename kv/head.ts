@@ -32,7 +32,7 @@ export interface HeadState {
    * today's clients use have one at all, so that others needn't pay for it.
    */
   readonly checksum?: Checksum | "unknown";
-  /** Rows of the seed's import may still be missing: the call that ends it hasn't come. */
+  /** Rows of the seed's import may still be missing: all its pages so far were full ones. */
   readonly importing?: true;
 }
 

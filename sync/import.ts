@@ -121,7 +121,7 @@ async function replaceAll(
       rowsVersion: 0,
       flushed: T_ZERO,
       ...checksumLost(now),
-      ...rows.length > 0 && { importing: true },
+      ...isFullPage(rows) && { importing: true },
     },
     garbage: generationsOf(now),
   }), "reset");
@@ -149,11 +149,23 @@ async function upsert(
 /** Rows that are compared at once with those that are there, which are in memory meanwhile. */
 const COMPARED_ROWS = 1000;
 
-/** A call without rows is the last one of the seed's import: it says that all are there. */
+/** The seed's clients send pages of so many rows, but for the last one or two (protocol.md §3). */
+const PAGE_ROWS = 2000;
+
+/** More of its import may follow. */
+function isFullPage(rows: readonly RowJson[]): boolean {
+  return rows.length >= PAGE_ROWS;
+}
+
+/** What is stored of the head when these rows are there. */
+function withRows({ importing, ...state }: Head, rows: readonly RowJson[]): HeadState {
+  return importing && isFullPage(rows) ? { ...state, importing } : state;
+}
+
+/** A client's last call has no rows. */
 async function endImport({ kv, now }: ImportDeps, head: Head): Promise<Outcome> {
-  const { importing, ...ended } = head;
-  if (importing === undefined) return { done: true };
-  const outcome = await commitHead(kv, head, { ...ended, updatedAt: now() }, {
+  if (head.importing === undefined) return { done: true };
+  const outcome = await commitHead(kv, head, { ...withRows(head, []), updatedAt: now() }, {
     sets: [],
     deletes: [],
   });
@@ -161,6 +173,8 @@ async function endImport({ kv, now }: ImportDeps, head: Head): Promise<Outcome> 
 }
 
 interface Compared {
+  /** All of them. */
+  readonly rows: readonly RowJson[];
   /** At addresses that have no row yet. */
   readonly added: readonly RowJson[];
   /** Other rows than those there. */
@@ -186,7 +200,7 @@ async function comparePresent(
       else if (Buffer.compare(rowJson(old).json, row.json) !== 0) changed.push(row);
     }
   }
-  return { added, changed };
+  return { rows, added, changed };
 }
 
 /**
@@ -216,7 +230,7 @@ async function upsertInPlace(
   { kv, now }: ImportDeps,
   head: Head,
   guards: readonly Deno.AtomicCheck[],
-  { added, changed }: Compared,
+  { rows, added, changed }: Compared,
 ): Promise<Outcome> {
   const setsOf = function* (rows: readonly RowJson[]): Generator<KvSet> {
     for (const row of rows) yield* importedRowSets(head.graph, head.rows, row);
@@ -226,7 +240,7 @@ async function upsertInPlace(
   const sets = [...setsOf(changed)];
   const root = flushedRoot(head, [...added, ...changed]);
   const outcome = await commitHead(kv, head, {
-    ...head,
+    ...withRows(head, rows),
     rowsVersion: head.rowsVersion + 1,
     flushed: root?.t ?? head.flushed,
     updatedAt: now(),
@@ -268,7 +282,7 @@ async function copyWith(
     return same
       ? {
         state: {
-          ...current,
+          ...withRows(current, rows),
           rows: generation,
           rowsVersion: 0,
           flushed,

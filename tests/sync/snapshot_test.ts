@@ -12,6 +12,7 @@ import { dump, withList } from "../support/kv.ts";
 import { ALICE, BOB, headOf, Process, rowsOf, version } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
+const MEDIUM = readRows("medium-a");
 
 function block(title: string): string {
   return blockTx(crypto.randomUUID(), title);
@@ -177,31 +178,46 @@ Deno.test("Pages don't go on with rows of another graph: after a reset the next 
   assert.equal(await answer(one, second), "a page");
 });
 
-Deno.test("Until an import has brought all that its root needs no page of it is served", async () => {
+Deno.test("While an import of full pages goes on no page of it is served, unless all is there that its root needs", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
-  const graph = await server.graphWith(SMALL.slice(0, 300));
-  const first = (): Promise<unknown> =>
-    rowsPage(server, graph, { after: -1, limit: 100, caller: ALICE });
+  const graph = await server.graphWith(MEDIUM.slice(0, 2000));
+  const first = async (): Promise<unknown> => {
+    const page = await rowsPage(server, graph, { after: -1, limit: 100, caller: ALICE });
+    return typeof page === "object" ? "a page" : page;
+  };
   assert.equal(await first(), "not ready");
-  await server.import(graph, SMALL.slice(300, -1));
+  await server.import(graph, MEDIUM.slice(2000, 4000));
   assert.equal(await first(), "not ready");
-  await server.import(graph, SMALL.slice(-1));
-  const { came } = await pages(server, graph, 100);
-  assert.equal(came.flat().length, SMALL.length + 2);
+  await server.import(graph, MEDIUM.slice(4000));
+  assert.equal(await first(), "a page");
+  assert.ok(MEDIUM.length - 4000 >= 2000);
+  assert.equal((await headOf(kv, graph)).importing, true);
 });
 
-Deno.test("The last call of an import ends it, whatever its rows are", async () => {
+for (const [what, last] of [["no rows", []], ["few rows", MEDIUM.slice(2000, 2010)]] as const) {
+  Deno.test(`A call of ${what} is the last one of an import`, async () => {
+    using kv = await Deno.openKv(":memory:");
+    const server = new Process(kv);
+    const graph = await server.graphWith(MEDIUM.slice(0, 2000));
+    assert.equal((await headOf(kv, graph)).importing, true);
+    await server.import(graph, last);
+    assert.equal((await headOf(kv, graph)).importing, undefined);
+    assert.equal((await server.page(graph, -1, 2000)).rows.length, 2000);
+    const before = await dump(kv);
+    await server.import(graph, []);
+    assert.deepEqual(
+      (await dump(kv)).filter(({ key }) => key[0] === "head"),
+      before.filter(({ key }) => key[0] === "head"),
+    );
+  });
+}
+
+Deno.test("Rows of a single page that isn't full are served as they are", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
-  const graph = await server.graphWith(SMALL.slice(0, 300));
-  assert.equal((await headOf(kv, graph)).importing, true);
-  await server.import(graph, []);
-  assert.equal((await headOf(kv, graph)).importing, undefined);
-  assert.equal((await server.page(graph, -1, 2000)).rows.length, 300);
-  const before = await dump(kv);
-  await server.import(graph, []);
-  assert.deepEqual(await dump(kv), before);
+  const graph = await server.graphWith(MEDIUM.slice(0, 10));
+  assert.equal((await server.page(graph, -1, 2000)).rows.length, 10);
 });
 
 Deno.test("A pin of version 0 serves the tail as it was imported", async () => {
