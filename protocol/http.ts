@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { addrSchema, graphIdSchema } from "./id_schema.ts";
 import { parseT, type T, T_ZERO } from "./ids.ts";
-import { isShallowTransit } from "./json.ts";
+import { isModestTransit } from "./json.ts";
 
 const millisSchema = z.int().nonnegative();
 
@@ -47,8 +47,8 @@ export const deleteGraphAnswerSchema = z.strictObject({
 /** One row as it is imported: `[addr, content, addresses]`; no third element says the same as null. */
 export const importRowSchema = z.tuple([
   addrSchema,
-  z.string().refine(isShallowTransit),
-  z.string().refine(isShallowTransit).nullish(),
+  z.string().refine(isModestTransit),
+  z.string().refine(isModestTransit).nullish(),
 ]);
 
 /** `POST /sync/:graph-id/snapshot/import`. */

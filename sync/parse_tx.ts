@@ -2,12 +2,12 @@
 import { TransactError } from "../datascript/errors.ts";
 import { type Form, parseForms } from "../datascript/forms.ts";
 import { decode, TransitError } from "../datascript/transit.ts";
-import { isShallowTransit } from "../protocol/json.ts";
+import { isModestTransit } from "../protocol/json.ts";
 
 /** The forms of a transaction; `undefined`: its text is not Transit of forms, or nested too deeply. */
 export function parseTx(tx: string): readonly Form[] | undefined {
   try {
-    return isShallowTransit(tx) ? parseForms(decode(tx)) : undefined;
+    return isModestTransit(tx) ? parseForms(decode(tx)) : undefined;
   } catch (thrown) {
     if (thrown instanceof TransitError || thrown instanceof TransactError) return undefined;
     throw thrown;

@@ -8,6 +8,7 @@
 import transit from "transit-js";
 import { z } from "zod";
 import { importRowSchema } from "../http.ts";
+import { isModestTransit } from "../json.ts";
 
 /** A row as it is on the wire; no third element says the same as null. */
 export type WireRow = z.output<typeof importRowSchema>;
@@ -156,6 +157,7 @@ const READER_OPTIONS = { handlers: { list: (rep: unknown) => rep } };
 function readTransit(payload: Uint8Array): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
+    if (!isModestTransit(text)) throw new RangeError("It is too deep or too wide");
     return transit.reader("json", READER_OPTIONS).read(text);
   } catch (cause) {
     // TypeError and SyntaxError: the sender's bytes; RangeError: they nest deeper than the stack.

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isShallowTransit, JsonDepth, MAX_JSON_DEPTH, parseJson } from "../../protocol/json.ts";
+import {
+  isModestTransit,
+  JsonShape,
+  MAX_JSON_DEPTH,
+  MAX_JSON_VALUES,
+  MAX_TRANSIT_VALUES,
+  parseJson,
+} from "../../protocol/json.ts";
 
 function nested(depth: number, inner = "1"): string {
   return "[".repeat(depth) + inner + "]".repeat(depth);
@@ -27,10 +34,10 @@ Deno.test("The depth of any JSON is counted right, wherever its bytes are cut", 
   const json = fc.json({ maxDepth: 6, stringUnit: "binary" });
   fc.assert(fc.property(json, fc.integer({ min: 1, max: 9 }), fc.nat(8), (text, size, max) => {
     const shallow = depthOf(JSON.parse(text)) <= max;
-    const whole = new JsonDepth(max);
+    const whole = new JsonShape(max, Infinity);
     assert.equal(whole.take(text), shallow);
     const bytes = new TextEncoder().encode(text);
-    const cut = new JsonDepth(max);
+    const cut = new JsonShape(max, Infinity);
     let answer = true;
     for (let at = 0; at < bytes.length && answer; at += size) {
       answer = cut.take(bytes.subarray(at, at + size));
@@ -40,7 +47,16 @@ Deno.test("The depth of any JSON is counted right, wherever its bytes are cut", 
 });
 
 Deno.test("Transit may be deeper", () => {
-  assert.equal(isShallowTransit(nested(1000)), true);
-  assert.equal(isShallowTransit(nested(1001)), false);
-  assert.equal(isShallowTransit(JSON.stringify([nested(2000)])), true);
+  assert.equal(isModestTransit(nested(1000)), true);
+  assert.equal(isModestTransit(nested(1001)), false);
+  assert.equal(isModestTransit(JSON.stringify([nested(2000)])), true);
+});
+
+Deno.test("A text of too many values is none, whatever they are in", () => {
+  const wide = (count: number): string => `{"type":"ping","z":[${Array(count).fill("{}").join()}]}`;
+  assert.ok(parseJson(wide(1000)) !== undefined);
+  assert.equal(parseJson(wide(MAX_JSON_VALUES)), undefined);
+  const adds = (count: number): string => `[${Array(count).fill("[1,2,3,4,5]").join()}]`;
+  assert.equal(isModestTransit(adds(MAX_TRANSIT_VALUES / 6)), true);
+  assert.equal(isModestTransit(adds(MAX_TRANSIT_VALUES / 6 + 1)), false);
 });
