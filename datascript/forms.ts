@@ -6,7 +6,7 @@
 import { MAX_EID } from "./datom.ts";
 import { TransactError } from "./errors.ts";
 import type { Schema } from "./schema.ts";
-import { collection, Keyword, MapValue, sequence, Tagged, type Value } from "./value.ts";
+import { collection, Keyword, MapValue, sequence, Tagged, Uuid, type Value } from "./value.ts";
 
 /**
  * Collections in collections, the form itself being the first. Real values have a few. A text that
@@ -14,6 +14,12 @@ import { collection, Keyword, MapValue, sequence, Tagged, type Value } from "./v
  * stack of whoever reads it next, and the graph can't be opened any more.
  */
 const MAX_DEPTH = 200;
+
+/**
+ * Characters of a keyword or a uuid. What they name is told by them again and again, in the tail and in
+ * log entries: one attribute of a million characters used 480 times ended the process.
+ */
+const MAX_NAME = 1024;
 
 /** An entity as a form names it. */
 export type EntityRef =
@@ -112,6 +118,7 @@ function checkValue(value: Value, depth: number): void {
     throw new TransactError("value-syntax", "A value must not be NaN");
   }
   if (typeof value !== "object" || value === null) return;
+  checkName(value);
   if (depth === 0) {
     throw new TransactError("value-syntax", `A form must not nest deeper than ${MAX_DEPTH}`);
   }
@@ -122,6 +129,17 @@ function checkValue(value: Value, depth: number): void {
     }
   } else if (value instanceof Tagged) checkValue(value.rep, depth - 1);
   else for (const item of collection(value) ?? []) checkValue(item, depth - 1);
+}
+
+/** @throws {TransactError} */
+function checkName(value: Value): void {
+  const name = value instanceof Keyword ? value.name : value instanceof Uuid ? value.text : "";
+  if (name.length > MAX_NAME) {
+    throw new TransactError(
+      "value-syntax",
+      `A keyword or uuid must not be longer than ${MAX_NAME}`,
+    );
+  }
 }
 
 /** @throws {TransactError} */

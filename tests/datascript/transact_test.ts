@@ -6,7 +6,7 @@ import { TransactError, type TransactErrorCode } from "../../datascript/errors.t
 import { parseForms } from "../../datascript/forms.ts";
 import type { TxReport } from "../../datascript/report.ts";
 import { transact } from "../../datascript/transact.ts";
-import { List, SetValue, type Value } from "../../datascript/value.ts";
+import { List, SetValue, Uuid, type Value } from "../../datascript/value.ts";
 import { emptyDb, LazyNodes, stored, storedDb } from "../support/memory_db.ts";
 import { applied, assertHolds } from "../support/model.ts";
 import {
@@ -493,6 +493,9 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
     "NaN for an entity": [[":db/add", NaN, ":x", 1]],
     "a value that nests too deeply": [[":db/add", 1, ":x", nested(200)]],
     "a map that nests too deeply": [{ ":db/id": 1, ":x": nested(200) }],
+    "an attribute with a long name": [[":db/add", 1, `:${"x".repeat(1025)}`, 1]],
+    "a long keyword inside of a value": [[":db/add", 1, ":x", [`:${"x".repeat(1025)}`]]],
+    "a long uuid": [[":db/add", 1, ":x", new Uuid("x".repeat(1025))]],
   },
   "reverse-attribute-not-ref": {
     "a reverse attribute of no ref": [{ ":db/id": 1, ":_name": 2 }],
