@@ -8,6 +8,7 @@
  */
 
 import type { Datom } from "./datom.ts";
+import { CorruptRowError } from "./errors.ts";
 import type { Leaf, Node, Ref } from "./node.ts";
 import { type CompareDatoms, place, type Range } from "./order.ts";
 import { nodeAt, NodeMissing, type NodeSource } from "./source.ts";
@@ -34,6 +35,28 @@ const MOST_NAMED = 8;
  */
 const NEIGHBOURS = 2;
 
+/** No tree is higher: with two keys in a node that is as many as there are eids. */
+const MAX_LEVELS = 32;
+/** Nodes that a stretch may have without a look whether one of them comes twice. */
+const UNSEEN_NODES = 1000;
+
+/**
+ * Rows come from clients, and may be no tree: a node that is below itself has no end, and one that is
+ * below many has as many datoms as there are ways to it.
+ */
+class Walk {
+  #nodes = 0;
+  #seen: Set<number> | undefined;
+
+  /** @throws {CorruptRowError} */
+  at(address: number): void {
+    if (++this.#nodes <= UNSEEN_NODES) return;
+    this.#seen ??= new Set();
+    if (this.#seen.has(address)) throw new CorruptRowError(`Row ${address} is in its tree twice`);
+    this.#seen.add(address);
+  }
+}
+
 /**
  * Appends the datoms of a stretch to `into`, ascending; of more than `limit` not all.
  *
@@ -46,7 +69,7 @@ export function collect(
   into: Datom[],
   limit = Infinity,
 ): void {
-  collectBelow(source, nodeAt(source, root), shift, range, into, limit);
+  collectBelow(source, nodeAt(source, root), shift, range, into, limit, new Walk());
 }
 
 function collectBelow(
@@ -56,6 +79,7 @@ function collectBelow(
   range: Range,
   into: Datom[],
   limit: number,
+  walk: Walk,
 ): void {
   const { keys, children } = node;
   for (let i = firstNotBefore(keys, range); i < keys.length; i++) {
@@ -66,7 +90,8 @@ function collectBelow(
     if (ref !== undefined) {
       const child = typeof ref === "number" ? source.get(ref) : ref;
       if (child === undefined) throw new NodeMissing(missingFrom(source, node, i, level, range));
-      collectBelow(source, child, level - 1, range, into, limit);
+      if (typeof ref === "number") walk.at(ref);
+      collectBelow(source, child, level - 1, range, into, limit, walk);
     } else if (order === 0) into.push(key);
     if (order > 0) return;
   }
@@ -93,12 +118,14 @@ function missingFrom(
 
 /** The first datom that is not before the stretch, whether or not it is in it. */
 export function seek(source: NodeSource, ref: Ref, range: Range): Datom | undefined {
-  for (let node = nodeAt(source, ref);;) {
+  let node = nodeAt(source, ref);
+  for (let level = 0; level <= MAX_LEVELS; level++) {
     const i = firstNotBefore(node.keys, range);
     const child = node.children?.[i];
     if (child === undefined) return node.keys[i];
     node = nodeAt(source, child);
   }
+  throw new CorruptRowError(`A tree has more than ${MAX_LEVELS} levels`);
 }
 
 /** The first datom of a stretch. */
