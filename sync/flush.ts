@@ -3,6 +3,7 @@
  * are written at new addresses, where nobody looks for them; one commit that the head guards then
  * makes the new root the graph's. Cut off anywhere, the graph is the one before or the one after.
  */
+import { LRUCache } from "lru-cache";
 import type { Db } from "../datascript/db.ts";
 import { merge } from "../datascript/merge.ts";
 import { compareFacts, type Index, INDEXES } from "../datascript/order.ts";
@@ -219,20 +220,34 @@ function isSameBase(current: Head, head: Head): boolean {
  */
 export const FLUSH_FROM = 4000;
 
+/**
+ * The same in characters of the tail: a process reads a tail whole, and twelve texts of 30 MB were more
+ * than one could.
+ */
+const FLUSH_FROM_LENGTH = 8 * 1024 * 1024;
+
+const MAX_LENGTHS = 10_000;
+
 /** Flushes in the background, one at a time for each graph. */
 export class Flusher {
   readonly #deps: FlushDeps;
   readonly #from: number;
   readonly #running = new Map<GraphId, Promise<void>>();
+  /** Characters that came into each tail here since its last flush; of the graphs written to last. */
+  readonly #lengths = new LRUCache<GraphId, number>({ max: MAX_LENGTHS });
 
   constructor(deps: FlushDeps, from: number = FLUSH_FROM) {
     this.#deps = deps;
     this.#from = from;
   }
 
-  /** A batch left the graph's database with an overlay of this size. */
-  changed(graph: GraphId, overlaySize: number): void {
-    if (overlaySize < this.#from || this.#running.has(graph)) return;
+  /** A batch left the graph's database with an overlay of this size, and its tail longer by so much. */
+  changed(graph: GraphId, overlaySize: number, length: number): void {
+    const total = (this.#lengths.get(graph) ?? 0) + length;
+    this.#lengths.set(graph, total);
+    const isDue = overlaySize >= this.#from || total >= FLUSH_FROM_LENGTH;
+    if (!isDue || this.#running.has(graph)) return;
+    this.#lengths.delete(graph);
     const work = this.#flush(graph).finally(() => this.#running.delete(graph));
     this.#running.set(graph, work);
   }

@@ -124,10 +124,11 @@ export async function storePlanned<Answer>(
       return answer(t);
     };
     told = accepted;
-    const outcome = await commitVersions(deps, head, store, writer);
+    const entries = entriesOf(head, store, writer);
+    const outcome = await commitVersions(deps, head, store, entries);
     switch (outcome.kind) {
       case "committed":
-        keep(deps, outcome.head, store);
+        keep(deps, outcome.head, store, entries);
         return accepted();
       case "conflict":
         continue; // Another's batch came first: the plan says so next time round. Or a flush did.
@@ -185,33 +186,45 @@ function guessedHead({ databases }: StoreDeps, graph: GraphId, base: T): Head | 
   return head?.t === base ? head : undefined;
 }
 
-function keep({ databases, flusher }: StoreDeps, head: Head, { open, made }: Versions): void {
+function keep(
+  { databases, flusher, recent }: StoreDeps,
+  head: Head,
+  { open, made }: Versions,
+  entries: readonly NewEntry[],
+): void {
   const db = (made.at(-1) ?? made[0]).report.after;
   databases.committed({ ...open, head, db });
-  flusher.changed(head.graph, db.overlaySize);
+  recent.add(head, entries);
+  const length = entries.reduce((sum, { tail }) => sum + tail.length, 0);
+  flusher.changed(head.graph, db.overlaySize, length);
 }
 
 function afterAll(t: T, made: Versions["made"]): T {
   return made.reduce((last) => nextT(last), t);
 }
 
-/** Log entries, datoms for the tail, and head, in one commit that the head guards. */
-async function commitVersions(
-  { kv, now, recent }: StoreDeps,
-  head: Head,
-  { open, made, checksum }: Versions,
-  writer: string,
-): Promise<HeadOutcome> {
-  const { graph, log, rows } = head;
-  const entries: NewEntry[] = [];
-  const others: KvSet[] = open.founding.flatMap((row) => rowSets(graph, rows, row));
-  const deletes: Deno.KvKey[] = [];
-  let { t } = head;
-  for (const { report, entry, outlinerOp, sent } of made) {
+/** Log entries, and datoms for the tail. */
+function entriesOf({ t: before }: Head, { made }: Versions, writer: string): readonly NewEntry[] {
+  let t = before;
+  return made.map(({ report, entry, outlinerOp }) => {
     t = nextT(t);
     const tail = encodeTailTx(report.datoms);
-    const op = outlinerOp === undefined ? {} : { outlinerOp };
-    entries.push({ t, tx: encode(entry), tail, writer, ...op });
+    return { t, tx: encode(entry), tail, writer, ...outlinerOp !== undefined && { outlinerOp } };
+  });
+}
+
+/** These and the head, in one commit that the head guards. */
+async function commitVersions(
+  { kv, now }: StoreDeps,
+  head: Head,
+  { open, made, checksum }: Versions,
+  entries: readonly NewEntry[],
+): Promise<HeadOutcome> {
+  const { graph, log, rows } = head;
+  const others: KvSet[] = open.founding.flatMap((row) => rowSets(graph, rows, row));
+  const deletes: Deno.KvKey[] = [];
+  for (const [i, { t }] of entries.entries()) {
+    const sent = made[i]?.sent ?? [];
     if (sent.length > 0) others.push(acceptedSet(graph, log, t, sent));
     // Only graphs of today's clients have ids to forget.
     if (checksum !== undefined) deletes.push(...forgotten(graph, log, t));
@@ -220,14 +233,12 @@ async function commitVersions(
   const updatedAt = now();
   const next = {
     ...state,
-    t,
+    t: afterAll(head.t, made),
     updatedAt,
     activity: withBatch(head.activity, updatedAt),
     ...checksum !== undefined && { checksum },
   };
-  const outcome = await commitEntries(kv, head, next, entries, { sets: others, deletes });
-  if (outcome.kind === "committed") recent.add(outcome.head, entries);
-  return outcome;
+  return await commitEntries(kv, head, next, entries, { sets: others, deletes });
 }
 
 /**

@@ -83,7 +83,7 @@ export class Process {
   readonly nextPages: NextPages;
   readonly wholeRows: WholeRows;
   readonly recent = new RecentEntries();
-  readonly #deps: EntriesDeps;
+  readonly #deps: EntriesDeps & { readonly flusher: Flusher };
   /** The versions that other sockets are told of. */
   readonly told: number[] = [];
 
@@ -109,6 +109,11 @@ export class Process {
       now,
     };
     this.#deps = { ...parts, fanout, flusher: new Flusher(parts), accepted: new AcceptedIds(kv) };
+  }
+
+  /** Answers when no flush is under way. */
+  async idle(): Promise<void> {
+    await this.#deps.flusher.idle();
   }
 
   async createGraph(): Promise<GraphId> {

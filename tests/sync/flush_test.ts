@@ -11,6 +11,7 @@ import { sweepFlushes } from "../../sync/sweep.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
+import { headOf, Process } from "../support/process.ts";
 import { keysOf, LOST, withCommit, withList } from "../support/kv.ts";
 
 const KEYS = 4;
@@ -263,6 +264,21 @@ Deno.test("A flush goes on though a batch comes between its look at the head and
   assert.equal(await new TestGraph(late, graph.graph).flush(), "done");
   assert.equal((await readHead(kv, graph.graph))?.flushed, 1);
   assertSame((await graph.download(2000)).db, txs.reduce((db, tx) => after(db, [tx]), EMPTY));
+});
+
+Deno.test("A tail of few facts that is long is flushed, too", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  const flushed = async (): Promise<number> => {
+    await server.idle();
+    return (await headOf(kv, graph)).flushed;
+  };
+  const long = "x".repeat(5 * 1024 * 1024);
+  await server.write(graph, 0, blockTx(uuid(1), long));
+  assert.equal(await flushed(), 0);
+  await server.write(graph, 1, blockTx(uuid(2), long));
+  assert.equal(await flushed(), 2);
 });
 
 Deno.test("After a flush nothing is read: the database is kept on its new trees", async () => {
