@@ -44,6 +44,7 @@ const PLAIN: Properties = {
 
 const EMPTY_MAP = new MapValue([]);
 const IDENT = "db/ident";
+const VALUE_TYPE = "db/valueType";
 
 export class Schema {
   /** Attribute → its map, as the root row has it. */
@@ -136,7 +137,8 @@ export class Schema {
 
   #change({ e, a, v, added }: Datom): void {
     this.#properties.clear();
-    this.#refAttributes = undefined;
+    // Sorted anew for each form of a batch that says something else of many, it took seconds.
+    if (a === IDENT || a === VALUE_TYPE) this.#refAttributes = undefined;
     const [attributes, eids] = [this.#attributes, this.#eids];
     const known = eids.get(e);
     if (a === IDENT && v instanceof Keyword) {

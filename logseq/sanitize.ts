@@ -98,18 +98,17 @@ function withoutOthers(db: Db, forms: readonly Form[]): readonly Form[] {
  * is a text which is encrypted as before, and it would be gone.
  */
 function withoutUndone(db: Db, forms: readonly Form[]): readonly Form[] {
-  const asserted = new Map<string, EntityRef[]>();
+  const asserted = new Map<string, Set<ReturnType<typeof subjectOf>>>();
   for (const form of forms) {
     const text = form.op === "add" ? textOf(form) : undefined;
     if (text === undefined) continue;
-    const refs = asserted.get(text);
-    if (refs === undefined) asserted.set(text, [form.e]);
-    else refs.push(form.e);
+    const subjects = asserted.get(text) ?? new Set();
+    asserted.set(text, subjects.add(subjectOf(db, form.e)));
   }
   return keptOf(forms, (form) => {
     const text = form.op === "retract" ? textOf(form) : undefined;
-    const refs = text === undefined ? undefined : asserted.get(text);
-    return !refs?.some((ref) => subjectOf(db, ref) === subjectOf(db, form.e));
+    const subjects = text === undefined ? undefined : asserted.get(text);
+    return !subjects?.has(subjectOf(db, form.e));
   });
 }
 
