@@ -48,6 +48,11 @@ export function objectSet(key: Deno.KvKey, value: unknown): KvSet {
   return { key, value, size: 4 * JSON.stringify(value).length + 16 };
 }
 
+/** Holds as long as the entry is as it was read. */
+export function checkOf({ key, versionstamp }: Deno.KvEntryMaybe<unknown>): Deno.AtomicCheck {
+  return { key, versionstamp };
+}
+
 /** Counts what one commit may hold. */
 export class Tally {
   #checks = 0;

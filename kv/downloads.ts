@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { generationSchema, tSchema } from "../protocol/id_schema.ts";
 import type { Generation, GraphId, T, UserId } from "../protocol/ids.ts";
-import { objectSet, type Outcome } from "./change.ts";
+import { checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { downloadKey, graphKey } from "./keys.ts";
 import { parseStored } from "./stored.ts";
@@ -56,7 +56,7 @@ export async function readDownload(
     ...told.versionstamp !== null && { told: parseStored(toldSchema, told.key, told.value) },
     ...served.versionstamp !== null &&
       { served: parseStored(servedSchema, served.key, served.value) },
-    guards: [meta, told].map(({ key, versionstamp }) => ({ key, versionstamp })),
+    guards: [meta, told].map(checkOf),
   };
 }
 
@@ -68,8 +68,7 @@ export async function writeTold(
   told: Told,
   { guards }: Download,
 ): Promise<Outcome> {
-  const sets = [objectSet(downloadKey(graph, user, "told"), told)];
-  return await commit(kv, { sets, deletes: [], checks: guards });
+  return await write(kv, downloadKey(graph, user, "told"), told, guards);
 }
 
 /** Refused in the same cases. */
@@ -80,6 +79,14 @@ export async function writeServed(
   served: Served,
   { guards }: Download,
 ): Promise<Outcome> {
-  const sets = [objectSet(downloadKey(graph, user, "served"), served)];
-  return await commit(kv, { sets, deletes: [], checks: guards });
+  return await write(kv, downloadKey(graph, user, "served"), served, guards);
+}
+
+async function write(
+  kv: Deno.Kv,
+  key: Deno.KvKey,
+  value: Told | Served,
+  checks: Download["guards"],
+): Promise<Outcome> {
+  return await commit(kv, { sets: [objectSet(key, value)], deletes: [], checks });
 }

@@ -25,7 +25,7 @@ import {
   gatherParts,
   parsePart,
 } from "./chunks.ts";
-import { bytesSet, type Change, type NotCommitted, objectSet } from "./change.ts";
+import { bytesSet, type Change, checkOf, type NotCommitted, objectSet } from "./change.ts";
 import { commit, commitOrThrow, deleteKeys } from "./commit.ts";
 import { type Head, headGuard } from "./head.ts";
 import {
@@ -107,7 +107,7 @@ export async function claimAddresses(
       objectSet(claim, { count, since }),
     ],
     deletes: [],
-    checks: [{ key, versionstamp: entry.versionstamp }, headGuard(head)],
+    checks: [checkOf(entry), headGuard(head)],
   });
   if (outcome.kind !== "committed") return outcome;
   const { versionstamp } = outcome;
@@ -146,8 +146,7 @@ export async function claimsGuard(
   graph: GraphId,
   rows: Generation,
 ): Promise<Deno.AtomicCheck> {
-  const { key, versionstamp } = await kv.get(addressesKey(graph, rows));
-  return { key, versionstamp };
+  return checkOf(await kv.get(addressesKey(graph, rows)));
 }
 
 /** The claims of flushes that are under way, or were cut off. */

@@ -101,11 +101,6 @@ async function open(
   return { kind: "opened", guard: { key, versionstamp: outcome.versionstamp } };
 }
 
-/** Whether the guard of an opened generation still holds. One strong read. */
-export async function isOpen(kv: Deno.Kv, guard: Deno.AtomicCheck): Promise<boolean> {
-  return (await kv.get(guard.key)).versionstamp === guard.versionstamp;
-}
-
 /**
  * The markers of one graph, or of all graphs.
  *

@@ -22,3 +22,12 @@ export async function getAll(
   await Promise.all(Array.from({ length: Math.min(calls, GET_MANY_CALLS) }, callNext));
   return answers.flat();
 }
+
+/** Whether all of the checks still hold. Strong reads, as of `getAll`. */
+export async function areMet(
+  kv: Deno.Kv,
+  checks: readonly Deno.AtomicCheck[],
+): Promise<boolean> {
+  const entries = await getAll(kv, checks.map(({ key }) => key));
+  return entries.every(({ versionstamp }, i) => versionstamp === checks[i]?.versionstamp);
+}

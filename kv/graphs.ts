@@ -10,7 +10,7 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { type Change, objectSet, type Outcome } from "./change.ts";
+import { type Change, checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readHeads } from "./head.ts";
@@ -168,8 +168,8 @@ export async function readGraphGuard(
   kv: Deno.Kv,
   graph: GraphId,
 ): Promise<Deno.AtomicCheck | undefined> {
-  const { key, versionstamp } = await kv.get(graphKey(graph));
-  return versionstamp === null ? undefined : { key, versionstamp };
+  const entry = await kv.get(graphKey(graph));
+  return entry.versionstamp === null ? undefined : checkOf(entry);
 }
 
 /**
@@ -189,7 +189,7 @@ export async function readyChange(
   return {
     sets: [objectSet(entry.key, { ...meta, readyForUse: true } satisfies GraphMeta)],
     deletes: [unreadyKey(graph)],
-    checks: [{ key: entry.key, versionstamp: entry.versionstamp }],
+    checks: [checkOf(entry)],
   };
 }
 

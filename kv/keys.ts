@@ -406,8 +406,7 @@ export function orphansPrefix(): Deno.KvKey {
 }
 
 export function parseOrphansKey(key: Deno.KvKey): GraphId | undefined {
-  const [name, graph, ...more] = key;
-  return name === "orphans" && more.length === 0 ? parseGraphId(graph) : undefined;
+  return parseGraphPlace("orphans", key);
 }
 
 export function peopleKey(graph: GraphId): Deno.KvKey {
@@ -568,8 +567,7 @@ export function gonePrefix(): Deno.KvKey {
 }
 
 export function parseGoneKey(key: Deno.KvKey): GraphId | undefined {
-  const [kind, graphText, ...more] = key;
-  return kind !== "gone" || more.length > 0 ? undefined : parseGraphId(graphText);
+  return parseGraphPlace("gone", key);
 }
 
 export function unreadyKey(graph: GraphId): Deno.KvKey {
@@ -582,8 +580,7 @@ export function unreadyPrefix(): Deno.KvKey {
 }
 
 export function parseUnreadyKey(key: Deno.KvKey): GraphId | undefined {
-  const [kind, graphText, ...more] = key;
-  return kind !== "unready" || more.length > 0 ? undefined : parseGraphId(graphText);
+  return parseGraphPlace("unready", key);
 }
 
 /** Has no value, ever. */
@@ -593,6 +590,12 @@ export function readinessKey(): Deno.KvKey {
 
 export function uploadKey(graph: GraphId): Deno.KvKey {
   return ["upload", graph];
+}
+
+/** Of a key that names its graph and nothing else. */
+function parseGraphPlace(kind: string, key: Deno.KvKey): GraphId | undefined {
+  const [name, graph, ...more] = key;
+  return name === kind && more.length === 0 ? parseGraphId(graph) : undefined;
 }
 
 function parsePart(value: unknown): number | undefined {

@@ -8,7 +8,7 @@ import { userIdSchema } from "../protocol/id_schema.ts";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import { type Role, roleSchema } from "../protocol/role.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { type KvSet, objectSet, type Outcome } from "./change.ts";
+import { checkOf, type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow, deleteRange } from "./commit.ts";
 import { type GraphMeta, type OwnedGraph, parseMeta, readGraphs } from "./graphs.ts";
 import { getAll } from "./get_many.ts";
@@ -223,8 +223,4 @@ function standingOf(
 function parseMember(entry: Deno.KvEntryMaybe<unknown> | undefined): Member | undefined {
   if (entry === undefined || entry.versionstamp === null) return undefined;
   return parseStored(memberSchema, entry.key, entry.value);
-}
-
-function checkOf({ key, versionstamp }: Deno.KvEntryMaybe<unknown>): Deno.AtomicCheck {
-  return { key, versionstamp };
 }

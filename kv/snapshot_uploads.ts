@@ -11,6 +11,7 @@ import { type Generation, type GraphId, newGeneration, type UserId } from "../pr
 import { type NotCommitted, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
 import { markGarbage, readMarker } from "./garbage.ts";
+import { areMet } from "./get_many.ts";
 import { type Head, headGuard } from "./head.ts";
 import { garbageKey, uploadKey } from "./keys.ts";
 import { parseStored } from "./stored.ts";
@@ -83,8 +84,7 @@ export async function readUploadRows(
 
 /** Whether the hold is not broken. One strong read. */
 export async function isHeld(kv: Deno.Kv, { guards }: Upload): Promise<boolean> {
-  const entries = await kv.getMany<unknown[]>(guards.map(({ key }) => key));
-  return entries.every(({ versionstamp }, i) => versionstamp === guards[i]?.versionstamp);
+  return await areMet(kv, guards);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import { type Email, parseEmail, type UserId } from "../protocol/ids.ts";
-import { objectSet, type Outcome } from "./change.ts";
+import { checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { getAll } from "./get_many.ts";
 import { emailKey, userKey } from "./keys.ts";
@@ -34,8 +34,9 @@ export async function writeProfile(
 ): Promise<Outcome | "known"> {
   const stored = await kv.get<unknown>(userKey(user));
   const before = parseProfile(stored);
-  const { email: _, ...withoutEmail } = { ...before, ...told };
-  const profile: Profile = unverified ? withoutEmail : { ...before, ...told };
+  const merged: Profile = { ...before, ...told };
+  const { email: _, ...withoutEmail } = merged;
+  const profile: Profile = unverified ? withoutEmail : merged;
   const emails = emailsOf(before, profile);
   const owners = await kv.getMany<unknown[]>(emails.map(emailKey));
   const isHis = (email: Email): boolean => {
@@ -54,7 +55,7 @@ export async function writeProfile(
       ...email === undefined ? [] : [objectSet(emailKey(email), user)],
     ],
     deletes: outdated.map(emailKey),
-    checks: [stored, ...owners].map(({ key, versionstamp }) => ({ key, versionstamp })),
+    checks: [stored, ...owners].map(checkOf),
   });
 }
 

@@ -91,14 +91,7 @@ class Children {
 
   /** Index of the first gap that ends at this eid or after it. */
   #gapAt(e: number): number {
-    let low = 0;
-    let high = this.#gaps.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#gaps[middle]?.child ?? Infinity) < e) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstIndex(this.#gaps, ({ child }) => child >= e);
   }
 }
 
@@ -142,19 +135,21 @@ function ordersBelow(db: Db, parent: number): readonly string[] {
 
 /** @param orders of all siblings, ascending */
 function freshOrders({ order, blocks }: Group, orders: readonly string[]): readonly Form[] {
-  const next = orders[firstAbove(orders, order)] ?? null;
+  const next = orders[firstIndex(orders, (other) => other > order)] ?? null;
   return keysBetween(order, next, blocks.length).flatMap((v, i) => {
     const eid = blocks[i];
     return eid === undefined ? [] : [{ op: "add", e: { kind: "eid", eid }, a: ORDER, v } as const];
   });
 }
 
-function firstAbove(orders: readonly string[], order: string): number {
+/** Index of the first item that passes, or the length; ascending: all that follow it pass too. */
+function firstIndex<Item>(items: readonly Item[], passes: (item: Item) => boolean): number {
   let low = 0;
-  let high = orders.length;
+  let high = items.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((orders[middle] ?? "") > order) high = middle;
+    const item = items[middle];
+    if (item === undefined || passes(item)) high = middle;
     else low = middle + 1;
   }
   return low;

@@ -74,7 +74,7 @@ export interface SnapshotServices {
 
 /** The files of a graph. */
 export interface AssetServices {
-  /** What one may have. */
+  /** Whether the graph is an encrypted one: its files may be larger, and are checked otherwise. */
   readonly isEncrypted: (graph: GraphId) => Promise<boolean>;
   /** Answers `stored` once the file is there, whole; else the name has what it had. */
   readonly put: (

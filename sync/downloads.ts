@@ -10,12 +10,12 @@ import {
   writeTold,
 } from "../kv/downloads.ts";
 import type { Head } from "../kv/head.ts";
-import { type GraphId, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
+import { type Generation, type GraphId, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { untilSettled } from "./settle.ts";
 
 /** A page follows its pull at once, or the client has given up. */
-export const TOLD_MS = 60_000;
+const TOLD_MS = 60_000;
 
 /** Who asks for no more pages for so long has given up. */
 const SERVED_MS = 10 * 60_000;
@@ -46,10 +46,9 @@ export async function rememberTold(
   await untilSettled<void>(`remember what a download of ${graph} was told`, async () => {
     const download = await readDownload(kv, graph, caller);
     if (download === undefined) return { done: undefined };
-    const { told } = download;
     const at = now();
-    const isLater = told !== undefined && told.log === log && told.t > t && at - told.at <= TOLD_MS;
-    if (isLater) return { done: undefined };
+    const told = toldOf(download, log, at);
+    if (told !== undefined && told > t) return { done: undefined };
     const outcome = await writeTold(kv, graph, caller, { log, t, at }, download);
     return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
   });
@@ -78,10 +77,14 @@ export async function rememberServed(
 }
 
 /** The version that a page is to be of: the one that was told last, if it is of this log; else the head's. */
-export function versionToServe({ told }: Download, head: Head, now: number): T {
-  const counts = told !== undefined && told.log === head.log && told.t < head.t &&
-    now - told.at <= TOLD_MS;
-  return counts ? told.t : head.t;
+export function versionToServe(download: Download, head: Head, now: number): T {
+  const told = toldOf(download, head.log, now);
+  return told !== undefined && told < head.t ? told : head.t;
+}
+
+/** The version that was told of this log, as long as that counts. */
+function toldOf({ told }: Download, log: Generation, now: number): T | undefined {
+  return told?.log === log && now - told.at <= TOLD_MS ? told.t : undefined;
 }
 
 /**

@@ -6,13 +6,8 @@ import { Buffer } from "node:buffer";
 import type { KvSet } from "../kv/change.ts";
 import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
 import { claimsGuard, flushSets, isClaimed, listClaims } from "../kv/flushes.ts";
-import {
-  generationsOf,
-  isOpen,
-  markGarbage,
-  openGeneration,
-  sweepGeneration,
-} from "../kv/garbage.ts";
+import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
+import { areMet } from "../kv/get_many.ts";
 import {
   checksumLost,
   commitHead,
@@ -360,7 +355,7 @@ async function build(
       await sweepGeneration(kv, graph, generation);
       return { done: current === undefined ? { done: false } : { again: { kind: "conflict" } } };
     }
-    if (tried && !await isOpen(kv, opened.guard)) {
+    if (tried && !await areMet(kv, [opened.guard])) {
       // Either the switch was made and others' rows came after it, or a sweep took these.
       return { done: unknown ? { done: true } : { again: { kind: "conflict" } } };
     }

@@ -23,7 +23,6 @@ export async function readDevConfig(variables: Variables): Promise<DevConfig> {
   return { ...parseConfig({ ...variables, AUTH_SECRET: authSecret, HOST: host }), authSecret };
 }
 
-/** Beside the data file; a database that is no file has none, so it goes where the default is. */
 /** Whether `deno task dev` has made a secret for these variables, so that its server takes its tokens. */
 export async function hasDevSecret(variables: Variables): Promise<boolean> {
   try {
@@ -34,6 +33,7 @@ export async function hasDevSecret(variables: Variables): Promise<boolean> {
   }
 }
 
+/** Beside the data file; a database that is no file has none, so it goes where the default is. */
 function secretPath(variables: Variables): string {
   const defaultPath = settings.kvPath.default ?? "";
   const kvPath = variables["KV_PATH"] || defaultPath;
