@@ -80,6 +80,16 @@ export interface KeyRange {
   readonly end: Deno.KvKey;
 }
 
+/** What a selector still finds behind one of its keys. */
+export function selectorBehind(
+  selector: Deno.KvListSelector,
+  key: Deno.KvKey,
+): Deno.KvListSelector {
+  // No key sorts between these two: empty bytes are the first part of all.
+  const start = [...key, new Uint8Array()];
+  return "end" in selector ? { start, end: selector.end } : { prefix: selector.prefix, start };
+}
+
 /** The two lists by t that a graph has under a generation. */
 export type EntryList = "log" | "tail";
 

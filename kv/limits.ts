@@ -49,6 +49,13 @@ export const GET_MANY_CALLS = 8;
 export const LIST_BATCH = 500;
 
 /**
+ * A list of what may be long asks for so many first, and from then on for as many as come to
+ * LIST_BATCH_BYTES: a client that reads slowly keeps two batches in memory.
+ */
+export const FIRST_LIST_BATCH = 100;
+export const LIST_BATCH_BYTES = 1024 * 1024;
+
+/**
  * What a stored value may become when it is inflated: above all that a request can bring (at most
  * 400 MiB), and below what would end the process.
  */

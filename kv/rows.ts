@@ -22,7 +22,7 @@ import {
 import { bytesSet, type Change } from "./change.ts";
 import { getAll } from "./get_many.ts";
 import { parseRowKey, rowKey, rowPartsRange, rowsAfter, rowsPrefix } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
+import { LIST_BATCH, LIST_BATCH_BYTES } from "./limits.ts";
 import { listBatches } from "./list.ts";
 import { parseStored } from "./stored.ts";
 
@@ -177,9 +177,11 @@ export async function lastAddr(
 }
 
 /**
- * The rows with addr > after (-1: all), ascending by addr, in batches.
+ * The rows with addr > after (-1: all), ascending by addr, in batches of some LIST_BATCH_BYTES at most,
+ * or of one row that is longer.
  *
- * Cost: one read per 500 parts, two of which are in memory (listBatches); nothing is parsed.
+ * Cost: one read a batch of the store's, two of which are in memory (listBatches), and one batch of
+ * rows; nothing is parsed.
  * Consistency: each row is whole, but they aren't of one moment: rows that are replaced meanwhile
  * may come old or new, rows that are added may come or not. Of rows that are swept meanwhile, the
  * rest is left out: check the head once more where that matters.
@@ -197,12 +199,19 @@ export async function* listRowBatches(
   // A row is known to be whole when the next one begins.
   const found = findParts(kv, graph, rows, after, wanted + 1);
   for await (const values of gatherParts(found)) {
-    const batch: RowJson[] = [];
+    let batch: RowJson[] = [];
+    let bytes = 0;
     for (const { id: addr, parts } of values) {
       const json = tryDecode(parts) ?? await readRowBytes(kv, graph, rows, addr);
-      if (json !== undefined) batch.push({ addr, json });
+      if (json === undefined) continue;
+      batch.push({ addr, json });
+      bytes += json.length;
+      if (bytes < LIST_BATCH_BYTES) continue;
+      // What is deflated can be a thousand times as long.
+      yield batch;
+      [batch, bytes] = [[], 0];
     }
-    yield batch;
+    if (batch.length > 0) yield batch;
   }
 }
 

@@ -27,6 +27,7 @@ import {
   spillKey,
   spillPrefix,
 } from "./keys.ts";
+import { LIST_BATCH_BYTES } from "./limits.ts";
 import { listBatches } from "./list.ts";
 
 /** What clients see of an entry. */
@@ -119,7 +120,8 @@ export function spilledEntryChange(
 /**
  * The entries with since < t ≤ upTo, ascending, without gaps, in batches; none if since ≥ upTo.
  *
- * Cost: one read per 500 parts, two of which are in memory (listBatches); nothing is parsed.
+ * Cost: one read a batch of the store's, two of which are in memory (listBatches), and one batch of
+ * entries; nothing is parsed.
  * Consistency: strong. Entries never change, but a reset deletes them under the reader.
  *
  * @param upTo no more than the t of a head whose log this is
@@ -210,30 +212,43 @@ async function* readValues(
   const found = findParts(kv, list, graph, log, since, upTo);
   let last: number = since;
   for await (const values of gatherParts(found)) {
-    const { whole, fault } = decodeValues(graph, values, last);
-    if (whole.length > 0) yield whole;
-    if (fault !== undefined) throw fault;
-    last += whole.length;
+    for (const whole of decodeValues(graph, values, last)) {
+      yield whole;
+      last += whole.length;
+    }
   }
   if (last !== upTo) throw missing(graph, last + 1);
 }
 
-/** The values that follow each other after `last`, and why there are no more of them. */
-function decodeValues(
+/**
+ * The values that follow each other after `last`, in batches of some LIST_BATCH_BYTES; what is deflated
+ * can be a thousand times as long. Throws, after those before it, at one that is missing or can't be
+ * read.
+ */
+function* decodeValues(
   graph: GraphId,
   values: readonly FoundValue<T>[],
   last: number,
-): { readonly whole: readonly Value[]; readonly fault?: unknown } {
-  const whole: Value[] = [];
-  try {
-    for (const { id: t, parts } of values) {
-      if (t !== last + whole.length + 1) throw missing(graph, last + whole.length + 1);
-      whole.push({ t, bytes: decodeEntry(t, parts) });
+): Generator<readonly Value[]> {
+  let whole: Value[] = [];
+  let bytes = 0;
+  let fault: unknown;
+  for (const [i, { id: t, parts }] of values.entries()) {
+    try {
+      if (t !== last + i + 1) throw missing(graph, last + i + 1);
+      const value = { t, bytes: decodeEntry(t, parts) };
+      whole.push(value);
+      bytes += value.bytes.length;
+    } catch (cause) {
+      fault = cause;
+      break;
     }
-    return { whole };
-  } catch (fault) {
-    return { whole, fault };
+    if (bytes < LIST_BATCH_BYTES) continue;
+    yield whole;
+    [whole, bytes] = [[], 0];
   }
+  if (whole.length > 0) yield whole;
+  if (fault !== undefined) throw fault;
 }
 
 async function* findParts(

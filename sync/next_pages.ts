@@ -15,20 +15,29 @@ const MAX_PAGES = 4;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** A client that comes later than this has given up, or has gone on elsewhere. */
 const KEPT_MS = 10_000;
+/** A page that has come to this ends, however few its rows are: it is in memory while it is sent. */
+const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 
 /** Where a list of nodes begins and ends. */
 export interface NodeRange {
   /** An address, at least 1. */
   readonly after: number;
-  /** Nodes wanted, at least 1; there may come a few more. */
+  /** Nodes wanted; there may come a few more. */
   readonly wanted: number;
+}
+
+/** Nodes ascending by addr. */
+export interface ListedNodes {
+  readonly nodes: readonly RowJson[];
+  /** Whether they ended where they came to too many bytes, so that fewer came than are wanted. */
+  readonly cut: boolean;
 }
 
 const log = loggerFor("next-pages");
 
 export class NextPages {
   readonly #kv: Deno.Kv;
-  readonly #kept: LRUCache<string, Promise<readonly RowJson[] | undefined>>;
+  readonly #kept: LRUCache<string, Promise<ListedNodes | undefined>>;
   readonly #begun = new Set<Promise<unknown>>();
 
   /** @param now ms since the epoch */
@@ -38,29 +47,25 @@ export class NextPages {
   }
 
   /**
-   * The nodes in this range that the graph's rows had at this head or later, ascending by addr. All
-   * that the head's databases need are among them, if its rows haven't been replaced by then.
+   * The nodes in this range that the graph's rows had at this head or later. All that the head's
+   * databases need are among them, if its rows haven't been replaced by then.
    *
    * @throws {CorruptValueError}
    */
-  async nodes(head: Head, range: NodeRange): Promise<readonly RowJson[]> {
+  async nodes(head: Head, range: NodeRange): Promise<ListedNodes> {
     const key = keyOf(head, range);
     const kept = this.#kept.get(key);
     this.#kept.delete(key);
-    return await kept ?? await this.#list(head, range, Infinity) ?? [];
+    return await kept ?? await this.#list(head, range, MAX_PAGE_BYTES);
   }
 
   /** Begins to list what `nodes` will be asked for, if this page was none of the longest. */
   begin(head: Head, range: NodeRange, page: readonly RowJson[]): void {
     if (bytesOf(page) > MAX_BYTES) return;
-    const nodes = this.#list(head, range, MAX_BYTES).catch((cause) => {
-      // Whoever asks for the page will be told by a list of its own.
-      log.debug("Cannot list nodes of {graph} ahead", { graph: head.graph, cause });
-      return undefined;
-    });
-    this.#kept.set(keyOf(head, range), nodes);
-    this.#begun.add(nodes);
-    nodes.finally(() => this.#begun.delete(nodes));
+    const listed = this.#listAhead(head, range);
+    this.#kept.set(keyOf(head, range), listed);
+    this.#begun.add(listed);
+    listed.finally(() => this.#begun.delete(listed));
   }
 
   /** Answers when nothing is being listed ahead. */
@@ -68,21 +73,32 @@ export class NextPages {
     await Promise.all(this.#begun);
   }
 
-  /** `undefined`: they are more than `maxBytes`. */
+  /** `undefined`: they are more than are kept, or can't be read. */
+  async #listAhead(head: Head, range: NodeRange): Promise<ListedNodes | undefined> {
+    try {
+      const listed = await this.#list(head, range, MAX_BYTES);
+      return listed.cut ? undefined : listed;
+    } catch (cause) {
+      // Whoever asks for the page will be told by a list of its own.
+      log.debug("Cannot list nodes of {graph} ahead", { graph: head.graph, cause });
+      return undefined;
+    }
+  }
+
   async #list(
     { graph, rows }: Head,
     { after, wanted }: NodeRange,
     maxBytes: number,
-  ): Promise<readonly RowJson[] | undefined> {
+  ): Promise<ListedNodes> {
     const nodes: RowJson[] = [];
     let bytes = 0;
     for await (const batch of listRowBatches(this.#kv, graph, rows, after, wanted)) {
       nodes.push(...batch);
       bytes += bytesOf(batch);
-      if (bytes > maxBytes) return undefined;
       if (nodes.length >= wanted) break;
+      if (bytes > maxBytes) return { nodes, cut: true };
     }
-    return nodes;
+    return { nodes, cut: false };
   }
 }
 

@@ -52,7 +52,8 @@ const REPEATED = 2;
 export type PageRefusal = "not ready" | "replaced";
 
 /**
- * One page of a graph's rows; `undefined` where there is no such graph. The last one (`done`) holds
+ * One page of a graph's rows; `undefined` where there is no such graph. It may have fewer than are
+ * wanted where they are long (NextPages). The last one (`done`) holds
  * rows 0 and 1 once more, as of the version that the caller's last pull told, or else as of now.
  *
  * Cost: the page's rows in memory, and for rows 0 and 1 the whole tail; but for the last page one
@@ -99,10 +100,11 @@ async function readPage(
   // One row more than fits tells that this page isn't the last.
   const wanted = limit + 1 - found.length;
   const from = Math.max(after, TAIL_ADDR);
-  found.push(...await nextPages.nodes(head, { after: from, wanted }));
+  const { nodes: listed, cut } = await nextPages.nodes(head, { after: from, wanted });
+  found.push(...listed);
   const rows = found.slice(0, limit);
   const lastAddr = rows.at(-1)?.addr ?? after;
-  if (found.length > limit) {
+  if (cut || found.length > limit) {
     if (lastAddr >= TAIL_ADDR) nextPages.begin(head, { after: lastAddr, wanted: limit + 1 }, rows);
     return { rows, lastAddr, done: false };
   }

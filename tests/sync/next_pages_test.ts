@@ -134,6 +134,26 @@ Deno.test("A next page of more than 4 MiB is not kept", async () => {
   assert.equal(second.contents.join("").length, LIMIT * long);
 });
 
+Deno.test("A page ends where its rows have come to 16 MiB, and the next one goes on there", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const rows = rowsWith(...many(40, 600_000));
+  const graph = await server.graphWith(rows);
+  const lengths: number[] = [];
+  const got = new Map<number, string>();
+  for (let after = -1, done = false; !done;) {
+    const page = await server.page(graph, after, 2000);
+    for (const { addr, content } of page.rows) got.set(addr, content);
+    lengths.push(page.rows.length);
+    [after, done] = [page.last_addr, page.done];
+  }
+  assert.deepEqual(lengths, [30, 12 + 2]);
+  assert.deepEqual(
+    [...got].toSorted(([x], [y]) => x - y),
+    rows.map(([addr, text]) => [addr, text]),
+  );
+});
+
 Deno.test("Where nodes can't be listed ahead, the page that needs them lists them", async () => {
   using kv = await Deno.openKv(":memory:");
   let failures = 0;
