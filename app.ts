@@ -5,6 +5,7 @@
 import { Hono } from "hono";
 import { assetRoutes } from "./routes/assets.ts";
 import { authenticate } from "./routes/authenticate.ts";
+import { bodyShare, NoShareLeftError } from "./routes/body_share.ts";
 import { cors } from "./routes/cors.ts";
 import { docsRoutes } from "./routes/docs.tsx";
 import { e2eeRoutes } from "./routes/e2ee.ts";
@@ -13,7 +14,7 @@ import { healthRoutes, readyRoutes } from "./routes/health.ts";
 import { limitRequests } from "./routes/limit_requests.ts";
 import { metricsRoutes, requestMetrics } from "./routes/metrics.ts";
 import { plainBody } from "./routes/plain_body.ts";
-import { refuse } from "./routes/refuse.ts";
+import { refuse, refuseFor } from "./routes/refuse.ts";
 import { requestLog } from "./routes/request_log.ts";
 import { seenUser } from "./routes/seen_user.ts";
 import type { Services } from "./routes/services.ts";
@@ -24,6 +25,9 @@ import { NO_METER, type ServedMetrics } from "./telemetry/metrics.ts";
 
 const log = loggerFor("http");
 
+/** When there may be room for a body again: others of its user have to be answered first. */
+const RETRY_MS = 1000;
+
 /** Routes over these services; opens and starts nothing. */
 export function createApp(services: Services, served?: ServedMetrics): Hono {
   const app = new Hono();
@@ -33,6 +37,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
   app.use(requestMetrics(served?.metrics ?? NO_METER, clock));
   app.notFound((c) => refuse(c, "not found"));
   app.onError((cause, c) => {
+    if (cause instanceof NoShareLeftError) return refuseFor(c, "too many requests", RETRY_MS);
     log.error("Cannot answer {method} {path}", { method: c.req.method, path: c.req.path, cause });
     return refuse(c, "server error");
   });
@@ -49,6 +54,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
       path,
       authenticate(services.verify),
       limitRequests(services.limits.requests),
+      bodyShare(services.limits.shares),
       plainBody(),
     );
   }

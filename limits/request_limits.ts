@@ -1,5 +1,7 @@
 /** What a client may ask for, of what and how often: the limits that the routes keep. */
+import { AtOnce } from "./at_once.ts";
 import { Seats } from "./seats.ts";
+import { Shares } from "./shares.ts";
 import { UserRates } from "./user_rates.ts";
 
 /** As the operator sets them. */
@@ -17,8 +19,19 @@ export interface RequestLimits {
   readonly requests: UserRates;
   readonly frames: UserRates;
   readonly sockets: Seats;
+  /** Pulls on sockets, whose answers are in memory until they are read. */
+  readonly pulls: AtOnce;
+  /** Of this process's memory. */
+  readonly shares: Shares;
   readonly maxBodyBytes: number;
 }
+
+/** So many of a user's devices get what they missed at once; one that reads slowly takes long. */
+const PULLS_AT_ONCE = 4;
+
+/** Two of the longest bodies, as a user has more than one device; and two of the longest frames. */
+const BODIES_AT_ONCE = 2;
+const MIN_SHARE_BYTES = 128 * 1024 * 1024;
 
 /** Counts from nothing. */
 export function openLimits(settings: LimitSettings): RequestLimits {
@@ -26,6 +39,8 @@ export function openLimits(settings: LimitSettings): RequestLimits {
     requests: new UserRates(settings.requestsPerSecond),
     frames: new UserRates(settings.framesPerSecond),
     sockets: new Seats(settings.socketsPerUser),
+    pulls: new AtOnce(PULLS_AT_ONCE),
+    shares: new Shares(Math.max(BODIES_AT_ONCE * settings.maxBodyBytes, MIN_SHARE_BYTES)),
     maxBodyBytes: settings.maxBodyBytes,
   };
 }

@@ -3,12 +3,12 @@ import type { MiddlewareHandler } from "hono";
 import { accessTo, type LookUpAccess } from "../auth/access.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import type { Role } from "../protocol/role.ts";
-import type { Authenticated } from "./authenticate.ts";
+import type { WithShare } from "./body_share.ts";
 import { refuse } from "./refuse.ts";
 
 /** What a route behind `graphAccess` can read. */
 export interface WithGraph {
-  Variables: Authenticated["Variables"] & { graph: GraphId; role: Role };
+  Variables: WithShare["Variables"] & { graph: GraphId; role: Role };
 }
 
 /** For paths with `:id`, behind `authenticate`: 404 and 403 as accessTo says; else sets `graph` and `role`. */

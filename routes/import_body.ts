@@ -8,6 +8,7 @@ import type { ErrorWord } from "../protocol/errors.ts";
 import { importBodySchema, importRowSchema } from "../protocol/http.ts";
 import { parseJson } from "../protocol/json.ts";
 import { ImportedRows } from "../sync/import.ts";
+import type { Hold } from "./body_share.ts";
 import { readBytes } from "./json_body.ts";
 import { RowCutter } from "./row_cutter.ts";
 
@@ -21,9 +22,10 @@ const rowsSchema = z.array(importRowSchema);
 export async function readImportBody(
   request: Request,
   maxBytes: number,
+  hold: Hold,
 ): Promise<ImportBodyRead> {
   const body = new ImportBodyReader();
-  const bytes = await readBytes(request, maxBytes, (chunk) => body.write(chunk));
+  const bytes = await readBytes(request, maxBytes, hold, (chunk) => body.write(chunk));
   if (bytes === "too large") return { ok: false, refusal: "body too large" };
   if (bytes === "cut off") return { ok: false, refusal: "invalid body" };
   if (bytes === 0) return { ok: false, refusal: "missing body" };

@@ -5,6 +5,7 @@
 import type { MiddlewareHandler } from "hono";
 import { parseJson } from "../protocol/json.ts";
 import { bodyChunks, BodyCutOffError } from "./body_chunks.ts";
+import { heldChunks, type Hold } from "./body_share.ts";
 import { refuse } from "./refuse.ts";
 
 /** A body as it came: none at all, not JSON, cut off or nested too deeply, or some JSON value that nobody has looked at. */
@@ -15,13 +16,13 @@ export type JsonBody =
 
 /** What a route behind `jsonBody` can read. */
 export interface WithBody {
-  Variables: { body: JsonBody };
+  Variables: { body: JsonBody; hold: Hold };
 }
 
-/** 413 for more than `maxBytes`; else sets `body`. What else is wrong with it is the route's to say. */
+/** Behind `bodyShare`: 413 for more than `maxBytes`; else sets `body`. What else is wrong with it is the route's to say. */
 export function jsonBody(maxBytes: number): MiddlewareHandler<WithBody> {
   return async function readJsonBody(c, next): Promise<Response | void> {
-    const text = await readText(c.req.raw, maxBytes);
+    const text = await readText(c.req.raw, maxBytes, c.get("hold"));
     if (text === "too large") return refuse(c, "body too large");
     c.set("body", text === "cut off" ? { kind: "malformed" } : parse(text));
     await next();
@@ -31,10 +32,11 @@ export function jsonBody(maxBytes: number): MiddlewareHandler<WithBody> {
 async function readText(
   request: Request,
   maxBytes: number,
+  hold: Hold,
 ): Promise<{ text: string | undefined } | BodyFault> {
   // Bytes until the end: text is up to twice as large, and put together from pieces twice that.
   const chunks: Uint8Array<ArrayBuffer>[] = [];
-  const whole = await readBytes(request, maxBytes, (chunk) => {
+  const whole = await readBytes(request, maxBytes, hold, (chunk) => {
     chunks.push(chunk);
     return true;
   });
@@ -49,16 +51,18 @@ export type BodyFault = "too large" | "cut off";
  *
  * @param take gets each chunk, and answers whether it wants more
  * @returns how many bytes were taken
+ * @throws {NoShareLeftError}
  */
 export async function readBytes(
   request: Request,
   maxBytes: number,
+  hold: Hold,
   take: (chunk: Uint8Array<ArrayBuffer>) => boolean,
 ): Promise<number | BodyFault> {
   if (Number(request.headers.get("content-length")) > maxBytes) return "too large";
   let bytes = 0;
   try {
-    for await (const chunk of bodyChunks(request)) {
+    for await (const chunk of heldChunks(bodyChunks(request), hold)) {
       bytes += chunk.length;
       // Leaving the loop cancels the stream.
       if (bytes > maxBytes) return "too large";

@@ -27,7 +27,7 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
   const ready = readyForUse(graphs.ready);
 
   routes.post("/upload", managersOnly(), async (c) => {
-    const body = await readUploadBody(c.req.raw);
+    const body = await readUploadBody(c.req.raw, c.get("hold"));
     if (!body.ok) return refuse(c, body.refusal);
     const outcome = await snapshots.upload(c.get("graph"), {
       by: c.get("user"),

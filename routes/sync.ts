@@ -31,6 +31,11 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     if (leave === undefined) return refuseFor(c, "too many sockets", DEAD_SOCKET_MS);
     return openSocket(c.req.raw, graph, hub, operations, {
       turn: () => limits.frames.wait(user.id),
+      pulling: (pull) => limits.pulls.run(user.id, pull),
+      share: {
+        hold: (bytes) => limits.shares.hold(user.id, bytes),
+        release: (bytes) => limits.shares.release(user.id, bytes),
+      },
       ...user.expiresAt !== undefined && { until: socketEnd(user.expiresAt, Date.now()) },
       enter: (connection) => presence.enter(graph, user, connection),
       leave,
@@ -86,7 +91,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   });
 
   routes.post("/snapshot/import", managersOnly(), async (c) => {
-    const body = await readImportBody(c.req.raw, limits.maxBodyBytes);
+    const body = await readImportBody(c.req.raw, limits.maxBodyBytes, c.get("hold"));
     if (!body.ok) return refuse(c, body.refusal);
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });

@@ -6,6 +6,7 @@ import type { ErrorWord } from "../protocol/errors.ts";
 import { decodeRows, FrameError, type FrameFault, readFrames } from "../protocol/today/frames.ts";
 import { ImportedRows } from "../sync/import.ts";
 import { bodyChunks, BodyCutOffError } from "./body_chunks.ts";
+import { heldChunks, type Hold } from "./body_share.ts";
 
 export type UploadBodyRead =
   | { readonly ok: true; readonly rows: ImportedRows }
@@ -30,16 +31,18 @@ const REFUSALS: Readonly<Record<FrameFault, ErrorWord>> = Object.freeze({
  * says: there are proxies between that inflate.
  *
  * @param maxBytes of the body as it comes, and of what it is inflated to
+ * @throws {NoShareLeftError}
  */
 export async function readUploadBody(
   request: Request,
+  hold: Hold,
   maxBytes: number = MAX_BYTES,
 ): Promise<UploadBodyRead> {
   if (Number(request.headers.get("content-length")) > maxBytes) {
     return { ok: false, refusal: "body too large" };
   }
   try {
-    return await readRows(limited(bodyChunks(request), maxBytes), maxBytes);
+    return await readRows(limited(bodyChunks(request), maxBytes), maxBytes, hold);
   } catch (thrown) {
     if (thrown instanceof FrameError) return { ok: false, refusal: REFUSALS[thrown.fault] };
     if (thrown instanceof BodyCutOffError) return { ok: false, refusal: "invalid body" };
@@ -47,13 +50,18 @@ export async function readUploadBody(
   }
 }
 
-/** @throws {FrameError} */
-async function readRows(body: AsyncGenerator<Bytes>, maxBytes: number): Promise<UploadBodyRead> {
+/** @throws {FrameError | NoShareLeftError} */
+async function readRows(
+  body: AsyncGenerator<Bytes>,
+  maxBytes: number,
+  hold: Hold,
+): Promise<UploadBodyRead> {
   const [start, whole] = await withStart(body);
   if (start.length === 0) return { ok: false, refusal: "missing body" };
   const isGzip = GZIP_MAGIC.every((byte, i) => start[i] === byte);
   const rows = new ImportedRows();
-  for await (const payload of readFrames(isGzip ? gunzip(whole, maxBytes) : whole)) {
+  const inflated = isGzip ? gunzip(whole, maxBytes) : whole;
+  for await (const payload of readFrames(heldChunks(inflated, hold))) {
     for (const row of decodeRows(payload)) rows.add(row);
   }
   return { ok: true, rows };

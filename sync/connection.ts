@@ -60,15 +60,23 @@ export interface ConnectionLimits {
   /** A longer message closes the socket with 1009. Deno's own limit is on a frame, not a message. */
   readonly maxMessageBytes: number;
   /** More than this waiting to be dealt with closes the socket with 1008. */
-  readonly maxWaitingBytes: number;
   readonly maxWaitingFrames: number;
   /**
    * While the client has more than this still to read, nothing is dealt with and nothing sent. An
-   * answer may be longer (a pull); one who has stopped reading gets 1013.
+   * answer may be longer (a pull).
    */
   readonly maxUnreadBytes: number;
+  /** One who has more than this to read, and has stopped reading, gets 1013. */
+  readonly maxStalledBytes: number;
   /** A client that takes no byte for so long has stopped reading. */
   readonly stallMs: number;
+}
+
+/** What a user's frames may take of memory, on all his sockets: UTF-8. */
+export interface FrameShare {
+  /** So many bytes more; whether there is room for them. */
+  readonly hold: (bytes: number) => boolean;
+  readonly release: (bytes: number) => void;
 }
 
 /** What a connection asks of whoever opened it, and tells him. */
@@ -76,9 +84,13 @@ export interface ConnectionHooks {
   /**
    * A frame is dealt with when this has settled: a user who sends more than he may is answered later,
    * never refused, as a client that is told of an error stops syncing. Then what waits is bounded by
-   * ConnectionLimits.
+   * ConnectionLimits and `share`.
    */
   readonly turn: () => Promise<void>;
+  /** What a frame takes from its coming until it is dealt with. Where it has no room the socket is closed with 1008. */
+  readonly share: FrameShare;
+  /** Does a pull when its turn has come: of a user's answers that are read slowly only a few are made. */
+  readonly pulling: (pull: () => Promise<void>) => Promise<void>;
   /** Called once, when the socket has closed and the last frame is dealt with. */
   readonly onGone: () => void;
 }
@@ -88,9 +100,9 @@ const MIB = 1024 * 1024;
 /** A client keeps one batch in flight, so these are far from what a working one does. */
 export const CONNECTION_LIMITS: ConnectionLimits = Object.freeze({
   maxMessageBytes: 64 * MIB,
-  maxWaitingBytes: 128 * MIB,
   maxWaitingFrames: 16_384,
-  maxUnreadBytes: 8 * MIB,
+  maxUnreadBytes: MIB,
+  maxStalledBytes: 8 * MIB,
   stallMs: 5000,
 });
 
@@ -107,8 +119,7 @@ export class Connection implements Listener, Guest {
   readonly #limits: ConnectionLimits;
   readonly #hooks: ConnectionHooks;
   /** Texts, and `undefined` for a binary frame, whose refusal keeps its place in the order. */
-  #waiting: { readonly text: string | undefined; readonly bytes: number }[] = [];
-  #waitingBytes = 0;
+  readonly #waiting: { readonly text: string | undefined; readonly bytes: number }[] = [];
   #busy = false;
   /** Whether the client has said something that the seed's don't. */
   #isTodays = false;
@@ -144,13 +155,11 @@ export class Connection implements Listener, Guest {
     const bytes = text === undefined ? 0 : Buffer.byteLength(text);
     if (bytes > this.#limits.maxMessageBytes) return this.#end(closeReason.tooLarge);
     if (
-      this.#waiting.length >= this.#limits.maxWaitingFrames ||
-      this.#waitingBytes + bytes > this.#limits.maxWaitingBytes
+      this.#waiting.length >= this.#limits.maxWaitingFrames || !this.#hooks.share.hold(bytes)
     ) {
       return this.#end(closeReason.flooding);
     }
     this.#waiting.push({ text, bytes });
-    this.#waitingBytes += bytes;
     if (!this.#busy) void this.#work();
   }
 
@@ -213,11 +222,14 @@ export class Connection implements Listener, Guest {
     try {
       if (this.#hasUnread()) await this.#read();
       for (let frame = this.#waiting.shift(); frame; frame = this.#waiting.shift()) {
-        await this.#hooks.turn();
-        // Meanwhile its user may have been put out, or his token have expired.
-        if (this.#closed) break;
-        await this.#answer(frame.text);
-        this.#waitingBytes -= frame.bytes;
+        try {
+          await this.#hooks.turn();
+          // Meanwhile its user may have been put out, or his token have expired.
+          if (this.#closed) break;
+          await this.#answer(frame.text);
+        } finally {
+          this.#hooks.share.release(frame.bytes);
+        }
         if (this.#hasUnread()) await this.#read();
         this.#sendNews();
       }
@@ -244,10 +256,8 @@ export class Connection implements Listener, Guest {
         }
         case "ping":
           return this.#send({ type: "pong" });
-        case "pull": {
-          const pulled = await this.#operations.pull(this.#graph, message.since);
-          return this.#tell(pulled?.t, pulled && await pullFrame(pulled));
-        }
+        case "pull":
+          return await this.#hooks.pulling(() => this.#pull(message.since));
         case "tx/batch": {
           const answer = await this.#operations.txBatch(this.#graph, message, this);
           return this.#tell(answer?.type === "tx/batch/ok" ? answer.t : undefined, answer);
@@ -271,6 +281,14 @@ export class Connection implements Listener, Guest {
       if (this.#isTodays) this.#end(closeReason.fault);
       else this.#send(socketError("server error"));
     }
+  }
+
+  /** Ends when the client has read the answer, or nearly. */
+  async #pull(since: T): Promise<void> {
+    if (this.#closed) return;
+    const pulled = await this.#operations.pull(this.#graph, since);
+    this.#tell(pulled?.t, pulled && await pullFrame(pulled));
+    if (this.#hasUnread()) await this.#read();
   }
 
   /** Sends an answer that tells version `t`; no answer means that the graph is no more. */
@@ -322,7 +340,7 @@ export class Connection implements Listener, Guest {
     let unread = this.#socket.bufferedAmount;
     let stalledMs = 0;
     while (!this.#closed && this.#hasUnread()) {
-      if (stalledMs >= this.#limits.stallMs) {
+      if (stalledMs >= this.#limits.stallMs && unread > this.#limits.maxStalledBytes) {
         log.info("Gave up a socket of {graph} whose client left {unread} bytes unread", {
           graph: this.#graph,
           unread,
@@ -348,8 +366,7 @@ export class Connection implements Listener, Guest {
 
   #stop(): void {
     this.#closed = true;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    for (const { bytes } of this.#waiting.splice(0)) this.#hooks.share.release(bytes);
     this.#newsT = undefined;
     this.#latePeople = undefined;
   }

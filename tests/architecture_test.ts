@@ -15,7 +15,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   kv: ["protocol", "telemetry", "zod", "fflate", "node:buffer", "node:path", "node:zlib"],
   auth: ["protocol", "kv/graphs.ts", "telemetry", "jose", "zod"],
   assets: ["protocol", "kv", "zod", "aws4fetch", "fast-xml-parser", "range-parser", "node:crypto"],
-  limits: ["protocol", "limiter", "lru-cache"],
+  limits: ["protocol", "limiter", "lru-cache", "p-limit"],
   sqlite: ["zod", "node:path", "node:sqlite"],
   sync: [
     "protocol",

@@ -23,9 +23,9 @@ Deno.test("A client that stops reading is given up with 1013, and the others are
     assert.deepEqual(await reader.next(), { type: "changed", t });
   }
 
-  for (let t = 0; t < 4; t++) await write(t, "x".repeat(MIB));
+  for (let t = 0; t < 4; t++) await write(t, "x".repeat(3 * MIB));
   slow.pause();
-  for (let i = 0; i < 10; i++) slow.send({ type: "pull", since: 0 });
+  for (let i = 0; i < 3; i++) slow.send({ type: "pull", since: 0 });
   await write(4, "meanwhile");
   await served.program.printed(/Gave up a socket/);
   await write(5, "after");

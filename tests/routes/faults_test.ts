@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createApp } from "../../app.ts";
 import { parseConfig } from "../../config.ts";
 import { openLimits } from "../../limits/request_limits.ts";
+import { Shares } from "../../limits/shares.ts";
 import { parseT } from "../../protocol/ids.ts";
 import { readyRoutes } from "../../routes/health.ts";
 import type { Services } from "../../routes/services.ts";
@@ -122,6 +123,17 @@ Deno.test("A fault in looking a graph or a token up is 500 too", async () => {
     assert.equal(response.status, 500);
     assert.equal(await response.text(), '{"error":"server error"}');
   }
+});
+
+Deno.test("A body beyond its user's share of memory is 429 with retry-after", async () => {
+  const services = brokenServices();
+  const limits = { ...services.limits, shares: new Shares(10) };
+  const [url, init] = request("/graphs", { method: "POST", body: '{"graph_name":"n"}' });
+  const response = await createApp({ ...services, limits }).request(url, init);
+  assert.equal(response.status, 429);
+  assert.equal(response.headers.get("retry-after"), "1");
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
+  assert.equal(await response.text(), '{"error":"too many requests"}');
 });
 
 Deno.test("A log that fails at its first entry is 500, one that fails later is cut off", async () => {

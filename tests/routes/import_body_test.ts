@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { UNSHARED } from "../support/share.ts";
 import { readImportBody } from "../../routes/import_body.ts";
 
 const MAX = 10_000;
@@ -17,12 +18,12 @@ Deno.test("An import body has the rows, the last of each address, and their coun
   const rows = [[1, "one", null], [2, "zwei ü 😀", "[3]"], [1, "again"]];
   for (const pieces of [1, 2, 7, 1000]) {
     const text = JSON.stringify({ more: [[9]], reset: true, rows });
-    const read = await readImportBody(bodyOf(text, pieces), MAX);
+    const read = await readImportBody(bodyOf(text, pieces), MAX, UNSHARED.hold);
     assert.ok(read.ok);
     assert.deepEqual([read.reset, read.rows.count], [true, 3]);
     assert.deepEqual(read.rows.values().map((row) => row.addr), [1, 2]);
   }
-  const plain = await readImportBody(bodyOf('{"rows":[]}'), MAX);
+  const plain = await readImportBody(bodyOf('{"rows":[]}'), MAX, UNSHARED.hold);
   assert.ok(plain.ok);
   assert.deepEqual([plain.reset, plain.rows.count], [false, 0]);
 });
@@ -54,7 +55,7 @@ Deno.test("An import body that is none is refused", async () => {
   ];
   for (const text of wrong) {
     for (const pieces of [1, 3, 1000]) {
-      const read = await readImportBody(bodyOf(text, pieces), MAX);
+      const read = await readImportBody(bodyOf(text, pieces), MAX, UNSHARED.hold);
       assert.deepEqual(read, { ok: false, refusal: "invalid body" }, text);
     }
   }
@@ -62,14 +63,14 @@ Deno.test("An import body that is none is refused", async () => {
     new TextEncoder().encode('{"rows":[[1,"x",null]]}'),
     (byte) => byte === 0x78 ? 0xfc : byte,
   );
-  const invalid = await readImportBody(bodyOf(latin), MAX);
+  const invalid = await readImportBody(bodyOf(latin), MAX, UNSHARED.hold);
   assert.deepEqual(invalid, { ok: false, refusal: "invalid body" });
 });
 
 Deno.test("An import body is missing when empty, and too large beyond the limit", async () => {
-  const missing = await readImportBody(bodyOf(""), MAX);
+  const missing = await readImportBody(bodyOf(""), MAX, UNSHARED.hold);
   assert.deepEqual(missing, { ok: false, refusal: "missing body" });
   const long = JSON.stringify({ rows: [[1, "x".repeat(MAX), null]] });
-  const large = await readImportBody(bodyOf(long), MAX);
+  const large = await readImportBody(bodyOf(long), MAX, UNSHARED.hold);
   assert.deepEqual(large, { ok: false, refusal: "body too large" });
 });

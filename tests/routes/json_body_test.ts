@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import { jsonBody } from "../../routes/json_body.ts";
+import { UNSHARED } from "../support/share.ts";
+import { jsonBody, type WithBody } from "../../routes/json_body.ts";
 
-const app = new Hono();
+const app = new Hono<WithBody>();
+app.use(async (c, next) => {
+  c.set("hold", UNSHARED.hold);
+  await next();
+});
 app.post("/", jsonBody(10), (c) => c.json(c.get("body")));
 
 /** A body without a length, in these chunks; counts how many were read. */

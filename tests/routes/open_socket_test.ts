@@ -1,8 +1,8 @@
-import assert from "node:assert/strict";
 import { newGraphId } from "../../protocol/ids.ts";
 import { openSocket } from "../../routes/socket.ts";
 import { Hub } from "../../sync/hub.ts";
-import { within } from "../support/deadline.ts";
+import { until, within } from "../support/deadline.ts";
+import { UNSHARED } from "../support/share.ts";
 
 const UPGRADE = [
   "GET / HTTP/1.1",
@@ -38,7 +38,13 @@ Deno.test("A client that goes before its socket is open leaves all the same", as
           speaksToday: () => {},
           edit: never,
         },
-        { turn: never, enter: () => () => {}, leave: left.resolve },
+        {
+          turn: never,
+          share: UNSHARED,
+          pulling: never,
+          enter: () => () => {},
+          leave: left.resolve,
+        },
         50,
       );
     },
@@ -50,5 +56,5 @@ Deno.test("A client that goes before its socket is open leaves all the same", as
   }
   gone.resolve();
   await within(left.promise, "the client to leave");
-  assert.deepEqual(hub.graphs(), []);
+  await within(until(() => hub.graphs().length === 0), "its socket to be gone");
 });

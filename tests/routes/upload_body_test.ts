@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readUploadBody } from "../../routes/upload_body.ts";
 import type { FixtureRow } from "../support/fixtures.ts";
+import { UNSHARED } from "../support/share.ts";
 import { frameOf, gzipped } from "../support/snapshots.ts";
 
 function requestOf(body: BodyInit, headers: Record<string, string> = {}): Request {
@@ -31,7 +32,7 @@ Deno.test("Rows of a body are the same gzipped or not, whatever its header says 
         const bytes = gzip ? gzipped(plain) : plain;
         const cuts = where.map((x) => Math.round(x * bytes.length)).sort((x, y) => x - y);
         const headers = encoding === undefined ? {} : { "content-encoding": encoding };
-        const read = await readUploadBody(requestOf(pieces(bytes, cuts), headers));
+        const read = await readUploadBody(requestOf(pieces(bytes, cuts), headers), UNSHARED.hold);
         assert.ok(read.ok);
         const rows: FixtureRow[] = lists.flat();
         assert.equal(read.rows.count, rows.length);
@@ -50,12 +51,12 @@ Deno.test("A body is refused beyond its limit: as it is told, as it comes, and a
   const packed = gzipped(plain);
   const refused = { ok: false, refusal: "body too large" };
   const read = (body: BodyInit, limit: number, headers?: Record<string, string>): unknown =>
-    readUploadBody(requestOf(body, headers), limit);
+    readUploadBody(requestOf(body, headers), UNSHARED.hold, limit);
   assert.deepEqual(await read(plain, plain.length - 1, { "content-length": "9" }), refused);
   assert.deepEqual(await read(packed, plain.length, { "content-length": "900000" }), refused);
   assert.deepEqual(await read(packed, plain.length - 1), refused);
   for (const body of [plain, packed]) {
-    assert.ok((await readUploadBody(requestOf(body), plain.length)).ok);
+    assert.ok((await readUploadBody(requestOf(body), UNSHARED.hold, plain.length)).ok);
   }
 });
 
@@ -70,10 +71,11 @@ Deno.test("A bomb is not inflated to its end", async () => {
     },
   });
   // The first frame says that it is of no bytes, and so is each that follows.
-  const read = await readUploadBody(requestOf(body), 1024 * 1024);
+  const read = await readUploadBody(requestOf(body), UNSHARED.hold, 1024 * 1024);
   assert.deepEqual(read, { ok: false, refusal: "invalid body" });
   const limited = await readUploadBody(
     requestOf(gzipped(new Uint8Array([0, 16, 0, 0, ...new Uint8Array(1024 * 1024)]))),
+    UNSHARED.hold,
     100_000,
   );
   assert.deepEqual(limited, { ok: false, refusal: "body too large" });

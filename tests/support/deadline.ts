@@ -22,3 +22,8 @@ export async function within<Value>(
     clearTimeout(timer);
   }
 }
+
+/** Settles once it is so; to be waited for `within` a time. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
+}

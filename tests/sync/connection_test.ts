@@ -7,12 +7,15 @@ import type { OnlineUsers } from "../../protocol/today/presence.ts";
 import {
   Connection,
   CONNECTION_LIMITS,
+  type ConnectionHooks,
   type ConnectionLimits,
+  type FrameShare,
   type Socket,
   type SyncOperations,
 } from "../../sync/connection.ts";
 import type { PulledLog } from "../../sync/pull_answer.ts";
-import { within } from "../support/deadline.ts";
+import { until, within } from "../support/deadline.ts";
+import { UNSHARED } from "../support/share.ts";
 
 /** Stands in for the platform's socket: keeps what was sent, in order. */
 class FakeSocket implements Socket {
@@ -84,6 +87,8 @@ function bench(
   operations?: Partial<SyncOperations>,
   limits?: Partial<ConnectionLimits>,
   ownTurn: () => Promise<void> = () => Promise.resolve(),
+  share: FrameShare = UNSHARED,
+  pulling: ConnectionHooks["pulling"] = (pull) => pull(),
 ): Bench {
   const socket = new FakeSocket();
   const gone = { count: 0 };
@@ -101,7 +106,7 @@ function bench(
       edit: () => {},
       ...operations,
     },
-    { turn: ownTurn, onGone: () => gone.count++ },
+    { turn: ownTurn, share, pulling, onGone: () => gone.count++ },
     { ...CONNECTION_LIMITS, ...limits },
   );
   return {
@@ -348,14 +353,65 @@ Deno.test("More waiting frames than the limit close the socket with 1008", () =>
   assert.equal(frames.socket.closed, undefined);
   frames.say({ type: "ping" });
   assert.deepEqual(frames.socket.closed, flooding);
+});
 
-  const bytes = bench({ version: () => never }, { maxWaitingBytes: 60 });
-  bytes.say({ type: "hello", client: "a" }); // 29 bytes
-  bytes.say({ type: "ping" }); // 15
-  assert.equal(bytes.socket.closed, undefined);
-  bytes.say({ type: "ping" });
-  bytes.say({ type: "ping" });
-  assert.deepEqual(bytes.socket.closed, flooding);
+/** So many bytes, and how many are held. */
+function shareOf(most: number): FrameShare & { readonly held: () => number } {
+  let held = 0;
+  return {
+    hold: (bytes) => held + bytes <= most && (held += bytes) > 0,
+    release: (bytes) => held -= bytes,
+    held: () => held,
+  };
+}
+
+Deno.test("A frame beyond its user's share of memory closes the socket with 1008", () => {
+  const never = new Promise<Reached>(() => {});
+  const share = shareOf(60);
+  const [one, other] = [0, 1].map(() => bench({ version: () => never }, {}, undefined, share));
+  assert.ok(one !== undefined && other !== undefined);
+  one.say({ type: "hello", client: "a" }); // 29 bytes
+  other.say({ type: "hello", client: "a" });
+  assert.equal(other.socket.closed, undefined);
+  one.say({ type: "ping" });
+  assert.deepEqual(one.socket.closed, { code: 1008, reason: "too many frames waiting" });
+  assert.equal(other.socket.closed, undefined);
+});
+
+Deno.test("A frame is held until it is dealt with, or will never be", async () => {
+  const share = shareOf(1000);
+  const opened = gate();
+  const { socket, say } = bench(
+    {
+      version: () => opened.opened.then(() => at(3)),
+    },
+    {},
+    undefined,
+    share,
+  );
+  say({ type: "hello", client: "a" });
+  say({ type: "ping" });
+  assert.equal(share.held(), 29 + 15);
+  opened.open();
+  await socket.take(2);
+  await within(until(() => share.held() === 0), "no frame held");
+
+  const asked = gate();
+  const version = (): Promise<never> => {
+    asked.open();
+    return new Promise(() => {});
+  };
+  const never = bench({ version }, {}, undefined, share);
+  never.say({ type: "hello", client: "a" });
+  never.say({ type: "ping" });
+  await asked.opened;
+  never.connection.gone();
+  assert.equal(share.held(), 29, "one is still being dealt with");
+
+  const failing = bench({}, {}, () => Promise.reject(new Error("no turn")), share);
+  failing.say({ type: "ping" });
+  failing.say({ type: "ping" });
+  await within(until(() => share.held() === 29), "the first alone");
 });
 
 Deno.test("No frame is dealt with while the client does not read", async () => {
@@ -384,8 +440,10 @@ Deno.test("News waits, the last of it, while the client does not read", async ()
   assert.deepEqual(await socket.take(1), [{ type: "changed", t: 5 }]);
 });
 
+const STALLING = { maxUnreadBytes: 100, maxStalledBytes: 100, stallMs: 60 };
+
 Deno.test("A client that takes nothing of a long answer gets 1013", async () => {
-  const { socket, say } = bench({}, { maxUnreadBytes: 100, stallMs: 60 });
+  const { socket, say } = bench({}, STALLING);
   const closed = gate();
   const close = socket.close.bind(socket);
   socket.close = (code, reason) => {
@@ -399,7 +457,7 @@ Deno.test("A client that takes nothing of a long answer gets 1013", async () => 
 });
 
 Deno.test("A client that takes a long answer slowly keeps its socket", async () => {
-  const { socket, say } = bench({}, { maxUnreadBytes: 100, stallMs: 60 });
+  const { socket, say } = bench({}, STALLING);
   say({ type: "ping" });
   socket.unread = 500;
   // It reads a little between two looks, for far longer than the stall that is allowed.
@@ -407,6 +465,53 @@ Deno.test("A client that takes a long answer slowly keeps its socket", async () 
   say({ type: "ping" });
   assert.equal((await socket.take(2)).length, 2);
   assert.equal(socket.closed, undefined);
+});
+
+Deno.test("A client that takes nothing of a shorter one keeps its socket", async () => {
+  const { socket, say } = bench({}, { ...STALLING, maxStalledBytes: 101 });
+  socket.unread = 101;
+  const since = performance.now();
+  const looked = gate();
+  socket.onLook = () => {
+    if (performance.now() - since > 3 * STALLING.stallMs) looked.open();
+  };
+  say({ type: "ping" });
+  await within(looked.opened, "more than the stall that is allowed");
+  assert.equal(socket.closed, undefined);
+  socket.unread = 100;
+  assert.deepEqual(await socket.take(1), [{ type: "pong" }]);
+});
+
+Deno.test("A pull is done in its turn, which ends when its answer has been read", async () => {
+  const events: string[] = [];
+  const inTurn = gate();
+  const pulling = async (pull: () => Promise<void>): Promise<void> => {
+    await inTurn.opened;
+    await pull();
+    events.push("turn ended");
+  };
+  const pull = (): Promise<PulledLog> => {
+    events.push("pulled");
+    return Promise.resolve(logOf(2));
+  };
+  const { socket, say } = bench({ pull }, { maxUnreadBytes: 100 }, undefined, UNSHARED, pulling);
+  say({ type: "pull", since: 0 });
+  await turn();
+  assert.equal(events.length, 0);
+  const send = socket.send.bind(socket);
+  socket.send = (data) => {
+    send(data);
+    socket.unread = 101;
+  };
+  inTurn.open();
+  await socket.take(1);
+  const looked = gate();
+  socket.onLook = looked.open;
+  await within(looked.opened, "a look at what is unread");
+  assert.deepEqual(events, ["pulled"]);
+  socket.unread = 100;
+  await within(until(() => events.length > 1), "the end of its turn");
+  assert.deepEqual(events, ["pulled", "turn ended"]);
 });
 
 Deno.test("A version that may be old news is told to who was told an older one alone", async () => {

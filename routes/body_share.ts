@@ -1,0 +1,43 @@
+/** What bodies take of their user's share of memory. Behind `authenticate`. */
+import type { MiddlewareHandler } from "hono";
+import type { Shares } from "../limits/shares.ts";
+import type { Authenticated } from "./authenticate.ts";
+
+/** Takes so many bytes more until the request has been answered; whether there are as many left. */
+export type Hold = (bytes: number) => boolean;
+
+/** What a route behind `bodyShare` can read. */
+export interface WithShare {
+  Variables: Authenticated["Variables"] & { hold: Hold };
+}
+
+/** A user's bodies take more at once than he may: 429, and later there may be room. */
+export class NoShareLeftError extends Error {
+  override readonly name = "NoShareLeftError";
+}
+
+/** Sets `hold`, and gives back what was taken by it. */
+export function bodyShare(shares: Shares): MiddlewareHandler<WithShare> {
+  return async function shareMemory(c, next): Promise<void> {
+    const user = c.get("user");
+    let held = 0;
+    c.set("hold", (bytes) => {
+      if (!shares.hold(user, bytes)) return false;
+      held += bytes;
+      return true;
+    });
+    await next();
+    shares.release(user, held);
+  };
+}
+
+/** The chunks of a body that is kept in memory. @throws {NoShareLeftError} */
+export async function* heldChunks(
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  hold: Hold,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  for await (const chunk of chunks) {
+    if (!hold(chunk.length)) throw new NoShareLeftError("A user has too much in memory");
+    yield chunk;
+  }
+}
