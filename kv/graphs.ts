@@ -34,6 +34,7 @@ import {
   peopleKey,
   unreadyKey,
   unreadyPrefix,
+  uploadKey,
 } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import { parseStored } from "./stored.ts";
@@ -272,6 +273,7 @@ export async function removeGraph(
       headKey(graph),
       peopleKey(graph),
       unreadyKey(graph),
+      uploadKey(graph),
     ],
     checks: [headGuard(head)],
   });

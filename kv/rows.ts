@@ -90,9 +90,10 @@ function partSets(
   addr: Addr,
   parts: readonly Uint8Array[],
 ): Change["sets"] {
+  // Part 0 last: a row of which a cut-off writer has left some parts is no row.
   return parts.map((bytes, part) =>
     bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes)
-  );
+  ).toReversed();
 }
 
 /**
@@ -226,7 +227,7 @@ export async function* listRows(
 }
 
 /**
- * The addresses that have a row, or a part of one, ascending.
+ * The addresses that have a row, ascending.
  *
  * Cost: as `listRows`, since the store has no list of keys alone.
  */
@@ -235,11 +236,9 @@ export async function* listAddrs(
   graph: GraphId,
   rows: Generation,
 ): AsyncGenerator<Addr> {
-  let last: Addr | undefined;
   for await (const batch of findParts(kv, graph, rows, -1)) {
-    for (const { id } of batch) {
-      if (id !== last) yield id;
-      last = id;
+    for (const { id, part } of batch) {
+      if (part === 0) yield id;
     }
   }
 }
@@ -315,14 +314,14 @@ function parseJson(key: Deno.KvKey, text: string): unknown {
   }
 }
 
-/** For each row the key of the part after its last one. */
+/** For each row the key of the part after its last one, which comes first (partSets). */
 function firstKeysBeyond(sets: Change["sets"]): Deno.KvKey[] {
   const keys: Deno.KvKey[] = [];
   for (const [i, { key }] of sets.entries()) {
     const place = parseRowKey(key);
-    const next = sets[i + 1];
-    const following = next === undefined ? undefined : parseRowKey(next.key);
-    if (place === undefined || following?.addr === place.addr) continue;
+    const last = sets[i - 1];
+    const before = last === undefined ? undefined : parseRowKey(last.key);
+    if (place === undefined || before?.addr === place.addr) continue;
     keys.push(rowKey({ ...place, part: place.part + 1 }));
   }
   return keys;

@@ -82,6 +82,12 @@ export async function readUploadRows(
   return versionstamp === null ? undefined : parseStored(uploadSchema, key, value).rows;
 }
 
+/** Whether an upload into the graph is under way. Two strong reads. @throws {CorruptValueError} */
+export async function isUnderWay(kv: Deno.Kv, graph: GraphId): Promise<boolean> {
+  const rows = await readUploadRows(kv, graph);
+  return rows !== undefined && await readMarker(kv, graph, rows) !== undefined;
+}
+
 /** Whether the hold is not broken. One strong read. */
 export async function isHeld(kv: Deno.Kv, { guards }: Upload): Promise<boolean> {
   return await areMet(kv, guards);

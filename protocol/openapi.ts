@@ -391,7 +391,7 @@ const OPERATIONS: readonly Operation[] = [
     tag: "sync",
     summary: "Where to fetch all rows of the version that the caller's last pull told",
     answer: { schemas: ["Download"], text: "url: to be fetched with the same token" },
-    refusals: NEEDS_READY,
+    refusals: [...NEEDS_READY, "graph replaced"],
   },
   {
     method: "get",

@@ -67,7 +67,10 @@ export interface SnapshotServices {
     checksum: Checksum | undefined,
   ) => Promise<UploadOutcome>;
   /** The version that this caller's download is to hold. */
-  readonly versionToStream: (graph: GraphId, caller: UserId) => Promise<GraphVersion | undefined>;
+  readonly versionToStream: (
+    graph: GraphId,
+    caller: UserId,
+  ) => Promise<GraphVersion | "replaced" | undefined>;
   /** All rows as of a version, by default the current one. */
   readonly stream: (graph: GraphId, version?: GraphVersion) => Promise<OpenedRows>;
 }

@@ -54,6 +54,7 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
     const graph = c.get("graph");
     const version = await snapshots.versionToStream(graph, c.get("user"));
     if (version === undefined) return refuse(c, "not found");
+    if (version === "replaced") return refuse(c, "graph replaced");
     return c.json(
       {
         "ok": true,

@@ -30,3 +30,11 @@ export async function readBase(kv: Deno.Kv, head: Head, t: T): Promise<Base> {
   const tail = await readRow(kv, graph, rows, TAIL_ADDR);
   return { t: T_ZERO, root, tail };
 }
+
+/**
+ * Whether the first batch came between these two, which writes the rows of a graph that has none: of
+ * what was read meanwhile some may be missing.
+ */
+export function isFounded(before: Head, after: Head): boolean {
+  return before.t === T_ZERO && after.t !== T_ZERO;
+}

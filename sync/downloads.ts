@@ -82,6 +82,15 @@ export function versionToServe(download: Download, head: Head, now: number): T {
   return told !== undefined && told < head.t ? told : head.t;
 }
 
+/**
+ * Whether the last pull told a version of a log that is the graph's no more, and that its new one hasn't
+ * reached: the client would take that version for the one of the rows of now, and never pull what leads
+ * up to it. Rows that hold more than it was told of are no harm.
+ */
+export function isAhead({ told }: Download, head: Head, now: number): boolean {
+  return told !== undefined && told.log !== head.log && told.t > head.t && now - told.at <= TOLD_MS;
+}
+
 /** The version that was told of this log, as long as that counts. */
 function toldOf({ told }: Download, log: Generation, now: number): T | undefined {
   return told?.log === log && now - told.at <= TOLD_MS ? told.t : undefined;

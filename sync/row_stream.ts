@@ -15,8 +15,8 @@ import { CorruptLogError } from "../kv/txlog.ts";
 import { type GraphId, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { loggerFor } from "../telemetry/log.ts";
-import { type Base, readBase } from "./base.ts";
-import { type DownloadDeps, type Downloader, versionToServe } from "./downloads.ts";
+import { type Base, isFounded, readBase } from "./base.ts";
+import { type DownloadDeps, type Downloader, isAhead, versionToServe } from "./downloads.ts";
 import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
 import { rootAndTail } from "./snapshot.ts";
 
@@ -52,16 +52,19 @@ export class RowsLostError extends Error {
 
 /**
  * The version that a caller's download is to hold: the one that his last pull told, which the client
- * takes for its own (protocol.md §3), else the current one. `undefined`: there is no such graph.
+ * takes for its own (protocol.md §3), else the current one. `replaced`: that one is of a graph that is
+ * gone. `undefined`: there is no such graph.
  */
 export async function versionToStream(
   { kv, now }: DownloadDeps,
   { graph, caller }: Downloader,
-): Promise<GraphVersion | undefined> {
+): Promise<GraphVersion | "replaced" | undefined> {
   const head = await readHead(kv, graph);
   if (head === undefined) return undefined;
   const download = await readDownload(kv, graph, caller);
-  return download && { log: head.log, t: versionToServe(download, head, now()) };
+  if (download === undefined) return undefined;
+  if (isAhead(download, head, now())) return "replaced";
+  return { log: head.log, t: versionToServe(download, head, now()) };
 }
 
 /**
@@ -83,7 +86,7 @@ export async function openRowStream(
     const opened = await openAt(kv, head, version);
     // What was swept behind a reset or an import is missing in what was read.
     const after = await readHead(kv, graph);
-    if (after !== undefined && hasSameRows(after, head)) return opened;
+    if (after !== undefined && hasSameRows(after, head) && !isFounded(head, after)) return opened;
   }
 }
 

@@ -8,8 +8,14 @@ import { type Head, readHead } from "../kv/head.ts";
 import { type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
-import { type Base, readBase } from "./base.ts";
-import { type DownloadDeps, isCutOff, rememberServed, versionToServe } from "./downloads.ts";
+import { type Base, isFounded, readBase } from "./base.ts";
+import {
+  type DownloadDeps,
+  isAhead,
+  isCutOff,
+  rememberServed,
+  versionToServe,
+} from "./downloads.ts";
 import { jsonChunks } from "./json_chunks.ts";
 import type { NextPages } from "./next_pages.ts";
 import type { WholeRows } from "./whole_rows.ts";
@@ -47,7 +53,7 @@ const REPEATED = 2;
 
 /**
  * `not ready`: rows of an import are still missing. `replaced`: the rows of the pages before this one
- * are the graph's no more, so the client has to begin anew.
+ * are the graph's no more, nor is the version that its pull told, so the client has to begin anew.
  */
 export type PageRefusal = "not ready" | "replaced";
 
@@ -76,10 +82,13 @@ export async function rowsPage(
     const page = await wholeRows.has(head)
       ? await readPage(deps, head, versionToServe(download, head, deps.now()), query)
       : undefined;
-    // Rows that a reset took away meanwhile were missing in what was read.
+    // Rows that a reset took away meanwhile were missing in what was read, or some of those that the first
+    // batch brought.
     const after = await readHead(kv, graph);
-    if (after?.rows !== head.rows) continue;
+    if (after?.rows !== head.rows || isFounded(head, after)) continue;
     if (page === undefined) return "not ready";
+    // Of no rows nobody can make a database that would be of the wrong version.
+    if (page.rows.length > 0 && isAhead(download, head, deps.now())) return "replaced";
     if (!page.done) {
       const { lastAddr } = page;
       const served = { rows: head.rows, after: query.after, lastAddr, at: deps.now() };

@@ -118,6 +118,8 @@ async function finish(deps: ImportDeps, begun: Upload): Promise<UploadOutcome> {
   const done = await whileHeld<UploadOutcome>(deps, begun, what, async (held) => {
     const fault = await faultOfRows({ kv: deps.kv, graph, rows });
     if (fault !== undefined) {
+      // Another's upload that took its place has rows of it swept.
+      if (!await isHeld(deps.kv, held)) return { again: { kind: "conflict" } };
       log.info("Rows uploaded into {graph} are no database: {fault}", { graph, fault });
       return { done: "unfit" };
     }

@@ -6,7 +6,7 @@ import { listOrphans, sweepOrphans } from "../kv/members.ts";
 import { sweepPresent } from "../kv/present.ts";
 import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
 import { listUnready, readMeta, removeGraph } from "../kv/graphs.ts";
-import { forgetUpload, readUploadRows } from "../kv/snapshot_uploads.ts";
+import { forgetUpload, isUnderWay } from "../kv/snapshot_uploads.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { openGraphs } from "./graphs.ts";
 
@@ -93,7 +93,7 @@ export async function sweepUnready({ kv, stores, now }: AssetSweepDeps): Promise
   let swept = 0;
   for await (const { graph, since } of listUnready(kv)) {
     // What is silent is swept before.
-    if (since >= before || await readUploadRows(kv, graph) !== undefined) continue;
+    if (since >= before || await isUnderWay(kv, graph)) continue;
     const meta = await readMeta(kv, graph);
     const head = await readHead(kv, graph);
     if (meta?.readyForUse !== false || head === undefined) continue;

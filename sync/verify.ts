@@ -10,7 +10,7 @@ import { isListed, readMeta } from "../kv/graphs.ts";
 import { type Head, readHead } from "../kv/head.ts";
 import { lastAddr } from "../kv/rows.ts";
 import { type GraphId, type T, T_ZERO } from "../protocol/ids.ts";
-import { readBase } from "./base.ts";
+import { isFounded, readBase } from "./base.ts";
 import { wholeChecksum } from "./checksum.ts";
 import { Databases, type OpenDb, RowMissingError } from "./database.ts";
 import { NodeCache } from "./node_cache.ts";
@@ -65,7 +65,7 @@ export async function verifyGraph(
     if (head === undefined || verified === undefined) return verified;
     const now = await readHead(kv, graph);
     const sameRows = now?.rows === head.rows && now.log === head.log &&
-      now.rowsVersion === head.rowsVersion;
+      now.rowsVersion === head.rowsVersion && !isFounded(head, now);
     // A flush takes rows away, after a while.
     const steady = verified.problems.length === 0 || now?.flushed === head.flushed;
     if (sameRows && steady) return verified;

@@ -5,14 +5,20 @@ import { rowsAnswerSchema } from "../../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import type { GraphVersion } from "../../protocol/today/snapshot.ts";
-import { openRowStream, RowsLostError, type RowStream } from "../../sync/row_stream.ts";
+import {
+  openRowStream,
+  RowsLostError,
+  type RowStream,
+  versionToStream,
+} from "../../sync/row_stream.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
 import { counted } from "../support/counted_kv.ts";
-import { headOf, Process, version } from "../support/process.ts";
+import { beforeFirstList } from "../support/kv.ts";
+import { ALICE, BOB, headOf, Process, version } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
 
@@ -69,6 +75,30 @@ Deno.test("A stream of a graph without rows has none", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await new Process(kv).createGraph();
   assert.deepEqual(await rowsOf(await open(kv, graph)), []);
+});
+
+Deno.test("The first batch of a graph that comes while its rows are listed is in the stream as a whole", async () => {
+  using store = await Deno.openKv(":memory:");
+  const setup = new Process(store);
+  const graph = await setup.createGraph();
+  const kv = beforeFirstList(store, () => setup.write(graph, 0, block("first")));
+  const rows = await rowsOf(await open(kv, graph));
+  assert.equal(rows[0]?.[0], 0);
+  assert.deepEqual(rows, await rowsOf(await open(store, graph)));
+});
+
+Deno.test("A download whose pull told a later version of another graph is refused", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  await server.write(graph, 0, block("1"));
+  await server.pin(graph);
+  await server.import(graph, SMALL, true);
+  const caller = ALICE;
+  assert.equal(await versionToStream(server, { graph, caller }), "replaced");
+  assert.deepEqual(await versionToStream(server, { graph, caller: BOB }), await pinOf(kv, graph));
+  await server.pin(graph);
+  assert.deepEqual(await versionToStream(server, { graph, caller }), await pinOf(kv, graph));
 });
 
 Deno.test("Whatever is written and flushed, every version that was told can be streamed as it was", async () => {

@@ -8,7 +8,7 @@ import { rowsPage } from "../../sync/snapshot.ts";
 import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
-import { dump, withList } from "../support/kv.ts";
+import { beforeFirstList, dump, withList } from "../support/kv.ts";
 import { ALICE, BOB, headOf, Process, rowsOf, version } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
@@ -245,6 +245,49 @@ Deno.test("A reset between pull and page voids the pin, though its version is re
   await server.import(graph, SMALL, true);
   await server.write(graph, 0, block("1"), block("2"), block("3"));
   assert.equal(await tailLength(server, graph) - imported, 3);
+});
+
+Deno.test("A page whose pull told a later version of another graph is refused, as long as that counts", async () => {
+  using kv = await Deno.openKv(":memory:");
+  let ms = 1000;
+  const server = new Process(kv, { now: () => ms });
+  const graph = await server.graphWith(SMALL);
+  await server.write(graph, 0, block("1"), block("2"));
+  assert.equal(await server.pin(graph), 2);
+  await server.import(graph, SMALL, true);
+  await server.write(graph, 0, block("3"));
+  const ask = { after: -1, limit: 9, caller: ALICE };
+  assert.equal(await rowsPage(server, graph, ask), "replaced");
+  assert.equal((await server.page(graph, -1, 9, BOB)).rows.length, 9);
+  await server.write(graph, 1, block("4"));
+  assert.equal(
+    (await server.page(graph, -1, 9)).rows.length,
+    9,
+    "all that it will not pull is there",
+  );
+
+  await server.import(graph, SMALL, true);
+  assert.equal(await rowsPage(server, graph, ask), "replaced");
+  assert.equal(await server.pin(graph), 0);
+  assert.equal((await server.page(graph, -1, 9)).rows.length, 9);
+
+  await server.write(graph, 0, block("5"));
+  await server.pin(graph);
+  await server.import(graph, SMALL, true);
+  ms += 60_001;
+  assert.equal((await server.page(graph, -1, 9)).rows.length, 9);
+});
+
+Deno.test("The first batch of a graph that comes while its rows are listed is in the page as a whole", async () => {
+  using store = await Deno.openKv(":memory:");
+  const setup = new Process(store);
+  const graph = await setup.createGraph();
+  const kv = beforeFirstList(store, () => setup.write(graph, 0, block("first")));
+  const { rows } = await new Process(kv).page(graph, -1, 2000);
+  const [root, tail, ...nodes] = rows.map(({ addr }) => addr);
+  assert.deepEqual([root, tail], [0, 1]);
+  const stored = await rowsOf(store, graph);
+  assert.deepEqual(nodes, stored.map(([addr]) => addr).filter((addr) => addr > 1));
 });
 
 Deno.test("A page that a reset comes into is read again: rows of two graphs never mix", async () => {

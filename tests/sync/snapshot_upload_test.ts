@@ -16,7 +16,7 @@ import { upload, type UploadOutcome } from "../../sync/snapshot_upload.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { datomsOf } from "../support/client.ts";
 import { blockTx } from "../support/forms.ts";
-import { dump, keysOf, killedAt, withCommit } from "../support/kv.ts";
+import { beforeFirstList, dump, keysOf, killedAt, withCommit } from "../support/kv.ts";
 import { openFixture } from "../support/memory_db.ts";
 import { noise } from "../support/noise.ts";
 import { ALICE, BOB, headOf, Process, rowsOf, version } from "../support/process.ts";
@@ -359,6 +359,17 @@ Deno.test("A row that comes while the rows are looked at is looked at too, or co
     if (outcome === "finished") assert.deepEqual(await stateOf(store, graph), uploaded(FEW));
   }
   assert.deepEqual([...seen].sort(), ["finished", "unfit"]);
+});
+
+Deno.test("An upload whose place another takes while its rows are looked at is none any more", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graph = await unready(store);
+  await send(store, graph, SMALL, { reset: true });
+  const kv = beforeFirstList(store, async () => {
+    await send(store, graph, OTHER, { by: BOB, reset: true });
+  });
+  assert.equal(await send(kv, graph, [], { finished: true }), "not begun");
+  assert.equal(await send(store, graph, [], { by: BOB, finished: true }), "finished");
 });
 
 Deno.test("An upload is swept a while after its last call, and not before", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
 import { commitOrThrow } from "../../kv/commit.ts";
-import { listGarbage, markGarbage } from "../../kv/garbage.ts";
+import { listGarbage, markGarbage, sweepGeneration } from "../../kv/garbage.ts";
 import { readHead } from "../../kv/head.ts";
 import { rowSets } from "../../kv/rows.ts";
 import {
@@ -109,6 +109,21 @@ Deno.test("A graph whose upload has not ended for a day is removed whole, unless
   await graphs.remove(ended);
   assert.deepEqual(await dump(kv), before);
   assert.equal(await graphs.ready(ready), true);
+});
+
+Deno.test("An upload that has lost its marker to a sweep keeps no graph waiting", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const parts = { kv, stores: openBlobStores(kv), now };
+  const graphs = openGraphs(parts);
+  const owner = userOf("alice");
+  const graph = await graphs.create(owner, { graph_name: "given up", readyForUse: false });
+  const rows = importedOf([[0, "root", null]]);
+  await upload(parts, graph, { by: owner, reset: true, finished: false, rows });
+  // A call that takes hold between the two steps of a sweep leaves this.
+  for await (const { generation } of listGarbage(kv)) await sweepGeneration(kv, graph, generation);
+  assert.equal(await sweepUnready({ ...parts, now: () => NOW + DAY_MS + 1 }), 1);
+  assert.equal(await graphs.ready(graph), undefined);
+  assert.deepEqual(await keysOf(kv), []);
 });
 
 Deno.test("A graph whose upload ends while it is swept stays", async () => {

@@ -17,7 +17,8 @@ import {
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { verifyGraph } from "../../sync/verify.ts";
 import { readCases, readRows } from "../support/fixtures.ts";
-import { txOf } from "../support/forms.ts";
+import { blockTx, txOf } from "../support/forms.ts";
+import { beforeFirstList } from "../support/kv.ts";
 import { TestGraph } from "../support/graph.ts";
 import { ALICE, headOf, Process, version } from "../support/process.ts";
 
@@ -153,6 +154,18 @@ Deno.test("A flush and a sweep that take rows away while they are read are no da
   const verified = await verifyGraph(kv, graph.graph, KEYS);
   assert.deepEqual(verified?.problems, []);
   assert.equal(verified.t, 4);
+});
+
+Deno.test("A first batch that comes while a graph is looked through is no damage", async () => {
+  using store = await Deno.openKv(":memory:");
+  const server = new Process(store);
+  const graph = await server.createGraph();
+  const kv = beforeFirstList(
+    store,
+    () => server.write(graph, 0, blockTx(crypto.randomUUID(), "first")),
+  );
+  const verified = await verifyGraph(kv, graph);
+  assert.deepEqual([verified?.problems, verified?.t], [[], 1]);
 });
 
 Deno.test("A graph that nothing was put into is sound, and none is none", async () => {
