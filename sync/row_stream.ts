@@ -9,7 +9,7 @@ import { decodeRoot } from "../datascript/root.ts";
 import { TransitError } from "../datascript/transit.ts";
 import { readDownload } from "../kv/downloads.ts";
 import { listDropped } from "../kv/flushes.ts";
-import { type Head, readHead } from "../kv/head.ts";
+import { commitHead, type Head, readHead } from "../kv/head.ts";
 import { listAddrs, listRowBatches, type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { CorruptLogError } from "../kv/txlog.ts";
 import { type GraphId, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
@@ -18,6 +18,7 @@ import { loggerFor } from "../telemetry/log.ts";
 import { type Base, isFounded, readBase } from "./base.ts";
 import { type DownloadDeps, type Downloader, isAhead, versionToServe } from "./downloads.ts";
 import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
+import { untilSettled } from "./settle.ts";
 import { rootAndTail } from "./snapshot.ts";
 
 const log = loggerFor("snapshot");
@@ -54,17 +55,34 @@ export class RowsLostError extends Error {
  * The version that a caller's download is to hold: the one that his last pull told, which the client
  * takes for its own (protocol.md §3), else the current one. `replaced`: that one is of a graph that is
  * gone. `undefined`: there is no such graph.
+ *
+ * @throws {Error} the graph couldn't be marked as one that a device of today follows
  */
 export async function versionToStream(
   { kv, now }: DownloadDeps,
   { graph, caller }: Downloader,
 ): Promise<GraphVersion | "replaced" | undefined> {
-  const head = await readHead(kv, graph);
+  const head = await followedHead(kv, graph);
   if (head === undefined) return undefined;
   const download = await readDownload(kv, graph, caller);
   if (download === undefined) return undefined;
   if (isAhead(download, head, now())) return "replaced";
   return { log: head.log, t: versionToServe(download, head, now()) };
+}
+
+/**
+ * The head of a graph that a device of today follows from now on. If only the seed's clients have used
+ * it so far, it is marked as one of today's: its entries are to come in an order that DataScript takes
+ * (normalize.ts), or the device is stuck at the first that it refuses.
+ */
+async function followedHead(kv: Deno.Kv, graph: GraphId): Promise<Head | undefined> {
+  return await untilSettled<Head | undefined>(`mark ${graph} as one of today's`, async () => {
+    const head = await readHead(kv, graph);
+    if (head === undefined || head.checksum !== undefined) return { done: head };
+    const marked = { ...head, checksum: "unknown" } as const;
+    const outcome = await commitHead(kv, head, marked, { sets: [], deletes: [] });
+    return outcome.kind === "committed" ? { done: outcome.head } : { again: outcome };
+  });
 }
 
 /**

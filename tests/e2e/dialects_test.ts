@@ -11,12 +11,14 @@ import { LOGSEQ_SCHEMA } from "../../logseq/schema.ts";
 import { diagnosticsAnswerSchema } from "../../protocol/today/http.ts";
 import * as todays from "../../protocol/today/server_message.ts";
 import { differencesOfMeaning } from "../support/blocks.ts";
-import { download } from "../support/client.ts";
+import { download, openRows, upload } from "../support/client.ts";
 import { within } from "../support/deadline.ts";
+import { readCases, readRows } from "../support/fixtures.ts";
 import { txOf } from "../support/forms.ts";
 import { DataScriptDb, differencesFromOurs, type TheirConnection } from "../support/datascript.ts";
 import { emptyDb } from "../support/memory_db.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { downloadFrames, pullToday } from "../support/snapshots.ts";
 import type { TestSocket } from "../support/socket.ts";
 import {
   entry,
@@ -270,6 +272,26 @@ function follower(log: readonly { readonly tx: string }[]): TheirConnection {
 function toldT(body: unknown): number {
   return todays.pullOkSchema.parse(body).t;
 }
+
+Deno.test("A device of today that downloads a graph of the seed's clients can follow it", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  await upload(server, graph, readRows("small-a"));
+  const { t, rows } = await downloadFrames(server, graph);
+  const downloaded = openRows(
+    new Map(rows.map(([addr, content, addresses]) => [addr, { content, addresses }])),
+  );
+  const datascript = new DataScriptDb(downloaded.schema, downloaded.everything("eavt"));
+  const device = datascript.connect();
+  for (const { request } of readCases("small-a")) {
+    await server.call(`/sync/${graph}/tx/batch`, { json: request });
+  }
+  const { txs } = await pullToday(server, graph, `?since=${t}`);
+  assert.ok(txs.length > 100);
+  for (const { tx } of txs) device.transact(datascript.formsOf(decode(tx)));
+  const { db } = await download(server, graph, 2000, undefined, toldT);
+  assert.deepEqual(differencesFromOurs(device, db), []);
+});
 
 const OPS = 60;
 

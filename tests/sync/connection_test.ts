@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { newGraphId, nextT, parseT, parseUserId, type T, T_ZERO } from "../../protocol/ids.ts";
+import {
+  type Checksum,
+  newGraphId,
+  nextT,
+  parseChecksum,
+  parseT,
+  parseUserId,
+  type T,
+  T_ZERO,
+} from "../../protocol/ids.ts";
 import { reject } from "../../protocol/reject.ts";
 import { parseServerMessage, type ServerMessage } from "../../protocol/server_message.ts";
 import type { Reached } from "../../protocol/today/server_message.ts";
@@ -59,6 +68,12 @@ function version(t: number): T {
   const parsed = parseT(t);
   assert.ok(parsed !== undefined);
   return parsed;
+}
+
+function checksumOf(text: string): Checksum {
+  const checksum = parseChecksum(text);
+  assert.ok(checksum !== undefined);
+  return checksum;
 }
 
 function at(t: number): Reached {
@@ -269,6 +284,20 @@ Deno.test("So does any fault once the client has spoken today's dialect", async 
     assert.deepEqual(socket.sent, []);
     assert.deepEqual(socket.closed, { code: 1011, reason: "server error" });
   }
+});
+
+Deno.test("And on a graph that today's clients write to, as one that only reads says nothing else", async () => {
+  const { socket, say } = bench({
+    version: () => Promise.resolve({ ...at(3), checksum: checksumOf("0123456789abcdef") }),
+    pull: () => Promise.reject(new Error("KV is away")),
+  });
+  let sent = 0;
+  socket.send = () => void sent++;
+  say({ type: "hello", client: "a" });
+  say({ type: "pull", since: 1 });
+  await turn();
+  assert.equal(sent, 1, "the hello's answer alone");
+  assert.deepEqual(socket.closed, { code: 1011, reason: "server error" });
 });
 
 Deno.test("A batch of entries that reached less than was told is followed by what was told", async () => {
