@@ -5,7 +5,7 @@
 
 import { hash } from "./hash.ts";
 import { ARRAY_MAP_LIMIT } from "./trie_order.ts";
-import { equal, Keyword, MapValue, sequence, SetValue, Tagged, Uuid } from "./value.ts";
+import { Keyword, MapValue, sequence, SetValue, Tagged, Uuid } from "./value.ts";
 import type { Value } from "./value.ts";
 
 /** By UTF-16 code unit. */
@@ -48,7 +48,7 @@ export function compareValues(x: Value, y: Value): number {
   const xs = sequence(x);
   const ys = sequence(y);
   if (xs !== undefined && ys !== undefined) return compareSequences(xs, ys);
-  if (equal(x, y)) return 0;
+  // Equal values are of one type and hash alike.
   const byType = compareText(typeName(x), typeName(y));
   return byType !== 0 ? byType : hash(x) - hash(y);
 }
