@@ -25,7 +25,7 @@ const log = loggerFor("pages");
 /** A form with a token, and some. */
 const MAX_FORM_BYTES = 16 * 1024;
 
-type StatusServices = Pick<Services, "verify" | "graphs" | "pages">;
+type StatusServices = Pick<Services, "verify" | "graphs" | "pages" | "limits">;
 
 /** What a page of one graph knows. */
 interface OneGraph {
@@ -42,6 +42,11 @@ const MANAGERS_ONLY = {
   text: "Only a manager of this graph can delete it.",
 };
 
+const TOO_MANY = {
+  title: "Too many requests",
+  text: "Wait a few seconds, then load this page again.",
+};
+
 const PROBLEMS = {
   "unauthorized": "This token is not good, or no longer.",
   "forbidden": "This token is good, but its user may not use this server.",
@@ -51,7 +56,7 @@ const PROBLEMS = {
 
 /** @param now ms since the epoch */
 export function statusRoutes(services: StatusServices, now: () => number): Hono {
-  const { verify, pages, graphs } = services;
+  const { verify, pages, limits } = services;
   const routes = new Hono();
   routes.onError(errorPage);
   for (const path of ["/", "/sign-in", "/sign-out", "/status/*"]) {
@@ -61,6 +66,7 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
   routes.get("/", async (c) => {
     const user = await signedInUser(c, verify);
     if (user === undefined) return page(c, <SignInPage />);
+    if (limits.requests.take(user) > 0) return tooMany(c);
     return page(c, <GraphsPage user={user} graphs={await pages.overview(user)} now={now()} />);
   });
 
@@ -78,15 +84,16 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
     return c.redirect("/", 303);
   });
 
-  routes.route("/status/:id", graphPages({ verify, pages, graphs }));
+  routes.route("/status/:id", graphPages(services));
   return routes;
 }
 
-function graphPages({ verify, pages, graphs }: StatusServices): Hono<OneGraph> {
+function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<OneGraph> {
   const routes = new Hono<OneGraph>();
   routes.use("/*", async (c, next): Promise<Response | void> => {
     const user = await signedInUser(c, verify);
     if (user === undefined) return c.redirect("/", 303);
+    if (limits.requests.take(user) > 0) return tooMany(c);
     const access = await accessTo(graphs.access, user, c.req.param("id") ?? "");
     // Another's graph is none that there is, for all that this page tells.
     if (!access.ok) return noSuchGraph(c);
@@ -125,7 +132,7 @@ function graphPages({ verify, pages, graphs }: StatusServices): Hono<OneGraph> {
   return routes;
 }
 
-type PageStatus = 200 | 401 | 403 | 404 | 413 | 500;
+type PageStatus = 200 | 401 | 403 | 404 | 413 | 429 | 500;
 
 function page(
   c: Context,
@@ -137,6 +144,10 @@ function page(
 
 function noSuchGraph(c: Context): Response | Promise<Response> {
   return page(c, <NoticePage title="No such graph" text="It may have been deleted." />, 404);
+}
+
+function tooMany(c: Context): Response | Promise<Response> {
+  return page(c, <NoticePage {...TOO_MANY} />, 429);
 }
 
 function tooLarge(c: Context): Response | Promise<Response> {

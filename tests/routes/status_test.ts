@@ -131,6 +131,23 @@ Deno.test("The page shows the own graphs with t, rows, size, clients, last chang
   assert.ok(!/ style=/.test(text));
 });
 
+Deno.test("Pages count among their user's requests", async () => {
+  await using server = await startServer({ variables: { REQUESTS_PER_SECOND: "1" } });
+  const graph = await server.createGraph();
+  const cookie = await cookieOf(server);
+  const paths = ["/", `/status/${graph}/delete`];
+  const statuses: number[] = [];
+  for (let i = 0; statuses.at(-1) !== 429 && i < 1000; i++) {
+    statuses.push((await ask(server, paths[i % 2] ?? "/", { cookie })).status);
+  }
+  assert.ok(statuses.length >= 9, `${statuses}`);
+  const { status, text } = await ask(server, "/status/x/delete", { cookie });
+  assert.equal(status, 429);
+  assert.match(text, /Too many requests/);
+  assert.equal((await ask(server, "/")).status, 200);
+  assert.equal((await ask(server, "/", { cookie: await cookieOf(server, "bob") })).status, 200);
+});
+
 Deno.test("A member may download a graph, but only a manager deletes it at its page", async () => {
   await using server = await startServer();
   const graph = await server.createGraph();
