@@ -3,7 +3,7 @@ import { createApp } from "./app.ts";
 import { openBlobStores } from "./assets/open.ts";
 import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
-import { ASSIGNED, isShared, openKv, OpenKvError } from "./kv/open.ts";
+import { ASSIGNED, isShared, mustTakeCommits, openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, settledWithin, untilSignal } from "./life_cycle.ts";
 import { listen, ListenError } from "./listen.ts";
 import { createServices } from "./services.ts";
@@ -106,7 +106,7 @@ function sweepOften(parts: SweepParts): void {
 
 /**
  * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting, a database that can't be
- * opened or a place where it can't listen ends it with status 1 and a line that says so.
+ * opened or written to, or a place where it can't listen ends it with status 1 and a line that says so.
  *
  * @param ready called once the server listens
  * @param keepSwept called once after that
@@ -120,6 +120,7 @@ export async function run<Read extends Config>(
     const config = await readConfig();
     await configureLog(config.logFormat, config.logLevel);
     const kv = await openKv(config.kvPath);
+    await mustTakeCommits(kv, config.kvPath);
     const stores = openBlobStores(kv, config.s3);
     const running = await start(config, kv, { stores });
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });

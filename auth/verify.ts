@@ -1,10 +1,13 @@
 /** Is this token good, and may its user in: the one answer that the routes ask for. */
 import { decodeProtectedHeader, errors } from "jose";
+import { loggerFor } from "../telemetry/log.ts";
 import { allowList, type MayUse } from "./allow_list.ts";
 import { type KeySource, KeysUnavailableError } from "./key_source.ts";
 import { type Provider, providerSource } from "./provider.ts";
 import { secretSource } from "./secret.ts";
 import { userOf, type VerifiedUser } from "./user.ts";
+
+const log = loggerFor("auth");
 
 /**
  * `unauthorized`: the token is forged, expired, malformed, or for someone else. `forbidden`: it is
@@ -42,23 +45,39 @@ export function createVerifier(sources: readonly KeySource[], mayUse: MayUse): V
   return async (token) => {
     const alg = algorithmOf(token);
     const source = sources.find(({ algorithms }) => alg !== undefined && algorithms.includes(alg));
-    if (source === undefined) return UNAUTHORIZED;
+    if (source === undefined) {
+      const taken = sources.flatMap(({ algorithms }) => algorithms).join(", ");
+      return unauthorized(`its algorithm is none of ${taken}`);
+    }
     try {
       const user = userOf(await source.check(token));
-      if (user === undefined) return UNAUTHORIZED;
-      return mayUse(user) ? { ok: true, user } : { ok: false, refusal: "forbidden" };
+      if (user === undefined) return unauthorized("its sub names nobody");
+      if (mayUse(user)) return { ok: true, user };
+      log.debug("Refused {user}, who is not in ALLOWED_USERS", { user: user.id });
+      return { ok: false, refusal: "forbidden" };
     } catch (cause) {
       if (cause instanceof KeysUnavailableError) {
         return { ok: false, refusal: "sign-in unavailable" };
       }
       // jose throws for each way in which a token can be bad; anything else is a fault of ours.
-      if (cause instanceof errors.JOSEError) return UNAUTHORIZED;
+      if (cause instanceof errors.JOSEError) return unauthorized(whyNot(cause));
       throw cause;
     }
   };
 }
 
-const UNAUTHORIZED: SignIn = Object.freeze({ ok: false, refusal: "unauthorized" });
+/** @param why for the log: neither the token nor what a claim says */
+function unauthorized(why: string): SignIn {
+  log.debug("Refused a token: {why}", { why });
+  return { ok: false, refusal: "unauthorized" };
+}
+
+/** jose's word, and which claim it is about. Its messages may tell more. */
+function whyNot(cause: errors.JOSEError): string {
+  const isClaim = cause instanceof errors.JWTClaimValidationFailed ||
+    cause instanceof errors.JWTExpired;
+  return isClaim ? `${cause.code} (${cause.claim})` : cause.code;
+}
 
 function algorithmOf(token: string): string | undefined {
   try {

@@ -4,7 +4,8 @@
  *
  * Part 0: format (uint8), number of parts (uint32), CRC-32 of the whole payload (uint32), payload;
  * numbers are big-endian. Every further part: payload only. Format 0: the bytes as they are; 1: how
- * many bytes there are (uint32), and the bytes through deflate-raw.
+ * many bytes there are (uint32), and the bytes through deflate-raw; values from before 25 November
+ * 2026 don't say how many.
  *
  * The CRC is for rows that are overwritten in place: a list is no snapshot, so a reader may meet
  * the old part 0 and the new part 1. That must be an error, not a row.
@@ -197,6 +198,8 @@ function unpack(format: number, payload: Uint8Array): Uint8Array {
       try {
         return inflate(payload);
       } catch (cause) {
+        const old = inflateOld(payload);
+        if (old !== undefined) return old;
         throw new CorruptValueError("Cannot inflate a value", { cause });
       }
     default:
@@ -216,6 +219,15 @@ function inflate(payload: Uint8Array): Uint8Array {
     : plain(inflateRawSync(deflated, { chunkSize: length, maxOutputLength: length }));
   if (bytes.length !== length) throw new RangeError(`${bytes.length} bytes in place of ${length}`);
   return bytes;
+}
+
+/** Of a value that doesn't say how many bytes there are; `undefined`: it is none. */
+function inflateOld(payload: Uint8Array): Uint8Array | undefined {
+  try {
+    return plain(inflateRawSync(payload, { maxOutputLength: MAX_INFLATED_BYTES }));
+  } catch {
+    return undefined;
+  }
 }
 
 function readHeader(

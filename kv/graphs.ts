@@ -13,7 +13,7 @@ import { CorruptValueError } from "./chunks.ts";
 import { type Change, checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
-import { type Head, headGuard, headSet, readHeads } from "./head.ts";
+import { type Head, headGuard, headSet, readSoundHeads } from "./head.ts";
 import { getAll } from "./get_many.ts";
 import {
   creationKey,
@@ -37,7 +37,7 @@ import {
   uploadKey,
 } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
-import { parseStored } from "./stored.ts";
+import { parseStored, soundOf } from "./stored.ts";
 
 const metaSchema = z.object({
   owner: userIdSchema,
@@ -88,14 +88,15 @@ export async function countOwned(kv: Deno.Kv, user: UserId, most: number): Promi
 }
 
 /**
- * Whether a graph of the user's has this name. What `countOwned` counted before guards it.
+ * Whether a graph of the user's has this name. What `countOwned` counted before guards it. The name of
+ * a graph that is damaged is nobody's to know: it is logged.
  *
  * Cost: one read for 10 graphs, and the index.
  *
- * @throws {CorruptValueError}
+ * @throws {CorruptValueError} a key is none of the index
  */
 export async function isNameTaken(kv: Deno.Kv, user: UserId, name: string): Promise<boolean> {
-  const metas = await readMetas(kv, await listOwnedIds(kv, user));
+  const metas = await readSoundMetas(kv, await listOwnedIds(kv, user));
   return metas.some((meta) => meta?.name === name);
 }
 
@@ -195,29 +196,29 @@ export async function readyChange(
 }
 
 /**
- * The user's graphs, in no order to rely on. One that is being removed may be left out.
+ * The user's graphs, in no order to rely on. One that is being removed may be left out, and so is one
+ * that is damaged (`readGraphs`).
  *
  * Cost: two reads for 10 graphs, and the index.
  *
- * @throws {CorruptValueError}
+ * @throws {CorruptValueError} a key is none of the index
  */
 export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly OwnedGraph[]> {
   return await readGraphs(kv, await listOwnedIds(kv, user));
 }
 
 /**
- * These graphs in the same order, without those that are gone.
+ * These graphs in the same order, without those that are gone. One that is damaged is logged and left
+ * out: it keeps nobody from his others.
  *
  * Cost: two reads for 10 graphs.
- *
- * @throws {CorruptValueError}
  */
 export async function readGraphs(
   kv: Deno.Kv,
   graphs: readonly GraphId[],
 ): Promise<readonly OwnedGraph[]> {
-  const metas = await readMetas(kv, graphs);
-  const heads = await readHeads(kv, graphs);
+  const metas = await readSoundMetas(kv, graphs);
+  const heads = await readSoundHeads(kv, graphs);
   return graphs.flatMap((graph, i) => {
     const meta = metas[i];
     const head = heads[i];
@@ -317,11 +318,11 @@ async function listOwnedIds(kv: Deno.Kv, user: UserId): Promise<readonly GraphId
   return graphs;
 }
 
-async function readMetas(
+async function readSoundMetas(
   kv: Deno.Kv,
   graphs: readonly GraphId[],
 ): Promise<readonly (GraphMeta | undefined)[]> {
-  return (await getAll(kv, graphs.map(graphKey))).map(parseMeta);
+  return (await getAll(kv, graphs.map(graphKey))).map((entry) => soundOf(entry, parseMeta));
 }
 
 /** @throws {CorruptValueError} */

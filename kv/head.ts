@@ -10,7 +10,7 @@ import { type Change, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
 import { getAll } from "./get_many.ts";
 import { headKey } from "./keys.ts";
-import { parseStored } from "./stored.ts";
+import { parseStored, soundOf } from "./stored.ts";
 
 /** What is stored of a head. */
 export interface HeadState {
@@ -78,10 +78,30 @@ export async function readHeads(
   kv: Deno.Kv,
   graphs: readonly GraphId[],
 ): Promise<readonly (Head | undefined)[]> {
+  return await readEach(kv, graphs, parseHead);
+}
+
+/** The same, without those that are damaged, which are logged: none keeps anybody from the others. */
+export async function readSoundHeads(
+  kv: Deno.Kv,
+  graphs: readonly GraphId[],
+): Promise<readonly (Head | undefined)[]> {
+  return await readEach(
+    kv,
+    graphs,
+    (graph, entry) => soundOf(entry, (entry) => parseHead(graph, entry)),
+  );
+}
+
+async function readEach(
+  kv: Deno.Kv,
+  graphs: readonly GraphId[],
+  parse: typeof parseHead,
+): Promise<readonly (Head | undefined)[]> {
   const entries = await getAll(kv, graphs.map(headKey));
   return graphs.map((graph, i) => {
     const entry = entries[i];
-    return entry && parseHead(graph, entry);
+    return entry && parse(graph, entry);
   });
 }
 

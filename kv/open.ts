@@ -1,6 +1,7 @@
 /** Opens the database, wherever it is: a file, memory, a denokv server, what Deno Deploy assigned. */
 import { dirname } from "node:path";
 import { gatherCommits } from "./commit.ts";
+import { readinessKey } from "./keys.ts";
 
 /** Forgets everything at the end; each opening of it is a database of its own. */
 export const MEMORY = ":memory:";
@@ -8,7 +9,7 @@ export const MEMORY = ":memory:";
 /** The database that Deno Deploy has assigned to the app; elsewhere Deno chooses a file. */
 export const ASSIGNED = ":assigned:";
 
-/** The database can't be opened; the message says what to change. */
+/** The database can't be opened, or written to; the message says what to change. */
 export class OpenKvError extends Error {
   override readonly name = "OpenKvError";
 }
@@ -44,6 +45,18 @@ export async function openKv(path: string): Promise<Deno.Kv> {
   return kv;
 }
 
+/**
+ * The same of a database that must be there: a file is not made.
+ *
+ * @throws {OpenKvError}
+ */
+export async function openKvThere(path: string): Promise<Deno.Kv> {
+  if (isFile(path) && !await isThere(path)) {
+    throw new OpenKvError(`KV_PATH is ${path}, but no file is there: set it as the server has it`);
+  }
+  return await openKv(path);
+}
+
 async function openFile(path: string): Promise<Deno.Kv> {
   try {
     await Deno.mkdir(dirname(path), { recursive: true });
@@ -54,6 +67,37 @@ async function openFile(path: string): Promise<Deno.Kv> {
       ? "that is a folder: set it to the path of a file, which may be in there"
       : whatToChangeOfFile(cause.message);
     throw new OpenKvError(`KV_PATH is ${path}, but ${what}`, { cause });
+  }
+}
+
+/**
+ * Tries a commit in a file: where this user may only read it, SQLite opens it all the same, and then
+ * refuses each commit.
+ *
+ * @throws {OpenKvError} the file can't be written to
+ */
+export async function mustTakeCommits(kv: Deno.Kv, path: string): Promise<void> {
+  if (!isFile(path)) return;
+  try {
+    await kv.delete(readinessKey());
+  } catch (cause) {
+    // What may pass, as a lock or a full disk, is no reason not to serve. By Deno's words (2.9).
+    if (!(cause instanceof Error && cause.message.includes("read-only"))) return;
+    throw new OpenKvError(
+      `KV_PATH is ${path}, but that file is read-only: let this user write to it and to those ` +
+        "beside it, or set it to the path of another",
+      { cause },
+    );
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (cause) {
+    // What else there may be, opening it tells in better words.
+    return !(cause instanceof Deno.errors.NotFound);
   }
 }
 

@@ -1,6 +1,9 @@
 /** Values that the store keeps as objects, through their schema: they come from outside. */
 import type { z } from "zod";
+import { loggerFor } from "../telemetry/log.ts";
 import { CorruptValueError } from "./chunks.ts";
+
+const log = loggerFor("kv");
 
 /** @throws {CorruptValueError} the value is not what the schema says; names the key */
 export function parseStored<Schema extends z.ZodType>(
@@ -13,4 +16,18 @@ export function parseStored<Schema extends z.ZodType>(
   throw new CorruptValueError(`Cannot read the value of ${JSON.stringify(key)}`, {
     cause: parsed.error,
   });
+}
+
+/** What an entry is parsed to; `undefined`, and a line in the log, where it is damaged. */
+export function soundOf<Value>(
+  entry: Deno.KvEntryMaybe<unknown>,
+  parse: (entry: Deno.KvEntryMaybe<unknown>) => Value,
+): Value | undefined {
+  try {
+    return parse(entry);
+  } catch (cause) {
+    if (!(cause instanceof CorruptValueError)) throw cause;
+    log.error("Cannot read {key}, so it is left out", { key: entry.key, cause });
+    return undefined;
+  }
 }

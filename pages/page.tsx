@@ -27,9 +27,8 @@ export function Page({ title, user, children }: PageProps): JSX.Element {
             <a href="/docs">API</a>
             {user !== undefined && (
               <form method="post" action="/sign-out">
-                <button type="submit" class="quiet" title={`Signed in as ${user}`}>
-                  Sign out
-                </button>
+                <span class="help">Signed in as {user}</span>{" "}
+                <button type="submit" class="quiet">Sign out</button>
               </form>
             )}
           </nav>

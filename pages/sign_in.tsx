@@ -8,7 +8,7 @@ export function SignInPage({ problem }: { readonly problem?: string }): JSX.Elem
     <Page title="Sign in">
       <h1>Sign in</h1>
       <form class="card" method="post" action="/sign-in">
-        {problem !== undefined && <p class="problem" role="alert">{problem}</p>}
+        {problem !== undefined && <p id="problem" class="problem" role="alert">{problem}</p>}
         <label for="token">Token</label>
         <input
           id="token"
@@ -16,7 +16,8 @@ export function SignInPage({ problem }: { readonly problem?: string }): JSX.Elem
           type="password"
           autocomplete="off"
           autocapitalize="none"
-          aria-describedby="token-help"
+          aria-invalid={problem === undefined ? undefined : "true"}
+          aria-describedby={problem === undefined ? "token-help" : "problem token-help"}
           required
         />
         <p id="token-help" class="help">

@@ -94,7 +94,7 @@ async function answer(c: Context<WithAsset>, { asset, read }: OpenAsset): Promis
   // A HEAD comes here as a GET.
   const status = range === undefined ? 200 : 206;
   if (c.req.raw.method === "HEAD") return c.body(null, status);
-  return c.body(await startedStream(read(start, end)), status);
+  return c.body(await startedStream(c, read(start, end)), status);
 }
 
 /** As it is, where a header can hold it (RFC 9110 §5.5); else percent-encoded, as in the path. */

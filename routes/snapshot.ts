@@ -86,7 +86,7 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
 }
 
 async function streamRows(c: Context, { count, rows }: RowStream): Promise<Response> {
-  const frames = await startedStream(rowFrames(rows));
+  const frames = await startedStream(c, rowFrames(rows));
   const packed = acceptsGzip(c);
   return c.body(packed ? frames.pipeThrough(gzip()) : frames, 200, {
     "content-type": FRAMES_TYPE,

@@ -7,7 +7,7 @@ import { listRows, parseRowJson, type Row } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
 import { writeKvsFile, type WriteOptions } from "../sqlite/kvs_file.ts";
 import { RowMissingError } from "./database.ts";
-import { readBase } from "./base.ts";
+import { isEmpty, readBase } from "./base.ts";
 import { addressesBelow } from "./rows_check.ts";
 import { rootAndTail } from "./snapshot.ts";
 
@@ -74,7 +74,10 @@ async function backupAt(
   const first = await rootAndTail(kv, head, await readBase(kv, head, head.t), head.t);
   const root = first.find(({ addr }) => addr === ROOT_ADDR);
   if (root === undefined) {
-    throw new EmptyGraphError(`Cannot back up ${head.graph} as nothing was put into it yet`);
+    if (await isEmpty(kv, head)) {
+      throw new EmptyGraphError(`Cannot back up ${head.graph} as nothing was put into it yet`);
+    }
+    throw new RowMissingError(`Cannot copy the rows of ${head.graph} as its root is missing`);
   }
   const place = { kv, graph: head.graph, rows: head.rows };
   const addresses = await addressesBelow(place, decodeRoot(root.content));

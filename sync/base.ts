@@ -1,7 +1,7 @@
 /** What a graph's tail goes on top of: the root and tail rows as they were imported, or a flush's root. */
 import { readRoot } from "../kv/flushes.ts";
 import type { Head } from "../kv/head.ts";
-import { readRow, type Row } from "../kv/rows.ts";
+import { lastAddr, readRow, type Row } from "../kv/rows.ts";
 import { ROOT_ADDR, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 
 /** Rows 0 and 1 as of a version; the log's entries after it are not in them. */
@@ -37,4 +37,9 @@ export async function readBase(kv: Deno.Kv, head: Head, t: T): Promise<Base> {
  */
 export function isFounded(before: Head, after: Head): boolean {
   return before.t === T_ZERO && after.t !== T_ZERO;
+}
+
+/** Whether nothing was put into the graph yet: it has neither a log nor rows. One read at most. */
+export async function isEmpty(kv: Deno.Kv, { graph, rows, t }: Head): Promise<boolean> {
+  return t === T_ZERO && await lastAddr(kv, graph, rows) === undefined;
 }

@@ -13,7 +13,7 @@ import type { Head } from "../kv/head.ts";
 import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
-import { type Addr, type GraphId, parseAddr, ROOT_ADDR } from "../protocol/ids.ts";
+import { type Addr, type GraphId, parseAddr, ROOT_ADDR, T_ZERO } from "../protocol/ids.ts";
 import { readBase } from "./base.ts";
 import { CachedNodes, type NodeCache, rowsIdOf } from "./node_cache.ts";
 import { ReadAhead } from "./read_ahead.ts";
@@ -172,7 +172,13 @@ export class Databases {
         `Cannot open ${head.graph} as its root of t ${head.flushed} is missing`,
       );
     }
-    if (root === undefined) return await this.#found(head, nodes);
+    if (root === undefined) {
+      // The first batch stores one: without it the graph is damaged, and not empty.
+      if (head.t !== T_ZERO) {
+        throw new RowMissingError(`Cannot open ${head.graph} as its root is missing`);
+      }
+      return await this.#found(head, nodes);
+    }
     const db = openDb(root.content, tail?.content ?? EMPTY_TAIL, nodes);
     const readAhead = new ReadAhead(this.#kv, head, db.root, nodes);
     return { head, db, nodes, readAhead, founding: [] };

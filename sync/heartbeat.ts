@@ -5,7 +5,7 @@
  * also how a client hears of what no other news has reached it from, as between processes on one SQLite
  * file.
  */
-import { readHeads } from "../kv/head.ts";
+import { readSoundHeads } from "../kv/head.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import type { Hub } from "./hub.ts";
 
@@ -16,7 +16,7 @@ const log = loggerFor("heartbeat");
 /** Tells everybody now. Cost: the heads of all graphs that have sockets here. */
 export async function beat(kv: Deno.Kv, hub: Hub): Promise<void> {
   const graphs = hub.graphs();
-  const heads = await readHeads(kv, graphs);
+  const heads = await readSoundHeads(kv, graphs);
   for (const [i, graph] of graphs.entries()) {
     const t = heads[i]?.t;
     if (t === undefined) continue;

@@ -8,9 +8,8 @@ import { EMPTY_TAIL, openDb } from "../datascript/root.ts";
 import { BRANCHING_FACTOR } from "../datascript/tree.ts";
 import { isListed, readMeta } from "../kv/graphs.ts";
 import { type Head, readHead } from "../kv/head.ts";
-import { lastAddr } from "../kv/rows.ts";
-import { type GraphId, type T, T_ZERO } from "../protocol/ids.ts";
-import { isFounded, readBase } from "./base.ts";
+import type { GraphId, T } from "../protocol/ids.ts";
+import { isEmpty, isFounded, readBase } from "./base.ts";
 import { wholeChecksum } from "./checksum.ts";
 import { Databases, type OpenDb, RowMissingError } from "./database.ts";
 import { NodeCache } from "./node_cache.ts";
@@ -157,12 +156,12 @@ async function openBase(
   databases: Databases,
   head: Head,
 ): Promise<{ readonly open: OpenDb; readonly since: T } | undefined> {
-  const { graph, rows, t, flushed } = head;
+  const { t, flushed } = head;
   if (flushed > t) throw new RowMissingError(`The rows are of t ${flushed}, the head of t ${t}`);
   const { t: since, root, tail } = await readBase(kv, head, t);
   if (since < flushed) throw new RowMissingError(`The root of t ${flushed} is missing`);
   if (root === undefined) {
-    if (t === T_ZERO && await lastAddr(kv, graph, rows) === undefined) return undefined;
+    if (await isEmpty(kv, head)) return undefined;
     throw new RowMissingError("It is missing, though other rows or a log are there");
   }
   const nodes = databases.nodesOf(head);

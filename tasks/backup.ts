@@ -5,7 +5,7 @@
 // deno-lint-ignore-file no-console
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { listGraphIds } from "../kv/graphs.ts";
+import { listGraphIds, readMeta } from "../kv/graphs.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { type Backup, backupGraph, EmptyGraphError } from "../sync/backup.ts";
 import { isDamage } from "../sync/problems.ts";
@@ -68,8 +68,12 @@ async function backupAll(
       const path = join(folder, `${graph}.sqlite`);
       const options = { overwrite: true, ...progress && { progress } };
       const written = await backupGraph(kv, graph, path, options);
-      // Where there is none it has been removed meanwhile.
       if (written !== undefined) lines.push(lineOf(path, graph, written));
+      // Else it has been removed meanwhile, or its head is missing.
+      else if (await readMeta(kv, graph) !== undefined) {
+        failed++;
+        lines.push(`Cannot back up ${graph}: its head is missing`);
+      }
     } catch (cause) {
       if (cause instanceof EmptyGraphError) continue;
       if (!isDamage(cause)) throw cause;

@@ -25,29 +25,42 @@ interface ListedGraph {
   readonly updatedAt: string;
 }
 
-/** The text to print: a table, or JSON. */
-export async function graphsText(kv: Deno.Kv, args: readonly string[]): Promise<string> {
+/** What there is to print: a table, or JSON; and a line for each graph that is too damaged to be in it. */
+export interface Listing {
+  readonly text: string;
+  readonly damaged: readonly string[];
+}
+
+/** All graphs of the store. */
+export async function graphsListing(kv: Deno.Kv, args: readonly string[]): Promise<Listing> {
   const { values } = parseArgs({
     args: [...args],
     options: { json: { type: "boolean", default: false } },
   });
-  const graphs = await listGraphs(kv);
-  return values.json ? JSON.stringify(graphs, null, 2) : tableOf(graphs);
+  const graphs: ListedGraph[] = [];
+  const damaged: string[] = [];
+  for (const graph of await listGraphIds(kv)) {
+    try {
+      const listed = await listGraph(kv, graph);
+      if (listed !== undefined) graphs.push(listed);
+    } catch (cause) {
+      if (!isDamage(cause)) throw cause;
+      damaged.push(`Cannot list ${graph}: ${cause.message}`);
+    }
+  }
+  graphs.sort((x, y) => x.updatedAt < y.updatedAt ? 1 : -1);
+  return { text: values.json ? JSON.stringify(graphs, null, 2) : tableOf(graphs), damaged };
 }
 
-async function listGraphs(kv: Deno.Kv): Promise<readonly ListedGraph[]> {
-  const graphs: ListedGraph[] = [];
-  for (const graph of await listGraphIds(kv)) {
-    const meta = await readMeta(kv, graph);
-    const head = await readHead(kv, graph);
-    // One that is being removed; or `verify` tells what is wrong.
-    if (meta === undefined || head === undefined) continue;
-    const { name, owner, readyForUse = true } = meta;
-    const updatedAt = new Date(head.updatedAt).toISOString();
-    const size = await graphSize(kv, head);
-    graphs.push({ graph, name, owner, ready: readyForUse, t: head.t, ...size, updatedAt });
-  }
-  return graphs.sort((x, y) => x.updatedAt < y.updatedAt ? 1 : -1);
+async function listGraph(kv: Deno.Kv, graph: GraphId): Promise<ListedGraph | undefined> {
+  const meta = await readMeta(kv, graph);
+  const head = await readHead(kv, graph);
+  // One that is being removed; or `verify` tells what is wrong.
+  if (meta === undefined || head === undefined) return undefined;
+  const { name, owner, readyForUse = true } = meta;
+  const updatedAt = new Date(head.updatedAt).toISOString();
+  const size = await graphSize(kv, head);
+  return { graph, name, owner, ready: readyForUse, t: head.t, ...size, updatedAt };
 }
 
 function tableOf(graphs: readonly ListedGraph[]): string {
@@ -72,7 +85,9 @@ function plain(text: string): string {
 
 if (import.meta.main) {
   await runTask(USAGE, async (kv) => {
-    console.log(await graphsText(kv, Deno.args));
-    return 0;
+    const { text, damaged } = await graphsListing(kv, Deno.args);
+    console.log(text);
+    for (const line of damaged) console.error(line);
+    return damaged.length === 0 ? 0 : 1;
   }, isDamage);
 }

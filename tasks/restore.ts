@@ -5,6 +5,7 @@
 // deno-lint-ignore-file no-console
 import { basename, extname } from "node:path";
 import { parseArgs } from "node:util";
+import { openKv } from "../kv/open.ts";
 import { createGraphBodySchema } from "../protocol/http.ts";
 import { parseUserId } from "../protocol/ids.ts";
 import { KvsFileError } from "../sqlite/kvs_file.ts";
@@ -61,12 +62,17 @@ function isRefusal(cause: unknown): cause is Error {
 }
 
 if (import.meta.main) {
-  await runTask(USAGE, async (kv) => {
-    const shown = showProgress("rows");
-    const restored = await restore(kv, Deno.args, () => Date.now(), shown.progress)
-      .finally(shown.end);
-    console.error(`A new graph of ${restored.rows} rows, at t 0:`);
-    console.log(restored.graph);
-    return 0;
-  }, isRefusal);
+  await runTask(
+    USAGE,
+    async (kv) => {
+      const shown = showProgress("rows");
+      const restored = await restore(kv, Deno.args, () => Date.now(), shown.progress)
+        .finally(shown.end);
+      console.error(`A new graph of ${restored.rows} rows, at t 0:`);
+      console.log(restored.graph);
+      return 0;
+    },
+    isRefusal,
+    openKv,
+  );
 }

@@ -1,7 +1,7 @@
 /** What the tasks of a store's owner share: the database of KV_PATH, and how they end. */
 // deno-lint-ignore-file no-console
 import { ConfigError, environment, settings, valueOf } from "../config.ts";
-import { openKv, OpenKvError } from "../kv/open.ts";
+import { OpenKvError, openKvThere } from "../kv/open.ts";
 import { type GraphId, parseGraphId } from "../protocol/ids.ts";
 
 /** The task can't be done as it was asked for; the message says what to change. */
@@ -14,15 +14,17 @@ export class TaskError extends Error {
  * line where the arguments, KV_PATH, or what they name is wrong.
  *
  * @param isRefusal of errors of the task's own that are told as a line
+ * @param open for a task that may also make the database; else a path where none is must be a wrong one
  */
 export async function runTask(
   usage: string,
   task: (kv: Deno.Kv) => Promise<number>,
   isRefusal: (cause: unknown) => cause is Error,
+  open: (path: string) => Promise<Deno.Kv> = openKvThere,
 ): Promise<void> {
   try {
     // No other setting is of the store: the one who makes backups has no secret, and needs none.
-    using kv = await openKv(valueOf(settings.kvPath, environment()));
+    using kv = await open(valueOf(settings.kvPath, environment()));
     Deno.exitCode = await task(kv);
   } catch (cause) {
     if (isUsage(cause)) console.error(`${cause.message}\n${usage}`);

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { SignJWT } from "jose";
+import { jwtVerify, SignJWT } from "jose";
+import type { KeySource } from "../../auth/key_source.ts";
 import { signToken } from "../../auth/sign.ts";
+import { createVerifier } from "../../auth/verify.ts";
+import { loggedBy, textOf } from "../support/log.ts";
 import { verifierOf } from "../support/verifier.ts";
 
 const SECRET = "a secret of at least thirty-two bytes";
@@ -58,6 +61,39 @@ Deno.test("A token without a sub that names someone is refused", async () => {
   for (const sub of [undefined, "", 1, null, ["alice"], "x".repeat(513)]) {
     assert.equal(await verify(await sign(sub === undefined ? {} : { sub })), undefined);
   }
+});
+
+Deno.test("The log says at debug why a token was refused, and neither the token nor what it claims", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const source: KeySource = {
+    algorithms: ["HS256"],
+    check: async (token) => (await jwtVerify(token, key, { issuer: "us", audience: "me" })).payload,
+  };
+  const strict = createVerifier([source], ({ id }) => id !== "mallory");
+  const good = { sub: "secret-sub", iss: "us", aud: "me", exp: now + 60 };
+  const refused: readonly (readonly [string, string])[] = [
+    ["no token", "Refused a token: its algorithm is none of HS256"],
+    [await sign(good, "HS512"), "Refused a token: its algorithm is none of HS256"],
+    [await signToken(OTHER, "a", 0, 60), "Refused a token: ERR_JWS_SIGNATURE_VERIFICATION_FAILED"],
+    [await sign({ ...good, exp: now - 90 }), "Refused a token: ERR_JWT_EXPIRED (exp)"],
+    [
+      await sign({ ...good, iss: "secret-issuer" }),
+      "Refused a token: ERR_JWT_CLAIM_VALIDATION_FAILED (iss)",
+    ],
+    [
+      await sign({ ...good, aud: "secret-client" }),
+      "Refused a token: ERR_JWT_CLAIM_VALIDATION_FAILED (aud)",
+    ],
+    [await sign({ ...good, sub: "" }), "Refused a token: its sub names nobody"],
+    [await sign({ ...good, sub: "mallory" }), "Refused mallory, who is not in ALLOWED_USERS"],
+  ];
+  for (const [token, line] of refused) {
+    const logged = await loggedBy(() => strict(token));
+    assert.deepEqual(logged.map((one) => [one.level, textOf(one)]), [["debug", line]]);
+    const told = JSON.stringify(logged);
+    assert.ok(!told.includes(token) && !told.includes("secret-"), told);
+  }
+  assert.deepEqual(await loggedBy(async () => await strict(await sign(good))), []);
 });
 
 Deno.test("Any text at all is refused and is no fault", async () => {

@@ -4,14 +4,16 @@ import {
   countOwned,
   createGraph,
   type GraphMeta,
+  isNameTaken,
   listOwned,
   readMeta,
   removeGraph,
 } from "../../kv/graphs.ts";
 import { commitHead, readHead } from "../../kv/head.ts";
-import { graphKey } from "../../kv/keys.ts";
+import { graphKey, headKey } from "../../kv/keys.ts";
 import { newGraphId, parseUserId } from "../../protocol/ids.ts";
 import { dump } from "../support/kv.ts";
+import { loggedBy } from "../support/log.ts";
 
 function metaOf(sub: string): GraphMeta {
   const owner = parseUserId(sub);
@@ -83,6 +85,24 @@ Deno.test("Only the user's own graphs are listed, with their heads", async () =>
   await createGraph(kv, other, metaOf("alicent"));
   const head = await readHead(kv, graph);
   assert.deepEqual(await listOwned(kv, meta.owner), [{ graph, meta, head }]);
+});
+
+Deno.test("A graph whose meta or head is damaged is logged, and keeps nobody from his others", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const meta = metaOf("alice");
+  const [sound, noMeta, noHead] = [newGraphId(), newGraphId(), newGraphId()];
+  for (const graph of [sound, noMeta, noHead]) await createGraph(kv, graph, meta);
+  await kv.set(graphKey(noMeta), "no meta");
+  await kv.set(headKey(noHead), { t: -1 });
+  const logged = await loggedBy(async () => {
+    assert.deepEqual((await listOwned(kv, meta.owner)).map(({ graph }) => graph), [sound]);
+  });
+  assert.deepEqual(logged.map(({ level, properties }) => [level, properties["key"]]), [
+    ["error", graphKey(noMeta)],
+    ["error", headKey(noHead)],
+  ]);
+  assert.equal(await isNameTaken(kv, meta.owner, meta.name), true);
+  assert.equal(await isNameTaken(kv, meta.owner, "other"), false);
 });
 
 Deno.test("A meta that isn't one is an error, not a missing graph", async () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { openKv, OpenKvError } from "../../kv/open.ts";
+import { mustTakeCommits, openKv, OpenKvError } from "../../kv/open.ts";
+import { within } from "../support/deadline.ts";
+import { withMethods } from "../support/kv.ts";
 import { ACCESS_TOKEN, startConnectServer } from "../support/kv_connect/server.ts";
 import { runProgram } from "../support/program.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
@@ -76,6 +78,41 @@ Deno.test("What has to be changed is said when a server can't be opened", async 
   Deno.env.set(TOKEN, ACCESS_TOKEN);
   assert.match(await problemOf("http://127.0.0.1:1"), /no server answers there: start it, or/);
   assert.match(await problemOf(`${server.url}/elsewhere`), /no KV Connect server is there/);
+});
+
+/** SQLite opens a file that says so only to read it (its format's byte 18), whoever the user is. */
+async function makeReadOnly(path: string): Promise<void> {
+  using file = await Deno.open(path, { write: true });
+  await file.seek(18, Deno.SeekMode.Start);
+  await file.write(new Uint8Array([3]));
+}
+
+Deno.test("A file that can only be read ends the program at its start, and no task that only reads", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const KV_PATH = `${folder}/kv.sqlite3`;
+    (await openKv(KV_PATH)).close();
+    await makeReadOnly(KV_PATH);
+    const variables = { AUTH_SECRET, KV_PATH, PORT: "0" };
+    await using server = runProgram("main.ts", [], variables);
+    const { code, stderr } = await within(server.ended, "the program to end");
+    assert.deepEqual([code, stderr.split("\n").length], [1, 3]);
+    assert.ok(
+      stderr.startsWith(`Cannot start:\nKV_PATH is ${KV_PATH}, but that file is read-only`),
+    );
+    await using task = runProgram("tasks/graphs.ts", [], variables);
+    assert.equal((await task.ended).stdout, "There is no graph\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("A database that is locked or full at the start is no reason not to serve", async () => {
+  using kv = await openKv(":memory:");
+  for (const message of ["database is locked", "database or disk is full"]) {
+    const failing = withMethods(kv, { delete: () => Promise.reject(new TypeError(message)) });
+    await mustTakeCommits(failing, "kv.sqlite3");
+  }
 });
 
 Deno.test("The program that can't open its database ends with status 1 and says so on one line", async () => {

@@ -8,6 +8,7 @@ import { readyRoutes } from "../../routes/health.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
+import { loggedBy } from "../support/log.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { frameOf } from "../support/snapshots.ts";
 
@@ -156,9 +157,15 @@ Deno.test("A log that fails at its first entry is 500, one that fails later is c
   const atOnce = await appWith(0).request(...request(`${GRAPH}/pull?since=0`));
   assert.equal(atOnce.status, 500);
   assert.equal(await atOnce.text(), '{"error":"server error"}');
-  const later = await appWith(2).request(...request(`${GRAPH}/pull?since=0`));
-  assert.equal(later.status, 200);
-  await assert.rejects(later.text());
+  const [line, ...more] = await loggedBy(async () => {
+    const later = await appWith(2).request(...request(`${GRAPH}/pull?since=0`));
+    assert.equal(later.status, 200);
+    await assert.rejects(later.text());
+  }).then((lines) => lines.filter(({ level }) => level === "error"));
+  assert.ok(line !== undefined && more.length === 0);
+  const { cause, ...fields } = line.properties;
+  assert.deepEqual(fields, { method: "GET", path: `${GRAPH}/pull`, user: "alice", graph: ID });
+  assert.ok(cause instanceof Error && cause.message === "chunk missing");
 });
 
 Deno.test("A log is read only as fast as the answer is, and no further once the client has gone", async () => {

@@ -54,6 +54,7 @@ Deno.test("Who isn't signed in is asked for a token, and sees no graph", async (
   assert.equal(status, 200);
   assert.match(text, /^<!DOCTYPE html><html lang="en">/);
   assert.match(text, /<form class="card" method="post" action="\/sign-in">/);
+  assert.doesNotMatch(text, /aria-invalid|Signed in as/);
   assert.ok(!text.includes(graph));
   assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
   assert.equal(headers.get("cache-control"), "no-store");
@@ -92,7 +93,9 @@ Deno.test("A bad token, an expired one, none at all and a huge one are refused, 
   for (const [wanted, form] of forms) {
     const { status, text, headers } = await ask(server, "/sign-in", { form });
     assert.equal(status, wanted);
-    assert.match(text, /role="alert"/);
+    assert.match(text, /<p id="problem" class="problem" role="alert">/);
+    assert.match(text, /<input id="token" [^>]*aria-describedby="problem token-help"/);
+    assert.match(text, /<input id="token" [^>]*aria-invalid="true"/);
     assert.equal(headers.get("set-cookie"), null);
   }
 });
@@ -123,6 +126,7 @@ Deno.test("The page shows the own graphs with t, rows, size, clients, last chang
   assert.match(facts["Size"] ?? "", /^[\d.,]+ (kB|MB)$/);
   assert.equal(facts["Connected here"], "1");
   assert.match(facts["Last change"] ?? "", /^(now|\d+ seconds? ago)$/);
+  assert.ok(text.includes(`>Signed in as ${ALICE}</span>`), text);
   assert.ok(text.includes("&lt;Notes&gt; &amp; more"));
   assert.ok(text.includes("2 changes in the last 24 hours, at most 2 in an hour"));
   assert.equal([...text.matchAll(/<rect/g)].length, 24);

@@ -13,7 +13,7 @@ import { sweepFlushes, sweepGarbage } from "../../sync/sweep.ts";
 import { verifyGraph } from "../../sync/verify.ts";
 import { datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
-import { txOf } from "../support/forms.ts";
+import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
 import { dump, keysOf, withCommit, withList } from "../support/kv.ts";
 import { ALICE, BOB, headOf, Process, rowsOf } from "../support/process.ts";
@@ -233,6 +233,22 @@ Deno.test("There is no backup of a graph that nothing was put into, nor of none"
   const graph = await new Process(kv).createGraph();
   await assert.rejects(backupGraph(kv, graph, `${folder.path}/b`, NEW), EmptyGraphError);
   assert.equal(await backupGraph(kv, newGraphId(), `${folder.path}/b`, NEW), undefined);
+  assert.deepEqual(folder.names(), []);
+});
+
+Deno.test("A graph whose root is lost is damaged, though nothing of it were left but its log", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const imported = await server.graphWith(readRows("small-a"));
+  const written = await server.createGraph();
+  await server.write(written, 0, blockTx(crypto.randomUUID(), "a"));
+  const { rows } = await headOf(kv, imported);
+  await kv.delete(["row", imported, rows, 0, 0]);
+  for await (const { key } of kv.list({ prefix: ["row", written] })) await kv.delete(key);
+  for (const graph of [imported, written]) {
+    await assert.rejects(backupGraph(kv, graph, `${folder.path}/b`, NEW), RowMissingError);
+  }
   assert.deepEqual(folder.names(), []);
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { commitOrThrow } from "../../kv/commit.ts";
 import { rowKey } from "../../kv/keys.ts";
-import { parseAddr } from "../../protocol/ids.ts";
+import { parseAddr, ROOT_ADDR } from "../../protocol/ids.ts";
 import { RowMissingError } from "../../sync/database.ts";
 import { NodeCache } from "../../sync/node_cache.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
@@ -52,6 +52,20 @@ Deno.test("A batch that needs a row that is missing fails, changes nothing, and 
   assert.deepEqual(await dump(kv), before);
   await server.import(graph, gone);
   await server.write(graph, 0, blockTx(UUID, "x"));
+});
+
+Deno.test("A graph of batches whose root is lost is not taken for an empty one", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  await server.write(graph, 0, blockTx(UUID, "first"));
+  const { rows: generation } = await headOf(kv, graph);
+  await kv.delete(rowKey({ graph, generation, addr: ROOT_ADDR, part: 0 }));
+  const before = await dump(kv);
+  for (const process of [server, new Process(kv)]) {
+    await assert.rejects(process.send(graph, 1, blockTx(UUID, "second")), RowMissingError);
+  }
+  assert.deepEqual(await dump(kv), before);
 });
 
 /**

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { headKey } from "../../kv/keys.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { beat, startHeartbeat } from "../../sync/heartbeat.ts";
 import { Hub } from "../../sync/hub.ts";
 import { blockTx } from "../support/forms.ts";
 import { withMethods } from "../support/kv.ts";
+import { loggedBy } from "../support/log.ts";
 import { Process } from "../support/process.ts";
 import { Recorder } from "../support/recorder.ts";
 
@@ -18,6 +20,22 @@ Deno.test("Everybody is reminded of his graph's version, as it is in the store; 
   await server.write(graph, 0, blockTx(crypto.randomUUID(), "a"));
   await beat(kv, hub);
   assert.deepEqual([one.heard, other.heard, lost.heard], [["still 1"], ["still 1"], []]);
+});
+
+Deno.test("A head that is damaged keeps nobody else from being reminded", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const hub = new Hub();
+  const [graph, damaged] = [await server.createGraph(), await server.createGraph()];
+  const [one, lost] = [new Recorder(), new Recorder()];
+  hub.add(damaged, lost);
+  hub.add(graph, one);
+  await kv.set(headKey(damaged), "no head");
+  const logged = await loggedBy(() => beat(kv, hub));
+  assert.deepEqual([one.heard, lost.heard], [["still 0"], []]);
+  assert.deepEqual(logged.map(({ level, properties }) => [level, properties["key"]]), [
+    ["error", headKey(damaged)],
+  ]);
 });
 
 Deno.test("A heartbeat goes on past a fault of the store, until it is ended", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { backup, type Backups } from "../../tasks/backup.ts";
-import { graphsText } from "../../tasks/graphs.ts";
+import { graphsListing } from "../../tasks/graphs.ts";
 import { lines } from "../../tasks/progress.ts";
 import { restore } from "../../tasks/restore.ts";
 import { verify } from "../../tasks/verify.ts";
@@ -9,7 +9,7 @@ import { headKey } from "../../kv/keys.ts";
 import { readMeta } from "../../kv/graphs.ts";
 import { readRows } from "../support/fixtures.ts";
 import { Process } from "../support/process.ts";
-import { runProgram } from "../support/program.ts";
+import { type Ended, runProgram } from "../support/program.ts";
 
 const listedSchema = z.array(z.strictObject({
   graph: z.string(),
@@ -34,7 +34,7 @@ Deno.test("The tasks of an owner work on the database of KV_PATH, beside a proce
     const run = async (
       task: string,
       ...args: string[]
-    ): Promise<{ code: number; stdout: string; stderr: string }> => {
+    ): Promise<Ended> => {
       // Settings that are none of the store's may be wrong, or missing.
       const variables = { KV_PATH, METRICS: "too short" };
       await using program = runProgram(`tasks/${task}.ts`, args, variables);
@@ -84,6 +84,57 @@ Deno.test("A KV_PATH that is none is said by the tasks as by the server", async 
   assert.match(stderr, /^KV_PATH must be a path, .*: got "http:\/\/"\nUsage: /);
 });
 
+Deno.test("A task makes no database where KV_PATH is a wrong one, but for a restore", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/notes.sqlite`;
+    {
+      using kv = await Deno.openKv(":memory:");
+      await backup(kv, [await new Process(kv).graphWith(readRows("small-a")), file]);
+    }
+    const run = async (task: string, KV_PATH: string, ...args: string[]): Promise<Ended> => {
+      await using program = runProgram(`tasks/${task}.ts`, args, { KV_PATH });
+      return await program.ended;
+    };
+    const path = `${folder}/a/kv.sqlite3`;
+    for (const [task, ...args] of [["verify", "--all"], ["backup", "--all", `${folder}/kept`]]) {
+      assert.deepEqual(await run(task ?? "", path, ...args), {
+        code: 2,
+        stdout: "",
+        stderr: `KV_PATH is ${path}, but no file is there: set it as the server has it\n`,
+      });
+    }
+    const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+    assert.deepEqual(names, ["notes.sqlite"]);
+    const below = await run("graphs", `${file}/kv.sqlite3`);
+    assert.equal(below.code, 2);
+    assert.match(below.stderr, /^KV_PATH is \S+, but there can't be a database: .*\n$/);
+
+    assert.equal((await run("restore", path, file, "--owner", "bob")).code, 0);
+    assert.match((await run("verify", path, "--all")).stdout, /: sound at t 0/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("A graph that is damaged is no row of the list, but a line beside it, and status 1", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const KV_PATH = `${folder}/kv.sqlite3`;
+    using kv = await Deno.openKv(KV_PATH);
+    const server = new Process(kv);
+    const [sound, damaged] = [await server.createGraph(), await server.createGraph()];
+    await kv.set(headKey(damaged), "no head");
+    await using program = runProgram("tasks/graphs.ts", ["--json"], { KV_PATH });
+    const { code, stdout, stderr } = await program.ended;
+    assert.equal(code, 1);
+    assert.deepEqual(listedSchema.parse(JSON.parse(stdout)).map(({ graph }) => graph), [sound]);
+    assert.match(stderr, new RegExp(`^Cannot list ${damaged}: Cannot read the value of .*\n$`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("backup --all writes each graph that has anything, also in place of older files", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -110,6 +161,11 @@ Deno.test("backup --all writes each graph that has anything, also in place of ol
       all.lines.toSorted().map((text) => text.replace(/: .*$/, "")),
       [`${path} has graph ${graph} as of t 1`, `Cannot back up ${broken}`].toSorted(),
     );
+
+    await kv.delete(headKey(broken));
+    const { failed, lines } = await backup(kv, ["--all", `${folder}/kept`]);
+    assert.equal(failed, 1);
+    assert.ok(lines.includes(`Cannot back up ${broken}: its head is missing`), String(lines));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -138,7 +194,7 @@ Deno.test("Arguments that are wrong are said, with what to write instead", async
 
 Deno.test("A name's control characters don't reach a terminal", async () => {
   using kv = await Deno.openKv(":memory:");
-  assert.equal(await graphsText(kv, []), "There is no graph");
+  assert.deepEqual(await graphsListing(kv, []), { text: "There is no graph", damaged: [] });
   const folder = await Deno.makeTempDir();
   try {
     const path = `${folder}/b`;
@@ -147,7 +203,7 @@ Deno.test("A name's control characters don't reach a terminal", async () => {
     const args = [path, "--owner", "bob", "--name", "\u001b[2Jno\ntes", "--schema-version", "65"];
     const restored = await restore(kv, args, () => 1000);
     assert.equal((await readMeta(kv, restored.graph))?.schemaVersion, "65");
-    const text = await graphsText(kv, []);
+    const { text } = await graphsListing(kv, []);
     assert.match(text, /│ no tes +│ bob +│ yes +│ +0 │ +671 │/);
     assert.ok(!text.includes("\u001b"));
   } finally {
