@@ -164,8 +164,12 @@ async function switchTo(
       for (const generation of left) await trySweep(kv, graph, generation);
       return { done: { done: "finished" } };
     case "conflict":
-      // With a batch, or with whoever has taken hold: what was looked at may be other rows by now.
-      return await isHeld(kv, held) ? { again: outcome } : { done: { again: outcome } };
+      // With a batch, or with this very switch (commit.ts), which the next attempt finds done.
+      if (await isHeld(kv, held) || (await readHead(kv, graph))?.rows === rows) {
+        return { again: outcome };
+      }
+      // With whoever has taken hold: what was looked at may be other rows by now.
+      return { done: { again: outcome } };
     case "unknown":
       settled.unknown = true;
       return { again: outcome };

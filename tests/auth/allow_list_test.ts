@@ -26,5 +26,6 @@ Deno.test("A user is on the list by his e-mail, whatever its case, unless nobody
   assert.equal(mayUse(list, { sub: "1", email, email_verified: false }), false);
   assert.equal(mayUse(list, { sub: "1", email, email_verified: "false" }), false);
   assert.equal(mayUse(list, { sub: "1", email: ["alice@example.org"] }), false);
+  assert.equal(mayUse(list, { sub: "1", email: "bob@example.org" }), false);
   assert.equal(mayUse(list, { sub: "1" }), false);
 });

@@ -4,7 +4,8 @@ import { allowList } from "../../auth/allow_list.ts";
 import { providerSource } from "../../auth/provider.ts";
 import { KEYS_TIMING, type KeysTiming } from "../../auth/remote_keys.ts";
 import { secretSource } from "../../auth/secret.ts";
-import { createVerifier, type VerifyToken } from "../../auth/verify.ts";
+import { signToken } from "../../auth/sign.ts";
+import { createVerifier, openVerifier, type VerifyToken } from "../../auth/verify.ts";
 import { CLIENT_ID, makeKey, TestProvider } from "../support/provider.ts";
 import { answerOf } from "../support/verifier.ts";
 
@@ -107,6 +108,7 @@ Deno.test("A token can't choose the key of one source with the algorithm of the 
     assert.equal(await answerOf(verify, await sign("HS256", key)), "unauthorized");
   }
   const good = await provider.token();
+  assert.equal(await answerOf(verify, good), "alice");
   const [, payload, signature] = good.split(".");
   for (const alg of ["none", "None", "HS256", "HS512", "RS512", "PS256", "ES256", "EdDSA", ""]) {
     const header = text.encode(JSON.stringify({ alg, kid: "rsa" }));
@@ -114,6 +116,23 @@ Deno.test("A token can't choose the key of one source with the algorithm of the 
     assert.equal(await answerOf(verify, `${forged}.${payload}.${signature}`), "unauthorized", alg);
     assert.equal(await answerOf(verify, `${forged}.${payload}.`), "unauthorized", alg);
   }
+});
+
+Deno.test("Who isn't on the list is forbidden, whichever source's token he has, and only if it is good", async () => {
+  await using provider = await TestProvider.start([first]);
+  const { issuer } = provider;
+  const verify = await openVerifier({
+    secret: SECRET,
+    provider: { issuer, clientIds: [CLIENT_ID] },
+    allowed: ["alice"],
+  });
+  const signed = (sub: string, lifetime: number): Promise<string> =>
+    signToken(SECRET, sub, Date.now(), lifetime);
+  assert.equal(await answerOf(verify, await provider.token()), "alice");
+  assert.equal(await answerOf(verify, await signed("alice", 60)), "alice");
+  assert.equal(await answerOf(verify, await provider.token({ sub: "bob" })), "forbidden");
+  assert.equal(await answerOf(verify, await signed("bob", 60)), "forbidden");
+  assert.equal(await answerOf(verify, await signed("bob", -90)), "unauthorized");
 });
 
 Deno.test("A key that a token brings along, or that only shares a name, is no key", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { userOf } from "../../auth/user.ts";
+import { socketEnd, userOf } from "../../auth/user.ts";
 
 Deno.test("A user is what the claims say: sub, e-mail, name, and the first username that there is", () => {
   const claims = {
@@ -34,4 +34,15 @@ Deno.test("An e-mail that nobody has verified is none, nor is a claim that is no
       id: "u1",
     });
   }
+});
+
+Deno.test("A claim may be as long as an address, and counts without the blanks around it", () => {
+  const text = "x".repeat(320);
+  assert.deepEqual(userOf({ sub: "u1", name: ` ${text} ` }), { id: "u1", name: text });
+});
+
+Deno.test("A socket may stay open until its token's end, or until no request would be taken with it", () => {
+  assert.equal(socketEnd(100_000, 99_999), 100_000);
+  assert.equal(socketEnd(100_000, 100_000), 160_000);
+  assert.equal(socketEnd(100_000, 159_999), 160_000);
 });

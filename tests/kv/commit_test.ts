@@ -132,6 +132,16 @@ Deno.test("A commit that throws is unknown, whether it was written or not", asyn
   await assert.rejects(commitOrThrow(before, change), { message: "Cannot commit a change", cause });
 });
 
+Deno.test("A commit that throws something else than that the database is locked is not made again", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const change = { sets: [objectSet(["a"], 1)], deletes: [] };
+  for (const cause of [new TypeError("connection lost"), new Error("database is locked")]) {
+    const losing = withCommit(kv, (commit, before) => before ? commit() : Promise.reject(cause));
+    assert.deepEqual(await commit(losing, change), { kind: "unknown", cause });
+  }
+  assert.deepEqual(await keysOf(kv), []);
+});
+
 Deno.test("A locked database is tried again", async () => {
   using kv = await Deno.openKv(":memory:");
   const busy = withCommit(kv, (commit, before) => before < 5 ? Promise.reject(locked()) : commit());
@@ -198,6 +208,28 @@ Deno.test("Staged sets stop at the first commit whose guard no longer holds", as
   assert.deepEqual(await writeInCommits(kv, [], guard), { kind: "conflict" });
 });
 
+Deno.test("Staged sets stop at a commit that isn't known to be made, though the next would be", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const cause = new Error("connection lost");
+  const losing = withCommit(
+    kv,
+    (commit, before) => before === 1 ? Promise.reject(cause) : commit(),
+  );
+  assert.deepEqual(await writeInCommits(losing, numbered(4500, 1)), { kind: "unknown", cause });
+  assert.equal((await keysOf(kv)).length, MAX_MUTATIONS);
+});
+
+Deno.test("Staged sets leave room for their guard", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const guard = Array.from({ length: 10 }, (_, i) => ({
+    key: ["g".repeat(1900), i],
+    versionstamp: null,
+  }));
+  const sets = numbered(150, 10, ["k".repeat(985)]);
+  assert.equal((await writeInCommits(kv, sets, guard)).kind, "committed");
+  assert.equal((await keysOf(kv)).length, sets.length);
+});
+
 Deno.test("The sets of the next commit are made while one is under way", async () => {
   using kv = await Deno.openKv(":memory:");
   const made = Promise.withResolvers<void>();
@@ -215,12 +247,21 @@ Deno.test("The sets of the next commit are made while one is under way", async (
 });
 
 Deno.test("Sets that can't be made end the writing after the commit that is under way", async () => {
-  using kv = await Deno.openKv(":memory:");
+  using store = await Deno.openKv(":memory:");
+  let underWay = 0;
+  const kv = withCommit(store, async (commit) => {
+    underWay++;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const made = await commit();
+    underWay--;
+    return made;
+  });
   const sets = function* (): Generator<KvSet> {
     yield* numbered(MAX_MUTATIONS + 1, 1);
     throw new Error("no more");
   };
   await assert.rejects(writeInCommits(kv, sets()), /no more/);
+  assert.equal(underWay, 0);
   assert.equal((await keysOf(kv)).length, MAX_MUTATIONS);
 });
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { acceptedSet } from "../../kv/accepted.ts";
+import { objectSet } from "../../kv/change.ts";
 import { commitOrThrow, writeInCommits } from "../../kv/commit.ts";
+import { flushSets } from "../../kv/flushes.ts";
 import {
   generationsOf,
   listGarbage,
@@ -10,9 +12,9 @@ import {
 } from "../../kv/garbage.ts";
 import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../../kv/head.ts";
-import { garbageKey, goneKey, orphansKey } from "../../kv/keys.ts";
+import { addressesKey, claimKey, garbageKey, goneKey, orphansKey } from "../../kv/keys.ts";
 import { rowSets } from "../../kv/rows.ts";
-import { entryChange } from "../../kv/txlog.ts";
+import { entryChange, spilledEntryChange } from "../../kv/txlog.ts";
 import {
   type Generation,
   newGeneration,
@@ -22,8 +24,9 @@ import {
   parseUserId,
   ROOT_ADDR,
   T_ZERO,
+  TAIL_ADDR,
 } from "../../protocol/ids.ts";
-import { dump, keysOf } from "../support/kv.ts";
+import { dump, keysOf, withCommit } from "../support/kv.ts";
 
 async function newHead(kv: Deno.Kv): Promise<Head> {
   const graph = newGraphId();
@@ -37,15 +40,21 @@ async function newHead(kv: Deno.Kv): Promise<Head> {
 
 const row = { addr: ROOT_ADDR, content: "x", addresses: null };
 
-/** A log entry, its tail, the id of who made it, and a row under this generation. */
+/** All that there may be under this generation: of log and tail, of rows, and of their flushes. */
 async function fill(kv: Deno.Kv, head: Head, generation: Generation): Promise<void> {
   const entry = { t: nextT(T_ZERO), tx: "[]", tail: "[]", writer: "w" };
   const id = parseSentId(`${crypto.randomUUID()}/0123456789abcdef`);
   assert.ok(id !== undefined);
+  const { graph } = head;
+  const flush = { t: entry.t, root: "x", since: 0, dropped: [ROOT_ADDR] };
   await writeInCommits(kv, [
-    ...entryChange(head.graph, generation, entry),
-    acceptedSet(head.graph, generation, entry.t, [id]),
-    ...rowSets(head.graph, generation, row),
+    ...entryChange(graph, generation, entry),
+    ...spilledEntryChange(graph, generation, entry).parts,
+    acceptedSet(graph, generation, entry.t, [id]),
+    ...rowSets(graph, generation, row),
+    ...flushSets(graph, generation, flush),
+    objectSet(addressesKey(graph, generation), { last: 1 }),
+    objectSet(claimKey(graph, generation, TAIL_ADDR), { count: 1, since: 0 }),
   ]);
 }
 
@@ -113,6 +122,29 @@ Deno.test("Nothing is written under a generation that was swept, nor is it made 
   });
   assert.deepEqual(outcome, { kind: "conflict" });
   assert.deepEqual(await dump(kv), before);
+});
+
+Deno.test("From a sweep's first commit on its generation can't be made the head's, nor be written under", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const head = await newHead(kv);
+  const keys = await keysOf(kv);
+  const rows = newGeneration();
+  const opened = await openGeneration(kv, head, rows, 0);
+  assert.ok(opened.kind === "opened");
+  const { guard } = opened;
+  await fill(kv, head, rows);
+  const kinds = new Set<string>();
+  const racing = withCommit(kv, async (commit, before) => {
+    if (before > 0) {
+      kinds.add((await writeInCommits(kv, rowSets(head.graph, rows, row), [guard])).kind);
+      const next = { sets: [], deletes: [guard.key], checks: [guard] };
+      kinds.add((await commitHead(kv, head, { ...head, rows }, next)).kind);
+    }
+    return await commit();
+  });
+  assert.equal(await sweepGeneration(racing, head.graph, rows), true);
+  assert.deepEqual([...kinds], ["conflict"]);
+  assert.deepEqual(await keysOf(kv), keys);
 });
 
 Deno.test("No generation is opened for a head that has moved or is gone", async () => {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Change, objectSet, type Outcome } from "../../kv/change.ts";
-import { commit, gatherCommits } from "../../kv/commit.ts";
+import { commit, CommitTooLargeError, gatherCommits } from "../../kv/commit.ts";
 import { MAX_MUTATIONS } from "../../kv/limits.ts";
 import { openKv } from "../../kv/open.ts";
 import { counted, type CountedKv } from "../support/counted_kv.ts";
+import { within } from "../support/deadline.ts";
 import { keysOf, withCommit } from "../support/kv.ts";
 
 /** The same store, which gathers now, and what it is asked. */
@@ -79,6 +80,37 @@ Deno.test("Of two changes that check and set the same key one is made", async ()
   assert.deepEqual(kindsOf(outcomes), ["committed", "committed", "conflict"]);
 });
 
+Deno.test("Of two changes that each set what the other checks one is made", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const store = gathering(kv);
+  const crossed = (set: string, checked: string): Change => ({
+    ...setting([set]),
+    checks: [{ key: [checked], versionstamp: null }],
+  });
+  const outcomes = await Promise.all([
+    commit(store.kv, setting(["first"])),
+    commit(store.kv, crossed("a", "b")),
+    commit(store.kv, crossed("b", "a")),
+  ]);
+  assert.deepEqual(kindsOf(outcomes), ["committed", "committed", "conflict"]);
+  assert.deepEqual(await keysOf(kv), [["a"], ["first"]]);
+});
+
+Deno.test("What changes that go together delete is deleted, and what one sets after another's delete is there", async () => {
+  using kv = await Deno.openKv(":memory:");
+  for (const key of ["a", "b"]) await kv.set([key], 0);
+  const store = gathering(kv);
+  const outcomes = await Promise.all([
+    commit(store.kv, setting(["first"])),
+    commit(store.kv, { sets: [], deletes: [["a"]] }),
+    commit(store.kv, { sets: [], deletes: [["b"]] }),
+    commit(store.kv, setting(["b"])),
+  ]);
+  assert.deepEqual(kindsOf(outcomes), Array(4).fill("committed"));
+  assert.equal(store.take().commits, 3);
+  assert.deepEqual(await keysOf(kv), [["b"], ["first"]]);
+});
+
 Deno.test("What is not known of a commit is not known of any change that it made", async () => {
   using kv = await Deno.openKv(":memory:");
   const cause = new Error("connection lost");
@@ -110,6 +142,23 @@ Deno.test("Changes that the store refuses together are made one by one", async (
   );
   assert.deepEqual(kindsOf(outcomes), Array(3).fill("committed"));
   assert.equal(store.take().commits, 4);
+});
+
+Deno.test("A change that the store refuses throws, and those that came with it are made", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const refusal = new TypeError("Total mutation size too large (max 819200 bytes)");
+  const refusing = withCommit(
+    kv,
+    (commit, before) => [1, 2].includes(before) ? Promise.reject(refusal) : commit(),
+  );
+  const store = gathering(refusing);
+  const [first, a, b] = await within(
+    Promise.allSettled(["first", "a", "b"].map((name) => commit(store.kv, setting([name])))),
+    "each to be told",
+  );
+  assert.ok(first?.status === "fulfilled" && b?.status === "fulfilled");
+  assert.ok(a?.status === "rejected" && a.reason instanceof CommitTooLargeError);
+  assert.deepEqual(await keysOf(kv), [["b"], ["first"]]);
 });
 
 Deno.test("However many writers there are, no count is lost and none is made twice", async () => {

@@ -14,7 +14,7 @@ import {
   type Upload,
 } from "../../kv/snapshot_uploads.ts";
 import { newGeneration, newGraphId, ROOT_ADDR } from "../../protocol/ids.ts";
-import { keysOf } from "../support/kv.ts";
+import { keysOf, withCommit } from "../support/kv.ts";
 import { ALICE, BOB, headOf } from "../support/process.ts";
 
 async function newHead(kv: Deno.Kv): Promise<Head> {
@@ -98,6 +98,43 @@ Deno.test("A sweep that takes hold of an upload's rows ends it", async () => {
   assert.equal((await keysOf(kv)).length, keys.length + 1);
   await forgetUpload(kv, head.graph, upload.rows);
   assert.deepEqual(await keysOf(kv), keys);
+});
+
+Deno.test("Nobody takes hold of an upload whose sweep has begun", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const head = await newHead(kv);
+  const { rows } = await opened(kv, head);
+  let seen: unknown;
+  const racing = withCommit(kv, async (commit, before) => {
+    if (before === 1) seen = await holdUpload(kv, head.graph, 2000);
+    return await commit();
+  });
+  await sweepGeneration(racing, head.graph, rows);
+  assert.deepEqual(seen, { kind: "none" });
+});
+
+Deno.test("Of two who take hold at once one has it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const head = await newHead(kv);
+  await opened(kv, head);
+  const racing = withCommit(kv, async (commit) => {
+    await held(kv, head);
+    return await commit();
+  });
+  assert.deepEqual(await holdUpload(racing, head.graph, 2000), { kind: "conflict" });
+});
+
+Deno.test("An upload that is begun anew while the one before it is forgotten stays", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const head = await newHead(kv);
+  const first = await opened(kv, head);
+  let second: Upload | undefined;
+  const racing = withCommit(kv, async (commit) => {
+    second = await opened(kv, head, BOB);
+    return await commit();
+  });
+  await forgetUpload(racing, head.graph, first.rows);
+  assert.equal((await held(kv, head)).rows, second?.rows);
 });
 
 Deno.test("The switch deletes all that an upload has beside its rows", async () => {

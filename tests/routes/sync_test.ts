@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { openBlobStores } from "../../assets/open.ts";
 import { rowsAnswerSchema } from "../../protocol/http.ts";
+import type { GraphId } from "../../protocol/ids.ts";
 import { pullOkSchema } from "../../protocol/server_message.ts";
+import { openGraphs } from "../../sync/graphs.ts";
 import { blockTx } from "../support/forms.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { readRows } from "../support/fixtures.ts";
+import { keysOf, withMethods } from "../support/kv.ts";
+import { type RequestOptions, startServer, type TestServer } from "../support/server.ts";
 
 type PullOk = ReturnType<typeof pullOkSchema.parse>;
 
@@ -253,5 +258,64 @@ Deno.test("All that was acknowledged is there after a restart", async () => {
     assert.deepEqual(await batch(server, graph, { t_before: 2, txs: [block("c")] }), ok);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("A page is 409 graph not ready while an import goes on, and graph replaced where a reset cuts a download off", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  const path = `/sync/${graph}/snapshot/rows?limit=100`;
+  const refused = (error: string): unknown => ({ status: 409, body: { error } });
+  const send = async (json: unknown): Promise<void> => {
+    const { status } = await server.call(`/sync/${graph}/snapshot/import`, { json });
+    assert.equal(status, 200);
+  };
+  await send({ reset: true, rows: readRows("medium-a").slice(0, 2000) });
+  assert.deepEqual(await server.call(path), refused("graph not ready"));
+  await send({ rows: [] });
+  const { last_addr, done } = rowsAnswerSchema.parse((await server.call(path)).body);
+  assert.ok(!done);
+  await server.call(`/sync/${graph}/admin/reset`, { method: "DELETE" });
+  assert.deepEqual(await server.call(`${path}&after=${last_addr}`), refused("graph replaced"));
+});
+
+const entry = { "tx": block("entry"), "outliner-op": "save-block" };
+const calls: Readonly<Record<string, RequestOptions>> = {
+  "pull": {},
+  "pull?since=0": {},
+  "tx/batch": { json: { t_before: 0, txs: [block("seed's")] } },
+  "tx/batch of entries": { json: { "t-before": 0, "txs": [entry] } },
+  "checksum/diagnostics": {},
+  "snapshot/rows": {},
+  "snapshot/import": { json: { rows: [[5, "x", null]] } },
+  "snapshot/import with reset": { json: { reset: true, rows: [[5, "x", null]] } },
+  "admin/reset": { method: "DELETE" },
+};
+Deno.test("Whatever is asked of a graph that is removed just then is 404, and nothing is left of it", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graphs = openGraphs({ kv: store, stores: openBlobStores(store), now: Date.now });
+  let removed: GraphId | undefined;
+  /** After the look at who may, and at whether the graph is ready. */
+  const kv = withMethods(store, {
+    get: async (key: Deno.KvKey): Promise<Deno.KvEntryMaybe<unknown>> => {
+      if (key[0] === "head" && key[1] === removed && removed !== undefined) {
+        await graphs.remove(removed);
+        removed = undefined;
+      }
+      return await store.get(key);
+    },
+  });
+  await using server = await startServer({ kv });
+  for (const [call, options] of Object.entries(calls)) {
+    const graph = await server.createGraph();
+    removed = graph;
+    assert.deepEqual(
+      await server.call(`/sync/${graph}/${call.split(" ")[0]}`, options),
+      { status: 404, body: { error: "not found" } },
+      call,
+    );
+    assert.equal(removed, undefined, call);
+    const left = (await keysOf(store)).filter((key) => key.includes(graph));
+    assert.deepEqual(left, [], call);
   }
 });

@@ -303,6 +303,28 @@ Deno.test("A damaged file is refused, in words, and changes nothing", async () =
   assert.deepEqual(await keysOf(kv), before);
 });
 
+Deno.test("A restore whose rows are swept before any of its commits is made anew, and nothing stays of those", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/b.sqlite`;
+  using server = await Deno.openKv(":memory:");
+  const graph = await new Process(server).graphWith(readRows("small-a"));
+  await backupGraph(server, graph, path, NEW);
+  const rows = rowsIn(path);
+  for (let n = 0, commits = 1; n < commits; n++) {
+    using kv = await Deno.openKv(":memory:");
+    const racing = withCommit(kv, async (commit, before) => {
+      commits = Math.max(commits, n === 0 ? before + 1 : 0);
+      if (before === n) await sweepGarbage(kv, { now: () => Number.MAX_SAFE_INTEGER });
+      return await commit();
+    });
+    const restored = await restoreGraph(deps(racing), path, META);
+    assert.deepEqual(await rowsOf(kv, restored.graph), rows, `before commit ${n}`);
+    const before = await keysOf(kv);
+    assert.equal(await sweepGarbage(kv, { now: () => Number.MAX_SAFE_INTEGER }), 0);
+    assert.deepEqual(await keysOf(kv), before, "nothing is marked");
+  }
+});
+
 Deno.test("A restore that is cut off after any commit shows no graph, and a sweep leaves nothing of it", async () => {
   await using folder = await Folder.make();
   const path = `${folder.path}/b`;

@@ -107,6 +107,18 @@ Deno.test("A batch of no graph has no answer and leaves nothing", async () => {
   assert.deepEqual(await dump(kv), []);
 });
 
+Deno.test("A batch that is more than a commit holds, of a graph that is removed just then, leaves nothing", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graph = await new Process(store).createGraph();
+  const kv = withCommit(store, async (commit, before) => {
+    const parts = { kv: store, stores: openBlobStores(store), now: () => 1000 };
+    if (before === 0) await openGraphs(parts).remove(graph);
+    return await commit();
+  });
+  assert.equal(await new Process(kv).send(graph, 0, block(noise(1_000_000))), undefined);
+  assert.deepEqual(await dump(store), []);
+});
+
 Deno.test("Checks come in the order of the protocol: what comes first is the answer", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
@@ -260,6 +272,18 @@ Deno.test("A batch that another process comes before is stale", async () => {
   await server.write(graph, 1, block("mine"));
   assert.equal((await logOf(store, graph)).txs.length, 2);
 });
+
+for (const [why, { txs }] of Object.entries(REFUSED)) {
+  Deno.test(`A batch that would be refused as ${why} is stale, if another process came before`, async () => {
+    using kv = await Deno.openKv(":memory:");
+    const [one, other] = [new Process(kv), new Process(kv)];
+    const graph = await one.graphWith(SMALL);
+    await one.write(graph, 0, block("one"));
+    await other.write(graph, 1, block("two"));
+    const answer = await one.send(graph, 1, ...txs);
+    assert.deepEqual(answer, { type: "tx/reject", reason: "stale", t: 2 });
+  });
+}
 
 Deno.test("A batch that only an import of rows comes before is accepted, on the new rows", async () => {
   using store = await Deno.openKv(":memory:");

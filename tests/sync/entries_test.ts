@@ -9,7 +9,7 @@ import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { readRows } from "../support/fixtures.ts";
-import { blockTx } from "../support/forms.ts";
+import { blockTx, txOf } from "../support/forms.ts";
 import { dump, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 import { ALICE, headOf, Process } from "../support/process.ts";
@@ -66,6 +66,7 @@ Deno.test("Each entry that changes something is a version, all of them in one co
     checksum: await server.checksum(graph),
   });
   assert.deepEqual(server.told, [1, 2, 5]);
+  assert.deepEqual(await server.datoms(graph), await new Process(kv).datoms(graph));
 });
 
 Deno.test("An entry that changes nothing makes no version, and is accepted", async () => {
@@ -463,4 +464,25 @@ Deno.test("The seed's batches on a graph of today's clients are answered as ever
     reason: "stale",
     t: 2,
   });
+});
+
+Deno.test("The checksum is that of the whole graph, after many entries and after a batch of the seed's", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await todaysGraph(kv);
+  const onPage = (i: number): readonly unknown[] =>
+    newBlock(uuid(i), `${i}`, ["~:block/page", lookup(uuid(1))]);
+  const seen = new Set<unknown>();
+  const look = async (): Promise<void> => {
+    const { checksum } = await headOf(kv, graph);
+    assert.equal(checksum, await server.checksum(graph));
+    seen.add(checksum);
+  };
+  await look();
+  await server.sendEntries(graph, 0, make(1));
+  await server.sendEntries(graph, 1, ...[2, 3].map((i) => entry("insert-blocks", ...onPage(i))));
+  await look();
+  await server.write(graph, 3, txOf(...onPage(4)));
+  await look();
+  assert.equal(seen.size, 3);
 });

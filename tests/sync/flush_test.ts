@@ -266,6 +266,32 @@ Deno.test("A flush goes on though a batch comes between its look at the head and
   assertSame((await graph.download(2000)).db, txs.reduce((db, tx) => after(db, [tx]), EMPTY));
 });
 
+const meanwhile: Readonly<Record<string, (kv: Deno.Kv, graph: TestGraph) => Promise<unknown>>> = {
+  "rows are imported": (kv, { graph }) => new Process(kv).import(graph, [[900_000_000, "x", null]]),
+  "its rows are swept": (kv) => sweepFlushes(kv, { now: () => 2000, graceMs: 5 }),
+};
+for (const [what, happens] of Object.entries(meanwhile)) {
+  Deno.test(`A flush is lost if ${what} before it writes or switches, and the next one is done`, async () => {
+    using kv = await Deno.openKv(":memory:");
+    const now = (): number => 1000;
+    // It claims addresses, writes rows, and switches the head.
+    for (const n of [1, 2]) {
+      const graph = await TestGraph.create(kv, now);
+      const txs = [txOf(...manyBlocks(1))];
+      await graph.batch(0, txs);
+      const racing = withCommit(kv, async (commit, before) => {
+        if (before === n) await happens(kv, graph);
+        return await commit();
+      });
+      assert.equal(await new TestGraph(racing, graph.graph, now).flush(), "lost");
+      const fresh = new TestGraph(kv, graph.graph, now);
+      assertSame((await fresh.download(2000)).db, after(EMPTY, txs));
+      assert.equal(await fresh.flush(), "done");
+      assertSame((await fresh.download(2000)).db, after(EMPTY, txs));
+    }
+  });
+}
+
 Deno.test("A tail of few facts that is long is flushed, too", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
@@ -321,6 +347,25 @@ Deno.test("What a flush made useless is readable for the grace time, and then go
   const roots = await Array.fromAsync(kv.list({ prefix: ["root", graph.graph] }));
   assert.equal(roots.length, 1);
   assert.equal((await Array.fromAsync(kv.list({ prefix: ["log", graph.graph] }))).length, 30);
+});
+
+Deno.test("What flushes made useless before a reset is no reason to take anything of what came after it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const now = (): number => 1000;
+  const graph = await TestGraph.create(kv, now);
+  await graph.batch(0, [txOf(...manyBlocks(0))]);
+  assert.equal(await graph.flush(), "done");
+  // What it lets go of isn't swept.
+  const failing = withCommit(
+    kv,
+    (commit, before) => before === 0 ? commit() : Promise.reject(new Error("The store is away")),
+  );
+  await openGraphs({ kv: failing, stores: openBlobStores(kv), now }).reset(graph.graph);
+  const txs = [txOf(...manyBlocks(1))];
+  assert.equal(await graph.batch(0, txs), 1);
+  assert.equal(await sweepFlushes(kv, { now: () => 2000, graceMs: 5 }), 0);
+  const { db } = await new TestGraph(kv, graph.graph, now).download(2000);
+  assertSame(db, after(EMPTY, txs));
 });
 
 Deno.test("Two processes that flush at once do not harm each other, nor the batches between", async () => {

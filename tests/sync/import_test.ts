@@ -228,6 +228,40 @@ Deno.test("Of two resets at once one wins whole, and nothing of the other stays"
   }
 });
 
+Deno.test("An import whose rows are swept before any of its commits is made anew, and nothing stays of those", async () => {
+  const rows: readonly FixtureRow[] = [[0, "root", null], [5, "five", null]];
+  // It opens a generation, writes its rows, and makes them the graph's.
+  for (let n = 0; n < 3; n++) {
+    using store = await Deno.openKv(":memory:");
+    const server = new Process(store);
+    const graph = await server.createGraph();
+    const keys = await keysOf(store);
+    const kv = withCommit(store, async (commit, before) => {
+      if (before === n) await sweepGarbage(store, { now: () => Number.MAX_SAFE_INTEGER });
+      return await commit();
+    });
+    assert.equal(await importRows({ kv, now: server.now }, graph, true, importedOf(rows)), 2);
+    assert.deepEqual(await rowsOf(store, graph), rows, `before commit ${n}`);
+    assert.equal((await keysOf(store)).length, keys.length + rows.length);
+  }
+});
+
+Deno.test("An import whose last commit was made, with its answer lost, is not made again after another's", async () => {
+  using store = await Deno.openKv(":memory:");
+  const server = new Process(store);
+  const graph = await server.createGraph();
+  const [ours, others]: readonly FixtureRow[] = [[5, "ours", null], [6, "others'", null]];
+  assert.ok(ours !== undefined && others !== undefined);
+  const kv = withCommit(store, async (commit, before) => {
+    const made = await commit();
+    if (before !== 2) return made;
+    await server.import(graph, [others], true);
+    throw new Error("connection lost");
+  });
+  assert.equal(await importRows({ kv, now: server.now }, graph, true, importedOf([ours])), 1);
+  assert.deepEqual(await rowsOf(store, graph), [others]);
+});
+
 Deno.test("Two resets that run side by side leave one of them whole", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
@@ -252,6 +286,15 @@ Deno.test("Of rows with the same addr the last one counts, and all are counted",
     assert.equal(count, 3);
     assert.deepEqual(await rowsOf(kv, graph), [last, [6, "x", null]]);
   }
+});
+
+Deno.test("A row that comes without addresses has none", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  const imported = importedOf([[5, "new"], [6, "null", null]]);
+  assert.equal(await importRows(server, graph, false, imported), 2);
+  assert.deepEqual(await rowsOf(kv, graph), [[5, "new", null], [6, "null", null]]);
 });
 
 Deno.test("A long row that is replaced by a short one leaves nothing of it", async () => {

@@ -16,10 +16,10 @@ import { upload, type UploadOutcome } from "../../sync/snapshot_upload.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { datomsOf } from "../support/client.ts";
 import { blockTx } from "../support/forms.ts";
-import { beforeFirstList, dump, keysOf, killedAt, withCommit } from "../support/kv.ts";
+import { beforeFirstList, dump, keysOf, killedAt, LOST, withCommit } from "../support/kv.ts";
 import { openFixture } from "../support/memory_db.ts";
 import { noise } from "../support/noise.ts";
-import { ALICE, BOB, headOf, Process, rowsOf, version } from "../support/process.ts";
+import { ALICE, BOB, headOf, importedOf, Process, rowsOf, version } from "../support/process.ts";
 import { parseTodaysMessage } from "../support/today.ts";
 
 const SMALL = readRows("small-a");
@@ -181,6 +181,39 @@ Deno.test("An upload of which any commit's answer is lost is done as if it were 
       assert.deepEqual(await stateOf(store, graph), uploaded(FEW));
     }
   }
+});
+
+Deno.test("Sockets are told once of an upload that has ended, though its answer is lost, and nothing waits for it any more", async () => {
+  const { "was made": lost, "was made, and is told as a conflict": conflict } = LOST;
+  for (const lose of [undefined, lost, conflict]) {
+    using store = await Deno.openKv(":memory:");
+    const graph = await unready(store);
+    const told: unknown[] = [];
+    // It begins, stages its rows, and makes them the graph's.
+    const kv = withCommit(
+      store,
+      (commit, before) => before === 2 && lose !== undefined ? lose(commit) : commit(),
+    );
+    const deps = { kv, now: () => 2000, ended: (...end: unknown[]) => void told.push(end) };
+    const call = { by: ALICE, reset: true, finished: true, rows: importedOf([]) };
+    assert.equal(await upload(deps, graph, call), "finished");
+    assert.deepEqual(told, [[graph, "reset"]]);
+    assert.ok(!(await keysOf(store)).some(([name]) => name === "unready" || name === "upload"));
+  }
+});
+
+Deno.test("An upload whose last commit was made, with its answer lost, is not made again after another's rows", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graph = await unready(store);
+  const others: FixtureRow = [6, "others'", null];
+  const kv = withCommit(store, async (commit, before) => {
+    const made = await commit();
+    if (before !== 2) return made;
+    await new Process(store).import(graph, [others], true);
+    throw new Error("connection lost");
+  });
+  assert.equal(await send(kv, graph, [], { reset: true, finished: true }), "finished");
+  assert.deepEqual(await rowsOf(store, graph), [others]);
 });
 
 Deno.test("Each call may be sent again, but for the last", async () => {

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
+import { objectSet } from "../../kv/change.ts";
 import { commitOrThrow } from "../../kv/commit.ts";
+import { flushSets } from "../../kv/flushes.ts";
 import { listGarbage, markGarbage, sweepGeneration } from "../../kv/garbage.ts";
 import { readHead } from "../../kv/head.ts";
+import { goneKey, orphansKey } from "../../kv/keys.ts";
+import { renewLease } from "../../kv/present.ts";
 import { rowSets } from "../../kv/rows.ts";
 import {
   type Generation,
@@ -14,9 +18,9 @@ import {
 } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { upload } from "../../sync/snapshot_upload.ts";
-import { GRACE_MS, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
+import { GRACE_MS, sweep, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
 import { dump, keysOf, withCommit } from "../support/kv.ts";
-import { importedOf } from "../support/process.ts";
+import { headOf, importedOf, version } from "../support/process.ts";
 import { userOf } from "../support/user.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -139,4 +143,34 @@ Deno.test("A graph whose upload ends while it is swept stays", async () => {
   });
   assert.equal(await sweepUnready({ ...parts, kv, now: () => NOW + DAY_MS + 1 }), 0);
   assert.equal(await graphs.ready(graph), true);
+});
+
+Deno.test("A sweep leaves nothing of all that there is to sweep", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const stores = openBlobStores(kv);
+  const graph = await newGraph(kv);
+  const { rows } = await headOf(kv, graph);
+  await openGraphs({ kv, stores, now: () => 0 }).create(userOf("alice"), {
+    graph_name: "given up",
+    readyForUse: false,
+  });
+  const kinds = ["garbage", "dropped", "unready", "orphans", "instance", "gone"];
+  await leave(kv, graph, 0);
+  await commitOrThrow(kv, {
+    sets: [
+      ...flushSets(graph, rows, { t: version(1), root: "x", since: 0, dropped: [] }),
+      objectSet(orphansKey(newGraphId()), true),
+      objectSet(goneKey(newGraphId()), { since: 0 }),
+    ],
+    deletes: [],
+  });
+  await renewLease(kv, { instance: crypto.randomUUID(), until: 0 });
+  const left = async (): Promise<readonly unknown[]> => {
+    const names = new Set((await keysOf(kv)).map(([name]) => name));
+    return kinds.filter((name) => names.has(name));
+  };
+  assert.deepEqual(await left(), kinds);
+  const later = (): number => NOW + DAY_MS;
+  await sweep({ kv, stores, now: later, rowsGraceMs: 0, assetsGraceMs: 0 });
+  assert.deepEqual(await left(), []);
 });

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
+import {
+  endLease,
+  type Present,
+  readPresent,
+  renewLease,
+  sweepPresent,
+  writePresent,
+} from "../../kv/present.ts";
+import { type GraphId, newGraphId } from "../../protocol/ids.ts";
+import { keysOf, withCommit } from "../support/kv.ts";
+import { ALICE, BOB, headOf } from "../support/process.ts";
+import { userOf } from "../support/user.ts";
+
+const own = crypto.randomUUID();
+const other = crypto.randomUUID();
+const [alice, bob]: readonly Present[] = [{ id: ALICE, at: 1 }, { id: BOB, name: "Bob", at: 2 }];
+assert.ok(alice !== undefined && bob !== undefined);
+
+async function newGraph(kv: Deno.Kv): Promise<GraphId> {
+  const graph = newGraphId();
+  await createGraph(kv, graph, { owner: ALICE, name: "notes", createdAt: 0 });
+  return graph;
+}
+
+async function peopleOf(kv: Deno.Kv, graph: GraphId): Promise<string | null> {
+  return (await kv.get(["people", graph])).versionstamp;
+}
+
+Deno.test("Who is at another instance is read while its lease runs, and each write is news", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const seen = new Set([await peopleOf(kv, graph)]);
+  const write = async (instance: string, users: readonly Present[]): Promise<void> => {
+    const outcome = await writePresent(kv, graph, { instance, until: 100 }, users);
+    assert.equal(outcome.kind, "committed");
+    seen.add(await peopleOf(kv, graph));
+  };
+  await write(own, [alice]);
+  await write(other, [alice, bob]);
+  assert.deepEqual(await readPresent(kv, graph, own, 99), [alice, bob]);
+  assert.deepEqual(await readPresent(kv, graph, other, 99), [alice]);
+  assert.deepEqual(await readPresent(kv, graph, own, 100), []);
+  await renewLease(kv, { instance: other, until: 200 });
+  assert.deepEqual(await readPresent(kv, graph, own, 100), [alice, bob]);
+  await write(other, []);
+  assert.deepEqual(await readPresent(kv, graph, own, 99), []);
+  await endLease(kv, own);
+  assert.deepEqual(await readPresent(kv, graph, other, 99), []);
+  assert.equal(seen.size, 4);
+});
+
+Deno.test("Of more users than a value holds the last are left out", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const users = Array.from({ length: 400 }, (_, i) => ({
+    id: userOf(`${i}`),
+    name: "ü".repeat(150),
+    at: 1,
+  }));
+  const outcome = await writePresent(kv, graph, { instance: other, until: 100 }, users);
+  assert.equal(outcome.kind, "committed");
+  const read = await readPresent(kv, graph, own, 99);
+  assert.ok(read.length > 150 && read.length < 400, `${read.length}`);
+  assert.deepEqual(read, users.slice(0, read.length));
+});
+
+Deno.test("Nothing is written of who is at a graph that is removed meanwhile, or is gone", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const meta = await readMeta(kv, graph);
+  assert.ok(meta !== undefined);
+  const racing = withCommit(kv, async (commit) => {
+    await removeGraph(kv, meta, await headOf(kv, graph), 0);
+    return await commit();
+  });
+  const lease = { instance: own, until: 100 };
+  assert.deepEqual(await writePresent(racing, graph, lease, [alice]), { kind: "conflict" });
+  assert.deepEqual(await writePresent(kv, graph, lease, [alice]), { kind: "gone" });
+  const left = new Set((await keysOf(kv)).map(([kind]) => kind));
+  assert.ok(!left.has("present") && !left.has("people"));
+});
+
+Deno.test("A sweep forgets instances whose lease is over, but not one that comes to life meanwhile", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  await writePresent(kv, graph, { instance: own, until: 101 }, [alice]);
+  await writePresent(kv, graph, { instance: other, until: 100 }, [bob]);
+  const racing = withCommit(kv, async (commit, before) => {
+    const lease = { instance: other, until: 200 };
+    if (before === 0) await writePresent(kv, graph, lease, [bob]);
+    return await commit();
+  });
+  await sweepPresent(racing, 100);
+  assert.deepEqual(await readPresent(kv, graph, own, 100), [bob]);
+  assert.equal(await sweepPresent(kv, 200), 2);
+  assert.ok(!(await keysOf(kv)).some(([kind]) => kind === "present" || kind === "instance"));
+});
