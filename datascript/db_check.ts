@@ -86,7 +86,10 @@ export function* checkDb(db: Db, keys: NodeKeys, tell: Tell): Walk<CheckedDb> {
   const uniques = new UniqueValues(db, times, tell);
   const byValue = yield* walk("avet", (datom) => {
     if (isCovered(datom)) avet.add(datom);
-    if (!root.schema.isIndexed(datom.a) && !times.has(datom.a)) strangers.add(datom.a);
+    // Of an attribute that was taken away, what was there stays in AVET, as in DataScript.
+    if (root.schema.has(datom.a) && !root.schema.isIndexed(datom.a) && !times.has(datom.a)) {
+      strangers.add(datom.a);
+    }
     uniques.see(datom);
   });
   uniques.end();

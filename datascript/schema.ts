@@ -90,6 +90,11 @@ export class Schema {
     return new MapValue([...attributes, ...eids]);
   }
 
+  /** Whether it says anything of an attribute. */
+  has(a: string): boolean {
+    return this.#attributes.has(a);
+  }
+
   isRef(a: string): boolean {
     return this.#of(a).ref;
   }

@@ -31,12 +31,16 @@ export function normalize(report: TxReport): List {
 export function normalizeForToday(report: TxReport): List {
   const { before } = report;
   const renames = renamesBy(report);
-  const datoms = report.datoms.filter(({ e, a }) => renames.get(e)?.a !== a);
+  const datoms = report.datoms.filter(({ e, a }) =>
+    renames.get(e)?.a !== a && !(a === UUID && isNamedAsBefore(report, e))
+  );
   const others = { ...report, datoms };
   const { items, stories } = toldBy(others, new Names(before));
   const attributes = goneAttributes(stories);
-  const isOfGone = ({ a, other }: Item): boolean =>
-    attributes.has(a) || other !== undefined && stories.get(other)?.gone === true;
+  // What was asserted after the attribute went is a value like any other, whatever it looks like.
+  const isOfGone = ({ a, form, other }: Item): boolean =>
+    attributes.has(a) && (other !== undefined || form[0] === RETRACT) ||
+    other !== undefined && stories.get(other)?.gone === true;
   const isEarly = (item: Item): boolean => isEnd(item) || isOfGone(item);
   const late = renames.size === 0 ? items : toldBy(others, new Names(before, renames)).items;
   return new List([
@@ -82,6 +86,12 @@ function renamesBy(report: TxReport): ReadonlyMap<number, Rename> {
   return renames;
 }
 
+/** Whether its uuid is what it was, after another one in between. */
+function isNamedAsBefore({ before, after }: TxReport, e: number): boolean {
+  const old = before.value(e, UUID);
+  return old !== undefined && equal(old, after.value(e, UUID) ?? null);
+}
+
 function renameBy({ before, after }: TxReport, { e, a }: Datom): Rename | undefined {
   const [old, now] = [before.value(e, a), after.value(e, a)];
   if (old === undefined || now === undefined || equal(old, now)) return undefined;
@@ -123,7 +133,7 @@ interface Item {
 
 /** What is told of an entity: that it is gone, with the uuid and ident it had, or what changed. */
 type Story =
-  | { readonly gone: true; readonly uuid: Value; readonly ident: Value | undefined }
+  | { readonly gone: true; readonly name: Value; readonly ident: Value | undefined }
   | { readonly gone: false; readonly datoms: readonly Datom[] };
 type Stories = ReadonlyMap<number, Story>;
 
@@ -135,7 +145,15 @@ function storyOf(
 ): Story {
   const gone = datoms.findLast((datom) => datom.a === UUID && !datom.added);
   if (gone !== undefined && after.value(e, UUID) === undefined) {
-    return { gone: true, uuid: before.value(e, UUID) ?? gone.v, ident: before.value(e, IDENT) };
+    return {
+      gone: true,
+      name: lookupRef(before.value(e, UUID) ?? gone.v),
+      ident: before.value(e, IDENT),
+    };
+  }
+  const ident = before.value(e, IDENT);
+  if (ident !== undefined && names.of(e) === ident && after.ofEntity(e).length === 0) {
+    return { gone: true, name: ident, ident };
   }
   if (names.of(e) !== -e) return { gone: false, datoms };
   // A new entity has a tempid, and DataScript takes a tempid in assertions only: what the batch took
@@ -152,7 +170,7 @@ function entityForms(
   e: number,
   story: Story,
 ): readonly Item[] {
-  if (story.gone) return [{ a: "", form: [RETRACT_ENTITY, lookupRef(story.uuid)] }];
+  if (story.gone) return [{ a: "", form: [RETRACT_ENTITY, story.name] }];
   return story.datoms.flatMap(({ a, v, added }) => {
     const op = added ? ADD : RETRACT;
     const isRef = before.schema.isRef(a) || after.schema.isRef(a);

@@ -54,7 +54,7 @@ export class RowsLostError extends Error {
 /**
  * The version that a caller's download is to hold: the one that his last pull told, which the client
  * takes for its own (protocol.md §3), else the current one. `replaced`: that one is of a graph that is
- * gone. `undefined`: there is no such graph.
+ * gone, or the device couldn't follow the graph from there. `undefined`: there is no such graph.
  *
  * @throws {Error} the graph couldn't be marked as one that a device of today follows
  */
@@ -62,12 +62,21 @@ export async function versionToStream(
   { kv, now }: DownloadDeps,
   { graph, caller }: Downloader,
 ): Promise<GraphVersion | "replaced" | undefined> {
-  const head = await followedHead(kv, graph);
-  if (head === undefined) return undefined;
+  const followed = await followedHead(kv, graph);
+  if (followed === undefined) return undefined;
+  const { head, isNew } = followed;
   const download = await readDownload(kv, graph, caller);
   if (download === undefined) return undefined;
   if (isAhead(download, head, now())) return "replaced";
-  return { log: head.log, t: versionToServe(download, head, now()) };
+  const t = versionToServe(download, head, now());
+  // What came between the pull and the mark is in the order that the device would refuse.
+  return isNew && t < head.t ? "replaced" : { log: head.log, t };
+}
+
+interface Followed {
+  readonly head: Head;
+  /** Whether it was marked just now. */
+  readonly isNew: boolean;
 }
 
 /**
@@ -75,13 +84,16 @@ export async function versionToStream(
  * it so far, it is marked as one of today's: its entries are to come in an order that DataScript takes
  * (normalize.ts), or the device is stuck at the first that it refuses.
  */
-async function followedHead(kv: Deno.Kv, graph: GraphId): Promise<Head | undefined> {
-  return await untilSettled<Head | undefined>(`mark ${graph} as one of today's`, async () => {
+async function followedHead(kv: Deno.Kv, graph: GraphId): Promise<Followed | undefined> {
+  return await untilSettled<Followed | undefined>(`mark ${graph} as one of today's`, async () => {
     const head = await readHead(kv, graph);
-    if (head === undefined || head.checksum !== undefined) return { done: head };
+    if (head === undefined) return { done: undefined };
+    if (head.checksum !== undefined) return { done: { head, isNew: false } };
     const marked = { ...head, checksum: "unknown" } as const;
     const outcome = await commitHead(kv, head, marked, { sets: [], deletes: [] });
-    return outcome.kind === "committed" ? { done: outcome.head } : { again: outcome };
+    return outcome.kind === "committed"
+      ? { done: { head: outcome.head, isNew: true } }
+      : { again: outcome };
   });
 }
 

@@ -4,7 +4,8 @@ import { Db } from "../../datascript/db.ts";
 import { withDatoms } from "../../datascript/draft.ts";
 import type { Trees } from "../../datascript/stored.ts";
 import { checkDb } from "../../datascript/db_check.ts";
-import type { Index } from "../../datascript/order.ts";
+import { merge } from "../../datascript/merge.ts";
+import { compareFacts, type Index } from "../../datascript/order.ts";
 import { nodeAt } from "../../datascript/source.ts";
 import { drive } from "../../datascript/tree_check.ts";
 import { stored, type StoredNodes, treeWith } from "../support/memory_db.ts";
@@ -91,3 +92,27 @@ Deno.test("AVET need not have what came before its attribute was indexed", () =>
   const trees = { ...root.trees, avet: { ...tree, root: nodes.store(tree.root) } };
   assert.deepEqual(problemsOf(Db.open({ ...root, trees }, nodes), nodes), []);
 });
+
+Deno.test("AVET may have what an attribute had that was taken away since, as in DataScript", () => {
+  const property = [
+    fact(90, "db/ident", ":late", TX0 + 2),
+    fact(90, "db/index", true, TX0 + 2),
+  ];
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  const made = withDatoms(Db.open(root, nodes), [...property, fact(1, "late", "x", TX0 + 3)]);
+  const taken = property.map((one) => ({ ...one, added: false, tx: TX0 + 4 }));
+  const gone = withDatoms(made, taken, TX0 + 4);
+  assert.deepEqual(problemsOf(folded(gone, nodes), nodes), []);
+});
+
+/** The same database with all of it in the trees. */
+function folded(db: Db, nodes: StoredNodes): Db {
+  const treeOf = (index: Index): Trees[Index] => {
+    const rules = { source: nodes, compare: compareFacts[index], maxKeys: 4 };
+    const tree = merge(rules, db.root.trees[index], db.changes(index));
+    return { ...tree, root: nodes.store(tree.root) };
+  };
+  const trees = { eavt: treeOf("eavt"), aevt: treeOf("aevt"), avet: treeOf("avet") };
+  const { schema, maxEid, maxTx } = db;
+  return Db.open({ ...db.root, trees, schema, maxEid, maxTx }, nodes);
+}

@@ -79,6 +79,12 @@ const CASES: readonly (readonly [title: string, batch: Written[], entry: Written
   ["An entity whose uuid went is taken away whole", [[":db/retractEntity", 3]], [
     [":db.fn/retractEntity", ref(3)],
   ]],
+  ["So is one without a uuid, by the ident that it had", [
+    [":db/add", 5, ":kv/value", "new"],
+    [":db/retractEntity", ":the/key"],
+  ], [
+    [":db.fn/retractEntity", ":the/key"],
+  ]],
   ["What refers to it is told too", [[":db/retractEntity", 1]], [
     [":db.fn/retractEntity", ref(1)],
     [":db/retract", ref(2), ":block/parent", ref(1)],
@@ -230,6 +236,22 @@ const TODAYS: readonly (readonly [title: string, batch: Written[], entry: Writte
       [":db/add", ":the/key", ":db/ident", ":the/other"],
       [":db/retract", ":the/other", ":kv/value", "old"],
       [":db/add", ":the/other", ":kv/value", "new"],
+    ],
+  ],
+  [
+    "what is asserted under the name of an attribute that goes comes after its end",
+    [[":db/retractEntity", 7], [":db/add", 3, ":user.property/p", "text"]],
+    [
+      [":db.fn/retractEntity", ref(7)],
+      [":db/add", ref(3), ":user.property/p", "text"],
+    ],
+  ],
+  [
+    "an entity that has its uuid again is called by it",
+    [[":db/add", 2, ":block/uuid", uuid(9)], title(2, "b"), [":db/add", 2, ":block/uuid", uuid(2)]],
+    [
+      [":db/retract", ref(2), ":block/title", "block"],
+      title(ref(2), "b"),
     ],
   ],
   [

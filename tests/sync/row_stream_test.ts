@@ -101,6 +101,20 @@ Deno.test("A download whose pull told a later version of another graph is refuse
   assert.deepEqual(await versionToStream(server, { graph, caller }), await pinOf(kv, graph));
 });
 
+Deno.test("A download of a graph of the seed's clients is refused if they write between its pull and the first look", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  const ask = { graph, caller: ALICE };
+  await server.pin(graph);
+  await server.write(graph, 0, block("1"));
+  assert.equal(await versionToStream(server, ask), "replaced");
+  await server.pin(graph);
+  await server.write(graph, 1, block("2"));
+  const { log } = await headOf(kv, graph);
+  assert.deepEqual(await versionToStream(server, ask), { log, t: 1 }, "it can follow from there");
+});
+
 Deno.test("Whatever is written and flushed, every version that was told can be streamed as it was", async () => {
   const steps = fc.array(fc.constantFrom("batch", "batch", "batch", "flush"), {
     minLength: 1,
