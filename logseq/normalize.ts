@@ -31,9 +31,7 @@ export function normalize(report: TxReport): List {
 export function normalizeForToday(report: TxReport): List {
   const { before } = report;
   const renames = renamesBy(report);
-  const datoms = report.datoms.filter(({ e, a }) =>
-    renames.get(e)?.a !== a && !(a === UUID && isNamedAsBefore(report, e))
-  );
+  const datoms = report.datoms.filter(({ e, a }) => renames.names.get(e)?.a !== a);
   const others = { ...report, datoms };
   const { items, stories } = toldBy(others, new Names(before));
   const attributes = goneAttributes(stories);
@@ -42,11 +40,13 @@ export function normalizeForToday(report: TxReport): List {
     attributes.has(a) && (other !== undefined || form[0] === RETRACT) ||
     other !== undefined && stories.get(other)?.gone === true;
   const isEarly = (item: Item): boolean => isEnd(item) || isOfGone(item);
-  const late = renames.size === 0 ? items : toldBy(others, new Names(before, renames)).items;
+  const late = renames.names.size === 0
+    ? items
+    : toldBy(others, new Names(before, renames.names)).items;
   return new List([
     ...formsOf(items.filter(isOfGone)),
     ...formsOf(items.filter(isEnd)),
-    ...[...renames.values()].map(({ form }) => form),
+    ...renames.forms,
     ...formsOf(late.filter((item) => !isEarly(item))),
   ]);
 }
@@ -65,41 +65,40 @@ function toldBy(
   return { items, stories };
 }
 
-/** How an entity is called now, by which attribute, and the form that says so. */
+/** Entities that are called otherwise than before. */
+interface Renames {
+  readonly names: ReadonlyMap<number, Rename>;
+  /** What says so. */
+  readonly forms: readonly (readonly Value[])[];
+}
+
+/** How an entity is called now, and by which attribute. */
 interface Rename {
   readonly a: string;
   readonly name: Value;
-  readonly form: readonly Value[];
 }
 
-/** In the order in which they came to be, as one may take the uuid that another has left. */
-function renamesBy(report: TxReport): ReadonlyMap<number, Rename> {
+/** One by one as they came, as one may take the uuid that another has left, on its way to a third. */
+function renamesBy(report: TxReport): Renames {
   const named = report.datoms.filter(({ a, added }) => added && (a === UUID || a === IDENT));
-  const renames = new Map<number, Rename>();
+  const names = new Map<number, Rename>();
+  const forms: (readonly Value[])[] = [];
   for (
-    const [{ e }, rename] of forEachItem(named, (one) => [one, renameBy(report, one)] as const)
+    const [{ e, a, v }, old] of forEachItem(named, (one) => [one, oldOf(report, one)] as const)
   ) {
-    if (rename === undefined) continue;
-    renames.delete(e);
-    renames.set(e, rename);
+    const known = names.get(e);
+    if (old === undefined || known === undefined && equal(old, v)) continue;
+    const nameOf = (value: Value): Value => a === UUID ? lookupRef(value) : value;
+    forms.push([ADD, known?.name ?? nameOf(old), keywordOf(a), v]);
+    names.set(e, { a, name: nameOf(v) });
   }
-  return renames;
+  return { names, forms };
 }
 
-/** Whether its uuid is what it was, after another one in between. */
-function isNamedAsBefore({ before, after }: TxReport, e: number): boolean {
-  const old = before.value(e, UUID);
-  return old !== undefined && equal(old, after.value(e, UUID) ?? null);
-}
-
-function renameBy({ before, after }: TxReport, { e, a }: Datom): Rename | undefined {
-  const [old, now] = [before.value(e, a), after.value(e, a)];
-  if (old === undefined || now === undefined || equal(old, now)) return undefined;
-  if (a === UUID) {
-    return { a, name: lookupRef(now), form: [ADD, lookupRef(old), keywordOf(a), now] };
-  }
-  const hasUuid = before.value(e, UUID) !== undefined;
-  return hasUuid ? undefined : { a, name: now, form: [ADD, old, keywordOf(a), now] };
+/** By which an entity was called that still has a name of this kind. */
+function oldOf({ before, after }: TxReport, { e, a }: Datom): Value | undefined {
+  const hasOther = a === IDENT && before.value(e, UUID) !== undefined;
+  return hasOther || after.value(e, a) === undefined ? undefined : before.value(e, a);
 }
 
 /** What the entities that go are called as attributes. */

@@ -4,7 +4,7 @@ import { compareKeywords, compareValues } from "../../datascript/compare.ts";
 import { type Datom, decodeDatom } from "../../datascript/datom.ts";
 import { compareDatoms, type Index, INDEXES } from "../../datascript/order.ts";
 import { decode } from "../../datascript/transit.ts";
-import { equal } from "../../datascript/value.ts";
+import { equal, SetValue, Tagged } from "../../datascript/value.ts";
 import { names, scalars, values } from "../support/arbitrary_values.ts";
 import { readDatoms } from "../support/fixtures.ts";
 import { openFixture } from "../support/memory_db.ts";
@@ -63,19 +63,45 @@ const ASCENDING: readonly (readonly [title: string, values: readonly Written[]])
   ["Numbers numerically, whole or not", [-Infinity, -2, -1.5, 0, 1, 1.25, 2, 10, 1e300]],
   ["Strings by UTF-16 code unit", ["", "A", "B", "a", "aa", "b", "é", "\ud83c\udf89", "\uff00"]],
   ["False before true", [false, true]],
-  ["Keywords without a namespace first", [":b", ":c", ":a/z", ":a.b/a", ":b/a", ":b/b"]],
+  ["Keywords without a namespace first", [
+    ":!",
+    ":/",
+    ":b",
+    ":c",
+    ":a/z",
+    ":a.b/a",
+    ":b/a",
+    ":b/b",
+  ]],
   ["UUIDs by their text", ["#u00", "#u0a", "#ua0", "#uloc5", "#uz"]],
-  ["Instants by time", [new Date(-1), new Date(0), new Date(1)]],
+  ["Instants by time", [
+    new Date(-1),
+    new Date(0),
+    new Date(1),
+    new Date(2 ** 32),
+    new Date(1795532160314),
+    new Date(1795532160315),
+  ]],
   ["Vectors by length, then by element", [[], [2], [1, 1], [1, 2], [2, 0], [0, 0, 0]]],
   ["Nil in a vector before all else there", [[null], [false], [true]]],
   ["Different types by the name of the type", [
     ":a",
     { ":a": 1 },
+    Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`:${i}`, 1])),
+    new SetValue([]),
+    [],
     "#u00",
+    new Tagged("x", "any"),
     false,
     new Date(0),
     5,
     "",
+  ]],
+  ["A map of eight entries with those of one", [
+    ":a",
+    Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`:${i}`, 1])),
+    Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`:${i}`, 1])),
+    new SetValue([]),
   ]],
 ];
 

@@ -54,6 +54,11 @@ function treeOf(datoms: readonly Datom[], maxKeys: number): Tree {
   return datoms.reduce((tree, datom) => insert(edit, tree, datom), EMPTY_TREE);
 }
 
+Deno.test("A fact comes in though the one behind it is of the same transaction", () => {
+  const tree = merge(mergeOf(4), treeOf([fact(1, TX0), fact(3, TX0)], 4), [fact(2, TX0)]);
+  assert.deepEqual(datomsOf(EMPTY, tree).map(({ e }) => e), [1, 2, 3]);
+});
+
 for (const [maxKeys, max] of [[4, 60], [8, 90], [32, 150]] as const) {
   Deno.test(`Facts merged into a stored tree of nodes of ${maxKeys} stand in place of equal ones, and it stays sound`, () => {
     const rounds = fc.tuple(factsUpTo(max, TX0 + 21), factsUpTo(max, TX0 + 22));

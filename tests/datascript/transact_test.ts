@@ -6,7 +6,7 @@ import { TransactError, type TransactErrorCode } from "../../datascript/errors.t
 import { parseForms } from "../../datascript/forms.ts";
 import type { TxReport } from "../../datascript/report.ts";
 import { transact } from "../../datascript/transact.ts";
-import { List, SetValue, Uuid, type Value } from "../../datascript/value.ts";
+import { List, MapValue, SetValue, Tagged, Uuid, type Value } from "../../datascript/value.ts";
 import { emptyDb, LazyNodes, stored, storedDb } from "../support/memory_db.ts";
 import { applied, assertHolds } from "../support/model.ts";
 import {
@@ -17,6 +17,7 @@ import {
   REF,
   schemaOf,
   show,
+  transacted,
   value,
   type Written,
 } from "../support/written.ts";
@@ -93,6 +94,32 @@ const DATOMS: Table = {
     [[[":db/add", 1, ":nick", "B"]], ['+1 :nick "B"']],
   ],
   "A batch without a form does nothing": [[[], []]],
+  "Tempids that are named before anything is said of them are entities apart": [
+    [
+      [
+        [":db/add", 1, ":friend", -1],
+        [":db/add", 3, ":friend", -2],
+        [":db/add", -1, ":x", 1],
+        [":db/add", -2, ":x", 2],
+      ],
+      ["+1 :friend 8", "+3 :friend 9", "+8 :x 1", "+9 :x 2"],
+    ],
+  ],
+  "Who is called by the eid of a tempid that turns out to be somebody is another": [
+    [
+      [[":db/add", -1, ":email", "new@x"], [":db/add", 8, ":email", "ada@x"]],
+      ['-1 :email "ada@x"', '+1 :email "new@x"', '+8 :email "ada@x"'],
+    ],
+  ],
+  "A collection is several values, but for a lookup ref": [
+    [[{ ":db/id": 3, ":nick": [":k", "b"] }], ["+3 :nick :k", '+3 :nick "b"']],
+    [[{ ":db/id": 3, ":nick": [":email", "b", "c"] }], [
+      "+3 :nick :email",
+      '+3 :nick "b"',
+      '+3 :nick "c"',
+    ]],
+    [[{ ":db/id": 3, ":likes": [":email", "ada@x"] }], ["+3 :likes 1"]],
+  ],
   "The fifth element of a form is of no account": [
     [[[":db/add", 1, ":x", 5, TX0 + 7]], ["+1 :x 5"]],
     [[[":db/retract", 1, ":name", "Ada", TX0 + 7]], ['-1 :name "Ada"']],
@@ -104,6 +131,8 @@ const DATOMS: Table = {
     [[[":db/retract", 20, ":name", "Ada"]], []],
     [[[":db/retract", 2, ":friend", [":email", "ada@x"]]], ["-2 :friend 1"]],
     [[[":db/retract", [":email", "bob@x"], ":likes", 7]], ["-2 :likes 7"]],
+    // A component stays where only the fact goes that says it is one.
+    [[[":db/retract", 4, ":part", 5]], ["-4 :part 5"]],
   ],
   ":db/retract without a value, and retractAttribute, take away all values": [
     [[[":db/retract", 1, ":nick"]], ['-1 :nick "A"', '-1 :nick "Countess"']],
@@ -490,6 +519,8 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
   "value-syntax": {
     "a value that is NaN": [[":db/add", 1, ":x", NaN]],
     "NaN inside of a value": [[":db/add", 1, ":x", [{ ":a": new SetValue([NaN]) }]]],
+    "NaN as a key": [[":db/add", 1, ":x", new MapValue([[NaN, 1]])]],
+    "NaN below a tag": [[":db/add", 1, ":x", new Tagged("point", [NaN])]],
     "NaN for an entity": [[":db/add", NaN, ":x", 1]],
     "a value that nests too deeply": [[":db/add", 1, ":x", nested(200)]],
     "a map that nests too deeply": [{ ":db/id": 1, ":x": nested(200) }],
@@ -504,6 +535,15 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
     "a map with an attribute's type alone": [{ ":db/id": 8, ":db/valueType": ":db.type/ref" }],
     "a map with an attribute without a cardinality": [{
       ":db/ident": ":x",
+      ":db/valueType": ":db.type/ref",
+    }],
+    "a map with an attribute's cardinality alone": [{
+      ":db/id": 8,
+      ":db/cardinality": ":db.cardinality/many",
+    }],
+    "a map with an attribute without an ident": [{
+      ":db/id": 8,
+      ":db/cardinality": ":db.cardinality/many",
       ":db/valueType": ":db.type/ref",
     }],
     "a map with an ident of DataScript's own": [{ ":db/ident": ":db.type/mine" }],
@@ -581,6 +621,25 @@ for (const written of [5, "x", null, { ":db/id": 1 }, new SetValue([]), ":a"]) {
     assert.throws(() => parseForms(value(written)), TransactError);
   });
 }
+
+Deno.test("An entity is found by a ref of its own too, and by no ref to nobody", () => {
+  const db = storedDb(SCHEMA, [...BASE, fact(2, "twin", 1)]);
+  const ada = [":email", "ada@x"];
+  const nobody = [":email", "nobody@x"];
+  const CASES: readonly (readonly [Written[], readonly string[] | undefined])[] = [
+    [[[":db/add", [":twin", ada], ":x", 5]], ["+2 :x 5"]],
+    [[[":db/add", [":twin", nobody], ":x", 5]], undefined],
+    [[{ ":twin": ada, ":x": 5 }], ["+2 :x 5"]],
+    [[{ ":twin": 1, ":x": 5 }], ["+2 :x 5"]],
+    [[{ ":twin": nobody, ":x": 5 }], undefined],
+    [[{ ":twin": -1, ":x": 5 }, [":db/add", -1, ":x", 6]], ["+9 :twin 8", "+9 :x 5", "+8 :x 6"]],
+    [[{ ":twin": { ":x": 6 }, ":x": 5 }], ["+8 :x 6", "+9 :twin 8", "+9 :x 5"]],
+  ];
+  for (const [batch, expected] of CASES) {
+    const report = transacted(db, ...batch);
+    assert.deepEqual(report && told(report), expected, JSON.stringify(batch));
+  }
+});
 
 Deno.test("Thousands of tempids that turn out late to be somebody are no chain", () => {
   const count = 3000;

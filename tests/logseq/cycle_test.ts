@@ -22,6 +22,7 @@ const BASE: readonly Datom[] = [
   ...block(13, { "db/ident": ":class/c", "logseq.property.class/extends": 12 }),
   ...block(14, { "db/ident": ":class/d" }),
   fact(20, "db/ident", ":class/bare"),
+  ...block(21, { "block/parent": 20, "logseq.property.class/extends": 1 }),
 ];
 
 const under = (e: number, parent: number): Written => [
@@ -63,6 +64,23 @@ const LOOPS: readonly (readonly [what: string, batch: Written[], a: string, valu
     [under(2, 4), { ":db/id": -1, ":block/uuid": uuid(30), ":block/parent": ref(1) }],
     ":block/parent",
     [[2, ref(1)], [30, null]],
+  ],
+  ["A block whose parent had no uuid", [under(21, 21)], ":block/parent", [[21, null]]],
+  [
+    "A block that loses its uuid",
+    [under(2, 3), [":db/retract", 2, ":block/uuid", uuid(2)]],
+    ":block/parent",
+    [[2, ref(1)]],
+  ],
+  ["A class that extended what has no ident", [[":db/add", ref(21), EXTENDS, ref(21)]], EXTENDS, [[
+    21,
+    null,
+  ]]],
+  [
+    "A loop, and a class elsewhere that extends one less",
+    [[":db/retract", ref(13), EXTENDS, ":class/b"], extend(14, ":class/d")],
+    EXTENDS,
+    [[14, null]],
   ],
   ["A class that extends itself", [extend(14, ":class/d")], EXTENDS, [[14, null]]],
   ["A class that extends what extends it", [extend(11, ":class/b")], EXTENDS, [[11, null]]],

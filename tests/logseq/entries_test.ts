@@ -14,7 +14,7 @@ const FACTS: readonly Datom[] = [
   ...block(3, { "block/title": "three", "block/parent": 2, "block/page": 1, "block/order": "a0" }),
   ...block(4, { "block/title": "four", "block/parent": 3, "block/page": 1, "block/order": "a0" }),
   ...block(5, { "block/title": "five", "block/parent": 1, "block/page": 1, "block/order": "a1" }),
-  fact(10, "db/ident", ":logseq.kv/graph-uuid"),
+  ...block(10, { "db/ident": ":logseq.kv/graph-uuid" }),
   fact(10, "kv/value", "mine"),
   fact(11, "db/ident", ":logseq.kv/db-type"),
 ];
@@ -133,6 +133,18 @@ for (const op of ["delete-blocks", "delete-page"]) {
   });
 }
 
+Deno.test("What else is said of an entity that goes is left out of deletes alone, and of no other entity", () => {
+  const said = [retract(5), title(ref(5), "x"), title(ref(2), "kept")];
+  assert.equal(prepare("save-block", ...said).kind, "failed");
+  const deleted = changes("delete-blocks", ...said);
+  assert.ok(deleted.includes('+2 :block/title "kept"'));
+  assert.ok(!deleted.includes('+5 :block/title "x"'));
+  const nobody = [":db/retractEntity", ":no/one"];
+  const of = (ident: string): Written => [":db/add", ident, ":kv/value", 1];
+  assert.equal(prepare("delete-blocks", nobody, of(":no/one")).kind, "same");
+  assert.equal(prepare("delete-blocks", nobody, of(":no/other")).kind, "failed");
+});
+
 Deno.test("A block that an entry takes away takes all below with it, but for what the entry keeps", () => {
   assert.deepEqual(gone("transact", retract(2)), [2, 3, 4]);
   // 4 is below 3, which is moved.
@@ -163,7 +175,9 @@ const RETIRED = [
 for (const a of RETIRED) {
   Deno.test(`What an entry says of :${a} is left out`, () => {
     assert.deepEqual(prepare("transact", [":db/add", ref(2), `:${a}`, 1]), { kind: "same" });
-    assert.deepEqual(prepare("transact", { ":db/id": ref(2), [`:${a}`]: 1 }), { kind: "same" });
+    for (const e of [2, 77]) {
+      assert.deepEqual(prepare("transact", { ":db/id": ref(e), [`:${a}`]: 1 }), { kind: "same" });
+    }
     assert.deepEqual(
       changes("transact", { ":db/id": ref(2), [`:${a}`]: 1, ":block/title": "x" }, [
         ":db/retract",
@@ -190,11 +204,37 @@ Deno.test("What an entry says of an entity that is the device's own is left out,
       [[":db/add", "t", ":kv/value", "x"], [":db/add", "t", ":db/ident", other]],
       [[":db/add", "t", ":kv/value", "x"], { ":db/id": "t", ":db/ident": other }],
       [[":db/add", other, ":kv/value", "x"]],
+      [[":db/add", [":db/ident", other], ":kv/value", "x"]],
+      [[":db/add", ref(10), ":kv/value", "x"]],
+      [[":db/add", ref(5), ":db/ident", other]],
     ] satisfies Written[][]
   ) assert.deepEqual(prepare("set-kvs", ...said), { kind: "same" }, JSON.stringify(said));
   assert.deepEqual(
     changes("set-kvs", [":db/add", ":logseq.kv/db-type", ":kv/value", "db"]),
     ['+11 :kv/value "db"'],
+  );
+});
+
+Deno.test("What an entry says of an entity with another ident stays, also where it names the device's own", () => {
+  const own = ":logseq.kv/graph-uuid";
+  for (const e of [11, ":logseq.kv/db-type"]) {
+    assert.deepEqual(changes("set-kvs", [":db/add", e, ":kv/value", own]), [
+      `+11 :kv/value ${own}`,
+    ]);
+  }
+  const made = ["+12 :db/ident :user.property/p", `+12 :kv/value ${own}`];
+  assert.deepEqual(
+    changes("set-kvs", [":db/add", "t", ":db/ident", ":user.property/p"], [
+      ":db/add",
+      "t",
+      ":kv/value",
+      own,
+    ]),
+    made,
+  );
+  assert.deepEqual(
+    changes("set-kvs", { ":db/ident": ":user.property/p", ":kv/value": own }),
+    made,
   );
 });
 
@@ -214,6 +254,39 @@ Deno.test("A title that an entry asserts is not retracted by the same entry", ()
   assert.deepEqual(
     changes("save-block", title(ref(2), "five"), [":db/retract", ref(5), ":block/title", "five"]),
     ['-2 :block/title "two"', '+2 :block/title "five"', '-5 :block/title "five"'],
+  );
+});
+
+Deno.test("Nor is a name, nor the title that two blocks get; of other attributes it is", () => {
+  const said = (op: string, e: number, a: string, v: string): Written => [op, ref(e), a, v];
+  assert.deepEqual(
+    changes(
+      "save-block",
+      said(":db/add", 2, ":block/name", "n"),
+      said(":db/retract", 2, ":block/name", "n"),
+    ),
+    ['+2 :block/name "n"'],
+  );
+  assert.deepEqual(
+    changes(
+      "save-block",
+      ...[2, 5].map((e) => title(ref(e), "same")),
+      ...[2, 5].map((e) => said(":db/retract", e, ":block/title", "same")),
+    ),
+    [
+      '-2 :block/title "two"',
+      '+2 :block/title "same"',
+      '-5 :block/title "five"',
+      '+5 :block/title "same"',
+    ],
+  );
+  assert.deepEqual(
+    changes(
+      "move-blocks",
+      said(":db/add", 2, ":block/order", "a5"),
+      said(":db/retract", 2, ":block/order", "a5"),
+    ),
+    ['-2 :block/order "a0"', '+2 :block/order "a5"', '-2 :block/order "a5"'],
   );
 });
 

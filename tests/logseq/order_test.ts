@@ -53,6 +53,11 @@ const CASES: readonly (readonly [title: string, batch: Written[], children: stri
     ["4 a1", "3 a1V", "5 a2"],
   ],
   [
+    "Blocks that get one order get theirs by ascending eid",
+    [set(5, "a3"), set(3, "a3")],
+    ["4 a1", "3 a4", "5 a5"],
+  ],
+  [
     "A new block too",
     [newBlock(-1, 1, "a1")],
     ["3 a0", "4 a1", "7 a1V", "5 a2"],
@@ -134,6 +139,16 @@ Deno.test("Where orders are not indexed they are repaired all the same", () => {
     BASE,
   );
   assert.deepEqual(children(after(db, [set(3, "a1")]), 1), ["4 a1", "3 a1V", "5 a2"]);
+  assert.deepEqual(children(after(db, [set(3, "a3")]), 1), ["4 a1", "5 a2", "3 a3"]);
+});
+
+Deno.test("An order that a batch doesn't set stays, though a sibling has it too", () => {
+  const db = storedDb(GRAPH_SCHEMA, [
+    ...BASE,
+    ...block(7, { "block/parent": 1, "block/order": "a1" }),
+  ]);
+  const there = after(db, [[":db/add", ref(7), ":block/title", "x"]]);
+  assert.equal(there.value(7, "block/order"), "a1");
 });
 
 Deno.test("After any batch no order that it set is taken, and each lies where it was asked to", () => {

@@ -89,6 +89,8 @@ Deno.test("A bad token, an expired one, none at all and a huge one are refused, 
     [401, { token: "" }],
     [401, {}],
     [413, { token: long.repeat(40) }],
+    // It is good, but no browser would keep it.
+    [401, { token: await signToken(AUTH_SECRET, ALICE, Date.now(), 60, { x: "x".repeat(4000) }) }],
   ];
   for (const [wanted, form] of forms) {
     const { status, text, headers } = await ask(server, "/sign-in", { form });

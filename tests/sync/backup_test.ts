@@ -77,7 +77,13 @@ for (const set of ["small-a", "variety-small", "variety-medium"]) {
     if (set !== "variety-medium") assert.deepEqual(datomsIn(copied), datomsIn(recorded));
     assert.deepEqual(folder.names(), ["b.sqlite"]);
 
-    const restored = await restoreGraph(deps(kv), path, META);
+    const told: number[] = [];
+    const restored = await restoreGraph(deps(kv), path, META, (done, total) => {
+      assert.equal(total, copied.length);
+      told.push(done);
+    });
+    assert.deepEqual(told, [...told.keys()]);
+    assert.equal(told.at(-1), copied.length);
     assert.notEqual(restored.graph, graph);
     assert.deepEqual(await rowsOf(kv, restored.graph), copied);
     const verified = await verifyGraph(kv, restored.graph);

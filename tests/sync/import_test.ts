@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { commitHead } from "../../kv/head.ts";
 import { parseGarbageKey } from "../../kv/keys.ts";
-import { type GraphId, newGraphId } from "../../protocol/ids.ts";
+import { EMPTY_CHECKSUM, type GraphId, newGraphId } from "../../protocol/ids.ts";
 import { importRows } from "../../sync/import.ts";
 import { sweepFlushes, sweepGarbage } from "../../sync/sweep.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
@@ -347,6 +348,37 @@ for (
     assert.deepEqual(stored.filter(([addr]) => addr >= first && addr < first + 2), rows);
     await new Process(kv).write(graph, 1, block("two"));
     assert.equal((await new Process(kv).datoms(graph)).length, (await server.datoms(graph)).length);
+  });
+}
+
+for (
+  const [what, withRoot] of [
+    ["is the same database", false],
+    ["has the root that comes with them", true],
+  ] as const
+) {
+  Deno.test(`A flushed graph whose rows are copied ${what}`, async () => {
+    using kv = await Deno.openKv(":memory:");
+    const server = new Process(kv);
+    const graph = await oldGraph(kv);
+    assert.equal(await new TestGraph(kv, graph).flush(), "done");
+    await server.write(graph, 1, block("two"));
+    const before = await server.datoms(graph);
+    const head = await headOf(kv, graph);
+    const summed = { ...head, checksum: EMPTY_CHECKSUM };
+    await commitHead(kv, head, summed, { sets: [], deletes: [] });
+    const root = (await rowsOf(kv, graph)).filter(([addr]) => withRoot && addr === 0);
+    await server.import(graph, [...root, ...CHANGED]);
+    const after = await headOf(kv, graph);
+    assert.notEqual(after.rows, head.rows);
+    assert.equal(after.checksum, "unknown");
+    // The row 0 that the graph began with knows of none.
+    assert.deepEqual(await new Process(kv).datoms(graph), withRoot ? [] : before);
+    await new Process(kv).write(graph, 2, block("three"));
+    assert.equal(await new TestGraph(kv, graph).flush(), "done");
+    await new Process(kv).write(graph, 3, block("four"));
+    const stored = await rowsOf(kv, graph);
+    assert.deepEqual(stored.filter(([addr]) => CHANGED.some(([one]) => one === addr)), CHANGED);
   });
 }
 

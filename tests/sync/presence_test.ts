@@ -5,6 +5,7 @@ import { presentPrefix } from "../../kv/keys.ts";
 import { putMember, readCircle, removeMember } from "../../kv/members.ts";
 import { readPresent, writePresent } from "../../kv/present.ts";
 import { type GraphId, newGraphId, type UserId } from "../../protocol/ids.ts";
+import { byChannel } from "../../sync/channel.ts";
 import { openFanout } from "../../sync/fanout.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { Hub } from "../../sync/hub.ts";
@@ -81,6 +82,40 @@ Deno.test("Without any news instances find each other by looking once in a while
   // The next write is an hour away, but no lease is without its instance.
   await there.presence.close();
   await a.guest.until("here: alice");
+});
+
+Deno.test("News of people is a reason to look at once", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const fanouts = [1, 2].map(() => openFanout(new Hub(), [byChannel()]));
+  const instances = fanouts.map((fanout) =>
+    new Presence({ kv, fanout, now: () => Date.now(), times: { ...SLOW, quietMs: 0 } })
+  );
+  const [here, there] = instances;
+  assert.ok(here !== undefined && there !== undefined);
+  const guest = new TestGuest();
+  here.enter(graph, { id: alice }, guest);
+  here.speaksToday(guest);
+  await guest.until("here: alice");
+  const leave = there.enter(graph, { id: bob }, new TestGuest());
+  await guest.until("here: alice, bob");
+  leave();
+  await guest.until("here: alice");
+  await Promise.all(instances.map((one) => one.close()));
+  await Promise.all(fanouts.map((one) => one.close()));
+});
+
+Deno.test("A socket of the seed's client, which says nothing of itself, is told too, and that it has gone", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  await using here = new Instance(kv, { tickMs: 5 });
+  await using there = new Instance(kv, { quietMs: 0, tickMs: 3_600_000 });
+  const { guest } = here.enter(graph, alice);
+  const leave = there.presence.enter(graph, { id: bob }, new TestGuest());
+  await guest.until("here: alice, bob");
+  leave();
+  leave();
+  await guest.until("here: alice");
 });
 
 Deno.test("An instance that ended without a word is forgotten when its lease is over, and swept", async () => {

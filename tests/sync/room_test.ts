@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { newGraphId, type UserId } from "../../protocol/ids.ts";
-import { Room } from "../../sync/room.ts";
+import { type Guest, Room } from "../../sync/room.ts";
 import { TestGuest } from "../support/guest.ts";
 import { userOf } from "../support/user.ts";
 
@@ -76,12 +76,40 @@ Deno.test("Of a user with several sockets, here or elsewhere, the one counts tha
 });
 
 Deno.test("What a user is called is told with the list, when he calls himself otherwise", () => {
-  const [room, a] = roomOf(alice);
-  assert.ok(a !== undefined);
-  room.speaksToday(a);
-  room.setOthers([{ id: bob, name: "Bob", at: 0 }]);
-  room.setOthers([{ id: bob, name: "Robert", at: 0 }]);
-  assert.deepEqual(a.heard, ["here: alice", "here: alice, bob", "here: alice, bob"]);
+  for (const what of ["email", "username", "name"] as const) {
+    const [room, a] = roomOf(alice);
+    assert.ok(a !== undefined);
+    room.speaksToday(a);
+    room.setOthers([{ id: bob, [what]: "Bob", at: 0 }]);
+    room.setOthers([{ id: bob, [what]: "Bob", at: 1 }]);
+    room.setOthers([{ id: bob, [what]: "Robert", at: 0 }]);
+    assert.deepEqual(a.heard, ["here: alice", "here: alice, bob", "here: alice, bob"]);
+  }
+});
+
+Deno.test("Of each user all is told that his token says of him, and nothing that it doesn't", () => {
+  const person = { email: "b@x", username: "bob", name: "Bob" };
+  const room = new Room(newGraphId());
+  const told: unknown[] = [];
+  const listener: Guest = {
+    people: (news, all) => void told.push(news.type === "presence" ? news : all()),
+    close: () => {},
+  };
+  const guest = new TestGuest();
+  room.seat(guest, { id: bob, ...person });
+  room.seat(listener, { id: alice });
+  room.speaksToday(listener);
+  assert.deepEqual(room.here(), [{ id: alice, at: 0 }, { id: bob, ...person, at: 0 }]);
+  room.edit(guest, "x", 1);
+  room.edit(guest, undefined, 2);
+  assert.deepEqual(told, [
+    {
+      "type": "online-users",
+      "online-users": [{ "user-id": alice }, { "user-id": bob, ...person }],
+    },
+    { "type": "presence", "user-id": bob, "editing-block-uuid": "x" },
+    { "type": "presence", "user-id": bob, "editing-block-uuid": null },
+  ]);
 });
 
 Deno.test("Only the sockets of the one who is put out are closed", () => {

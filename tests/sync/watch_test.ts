@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
 import { openBlobStores } from "../../assets/open.ts";
 import { commitHead, readHead } from "../../kv/head.ts";
+import { WATCH_GRAPHS } from "../../kv/watch.ts";
 import { readCircle, removeMember } from "../../kv/members.ts";
 import { type GraphId, nextT, parseUserId, type T, T_ZERO } from "../../protocol/ids.ts";
 import { openFanout } from "../../sync/fanout.ts";
@@ -88,10 +90,18 @@ Deno.test("A write that moves no version is no news", async () => {
 });
 
 Deno.test("More graphs than one watch takes are all watched, whenever their sockets come", async () => {
-  await using watched = await Watched.open();
+  const kv = await Deno.openKv(":memory:");
+  let watches = 0;
+  const seen = breaking(kv, (real, before) => {
+    watches = before + 1;
+    return real;
+  });
+  await using watched = new Watched(kv, seen);
   const graphs = await Promise.all(Array.from({ length: 25 }, () => watched.createGraph()));
   const listeners = graphs.map((graph) => watched.listen(graph));
   for (const listener of listeners) assert.equal(await listener.next(), "at 0");
+  // As few as there can be, since their sockets came together.
+  assert.equal(watches, Math.ceil(25 / WATCH_GRAPHS));
   const late = await watched.createGraph();
   const last = watched.listen(late);
   assert.equal(await last.next(), "at 0");
@@ -116,6 +126,58 @@ Deno.test("A graph that nobody listens to any more is forgotten, and watched aga
   assert.deepEqual(a.heard, []);
   const again = watched.listen(graph);
   assert.equal(await again.next(), "at 1");
+});
+
+/** A store that tells what becomes of its watches: `begun`, `ended`. */
+function toldWatches(kv: Deno.Kv, told: string[], ended = (): void => {}): Deno.Kv {
+  return breaking(kv, (real) => {
+    told.push("begun");
+    const reader = real.getReader();
+    return new ReadableStream({
+      async pull(controller): Promise<void> {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        controller.enqueue(value);
+      },
+      cancel: async (): Promise<void> => {
+        told.push("ended");
+        ended();
+        await reader.cancel();
+      },
+    });
+  });
+}
+
+Deno.test("A watch ends with the last socket of its last graph, and one that comes then has its own", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const told: string[] = [];
+  const ended = Promise.withResolvers<void>();
+  await using watched = new Watched(kv, toldWatches(kv, told, ended.resolve));
+  const [graph, other] = [await watched.createGraph(), await watched.createGraph()];
+  const [a, b] = [watched.listen(graph), watched.listen(other)];
+  assert.deepEqual([await a.next(), await b.next()], ["at 0", "at 0"]);
+  watched.hub.delete(graph, a);
+  assert.deepEqual(told, ["begun"]);
+  watched.hub.delete(other, b);
+  await within(ended.promise, "the end of the watch");
+  assert.deepEqual(told, ["begun", "ended"]);
+  const next = watched.listen(graph);
+  assert.equal(await next.next(), "at 0");
+  assert.deepEqual(told, ["begun", "ended", "begun"]);
+});
+
+Deno.test("Once it is closed nothing is watched, whoever comes", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const told: string[] = [];
+  await using watched = new Watched(kv, toldWatches(kv, told));
+  const graph = await watched.createGraph();
+  assert.equal(await watched.listen(graph).next(), "at 0");
+  await watched.fanout.close();
+  assert.deepEqual(told, ["begun", "ended"]);
+  watched.listen(await watched.createGraph());
+  await Promise.resolve();
+  await readHead(kv, graph);
+  assert.deepEqual(told, ["begun", "ended"]);
 });
 
 Deno.test("A watch of a graph that another process resets or deletes closes its sockets", async () => {
@@ -228,6 +290,51 @@ Deno.test("A watch that can't be begun is tried until it can", async () => {
   await using watched = new Watched(kv, seen, { pauseMs: 1, longestPauseMs: 2 });
   const graph = await watched.createGraph();
   assert.equal(await watched.listen(graph).next(), "at 0");
+});
+
+Deno.test("The longer a watch can't be begun, the longer it waits before it is tried again", async () => {
+  const kv = await Deno.openKv(":memory:");
+  let tried = 0;
+  const seen = breaking(kv, (real, before) => {
+    tried = before + 1;
+    void real.cancel();
+    return new ReadableStream({ start: (controller) => controller.error(new Error("refused")) });
+  });
+  await using watched = new Watched(kv, seen, { pauseMs: 20, longestPauseMs: 3_600_000 });
+  watched.listen(await watched.createGraph());
+  await delay(300);
+  // After 0, 40, 120 and 280 ms.
+  assert.ok(tried >= 1 && tried <= 4, `${tried} times`);
+});
+
+Deno.test("A graph whose socket comes while a broken watch waits is watched at once", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const refused = Promise.withResolvers<void>();
+  const seen = breaking(kv, (real, before) => {
+    if (before > 0) return real;
+    void real.cancel();
+    refused.resolve();
+    return new ReadableStream({ start: (controller) => controller.error(new Error("refused")) });
+  });
+  const hour = { pauseMs: 3_600_000, longestPauseMs: 3_600_000 };
+  await using watched = new Watched(kv, seen, hour);
+  const [graph, other] = [await watched.createGraph(), await watched.createGraph()];
+  const a = watched.listen(graph);
+  await refused.promise;
+  await delay(10);
+  const b = watched.listen(other);
+  assert.deepEqual([await a.next(), await b.next()], ["at 0", "at 0"]);
+});
+
+Deno.test("A watch that says nothing from its beginning is begun again", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const seen = breaking(kv, (real, before) => {
+    if (before > 0) return real;
+    void real.cancel();
+    return new ReadableStream({ pull: () => new Promise(() => {}) });
+  });
+  await using watched = new Watched(kv, seen, { silenceMs: 20, pauseMs: 1 });
+  assert.equal(await watched.listen(await watched.createGraph()).next(), "at 0");
 });
 
 Deno.test("A watch that has gone silent is begun again", async () => {
