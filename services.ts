@@ -124,7 +124,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     operations: observedOperations({
       version: async (graph) => {
         const head = await readHead(kv, graph);
-        return head && reachedAt(head.t, head.checksum);
+        return head && { ...reachedAt(head.t, head.checksum), log: head.log };
       },
       pull: (graph, since) => pull(kv, graph, since, recent),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),

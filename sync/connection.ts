@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { parseClientMessage, socketError } from "../protocol/client_message.ts";
-import type { GraphId, T } from "../protocol/ids.ts";
+import type { Generation, GraphId, T } from "../protocol/ids.ts";
 import type { TxReject } from "../protocol/reject.ts";
 import type { ServerMessage, TxBatchOk } from "../protocol/server_message.ts";
 import {
@@ -27,8 +27,10 @@ import type { Guest } from "./room.ts";
 
 /** What a connection asks of the graphs; each answers `undefined` where there is no such graph. */
 export interface SyncOperations {
-  /** The graph's current version, and its checksum if today's clients use it. */
-  readonly version: (graph: GraphId) => Promise<Reached | undefined>;
+  /** The graph's current version, its checksum if today's clients use it, and which log it is of. */
+  readonly version: (
+    graph: GraphId,
+  ) => Promise<(Reached & { readonly log: Generation }) | undefined>;
   /** The log after `since`. */
   readonly pull: (graph: GraphId, since: T) => Promise<PulledLog | undefined>;
   /** Stores a batch and tells the other sockets, or refuses it. */
@@ -131,6 +133,8 @@ export class Connection implements Listener, Guest {
   /** The greatest version that the client was told, and the greatest that there is news of. */
   #toldT: T | -1 = -1;
   #newsT: T | undefined;
+  /** The log that the client was told a version of at its hello: that of another can't be compared. */
+  #log: Generation | undefined;
   /** Tells who is here, for a client that couldn't take the news when it came. */
   #latePeople: (() => OnlineUsers) | undefined;
 
@@ -178,14 +182,19 @@ export class Connection implements Listener, Guest {
 
   /**
    * The same for a version that may be old news. A client that was told none has nothing to compare
-   * with: its hello will tell it.
+   * with: its hello will tell it. One that was told a version of another log has missed a reset.
    */
-  compare(t: T): void {
+  compare(t: T, log?: Generation): void {
+    if (this.#log !== undefined && log !== undefined && log !== this.#log) {
+      return this.#end(closeReason.reset);
+    }
     if (this.#toldT >= 0) this.changed(t);
   }
 
-  remind(t: T): void {
-    if (t !== this.#toldT) return this.compare(t);
+  remind(t: T, log?: Generation): void {
+    const isKnown = t === this.#toldT;
+    this.compare(t, log);
+    if (!isKnown) return;
     if (!this.#closed && !this.#busy && !this.#hasUnread()) this.#send({ type: "changed", t });
   }
 
@@ -254,6 +263,7 @@ export class Connection implements Listener, Guest {
           const reached = await this.#operations.version(this.#graph);
           // Today's clients use the graph, so this may be one that only reads.
           if (reached?.checksum !== undefined) this.#isTodays = true;
+          this.#log = reached?.log;
           return this.#tell(reached?.t, reached && helloAnswer(reached));
         }
         case "ping":
@@ -285,12 +295,12 @@ export class Connection implements Listener, Guest {
     }
   }
 
-  /** Ends when the client has read the answer, or nearly. */
+  /** Ends when the client has read the answer, or nearly, or has stopped reading: others wait for it. */
   async #pull(since: T): Promise<void> {
     if (this.#closed) return;
     const pulled = await this.#operations.pull(this.#graph, since);
     this.#tell(pulled?.t, pulled && await pullFrame(pulled));
-    if (this.#hasUnread()) await this.#read();
+    if (this.#hasUnread()) await this.#read("or stalled");
   }
 
   /** Sends an answer that tells version `t`; no answer means that the graph is no more. */
@@ -337,18 +347,25 @@ export class Connection implements Listener, Guest {
     return this.#socket.bufferedAmount > this.#limits.maxUnreadBytes;
   }
 
-  /** Waits for the client to read what it was sent, and gives it up if it doesn't. */
-  async #read(): Promise<void> {
+  /**
+   * Waits for the client to read what it was sent, and gives it up if it doesn't and that is too much to
+   * keep.
+   *
+   * @param end whether it is enough that it has stopped
+   */
+  async #read(end: "read" | "or stalled" = "read"): Promise<void> {
     let unread = this.#socket.bufferedAmount;
     let stalledMs = 0;
     while (!this.#closed && this.#hasUnread()) {
-      if (stalledMs >= this.#limits.stallMs && unread > this.#limits.maxStalledBytes) {
+      const hasStalled = stalledMs >= this.#limits.stallMs;
+      if (hasStalled && unread > this.#limits.maxStalledBytes) {
         log.info("Gave up a socket of {graph} whose client left {unread} bytes unread", {
           graph: this.#graph,
           unread,
         });
         return this.#end(closeReason.slow);
       }
+      if (hasStalled && end === "or stalled") return;
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
       stalledMs = this.#socket.bufferedAmount < unread ? 0 : stalledMs + DRAIN_POLL_MS;
       unread = this.#socket.bufferedAmount;

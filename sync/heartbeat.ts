@@ -18,9 +18,9 @@ export async function beat(kv: Deno.Kv, hub: Hub): Promise<void> {
   const graphs = hub.graphs();
   const heads = await readSoundHeads(kv, graphs);
   for (const [i, graph] of graphs.entries()) {
-    const t = heads[i]?.t;
-    if (t === undefined) continue;
-    for (const listener of hub.each(graph)) listener.remind(t);
+    const head = heads[i];
+    if (head === undefined) continue;
+    for (const listener of hub.each(graph)) listener.remind(head.t, head.log);
   }
 }
 

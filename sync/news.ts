@@ -1,5 +1,5 @@
 /** What there is to tell of a graph, and how the sockets of this isolate hear it. */
-import type { GraphId, T } from "../protocol/ids.ts";
+import type { Generation, GraphId, T } from "../protocol/ids.ts";
 import { type CloseReason, closeReason } from "./close_codes.ts";
 import type { Hub } from "./hub.ts";
 
@@ -9,8 +9,8 @@ export type GraphEnd = "deleted" | "reset";
 export type News =
   /** The graph's version is `t` since a moment ago. */
   | { readonly kind: "moved"; readonly graph: GraphId; readonly t: T }
-  /** The graph's version is `t`, since when can't be told: news to who was told an older one. */
-  | { readonly kind: "at"; readonly graph: GraphId; readonly t: T }
+  /** The graph's version is `t`, of this log, since when can't be told: news to who was told another. */
+  | { readonly kind: "at"; readonly graph: GraphId; readonly t: T; readonly log: Generation }
   /** The graph was deleted, or starts again at 0. */
   | { readonly kind: "ended"; readonly graph: GraphId; readonly end: GraphEnd }
   | PeopleNews;
@@ -38,7 +38,7 @@ export function tell(hub: Hub, news: Exclude<News, PeopleNews>, sender?: object)
       }
       return;
     case "at":
-      for (const listener of hub.each(news.graph)) listener.compare(news.t);
+      for (const listener of hub.each(news.graph)) listener.compare(news.t, news.log);
       return;
     case "ended": {
       const { code, reason }: CloseReason = closeReason[news.end];

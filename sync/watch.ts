@@ -171,7 +171,7 @@ class Group {
     if (people !== null && people !== known?.people) {
       this.#deliver({ kind: "people", graph, version: people });
     }
-    if (known === undefined) return this.#deliver({ kind: "at", graph, t: head.t });
+    if (known === undefined) return this.#deliver({ kind: "at", graph, t: head.t, log: head.log });
     if (known.log !== head.log) return this.#deliver({ kind: "ended", graph, end: "reset" });
     if (known.t < head.t) this.#deliver({ kind: "moved", graph, t: head.t });
   }

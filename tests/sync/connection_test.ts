@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import {
   type Checksum,
+  type Generation,
+  newGeneration,
   newGraphId,
   nextT,
   parseChecksum,
@@ -76,8 +78,10 @@ function checksumOf(text: string): Checksum {
   return checksum;
 }
 
-function at(t: number): Reached {
-  return { t: version(t) };
+const LOG = newGeneration();
+
+function at(t: number): Reached & { readonly log: Generation } {
+  return { t: version(t), log: LOG };
 }
 
 function logOf(t: number): PulledLog {
@@ -373,7 +377,7 @@ Deno.test("A message above the limit closes the socket with 1009", () => {
 });
 
 Deno.test("More waiting frames than the limit close the socket with 1008", () => {
-  const never = new Promise<Reached>(() => {});
+  const never = new Promise<never>(() => {});
   const flooding = { code: 1008, reason: "too many frames waiting" };
   const frames = bench({ version: () => never }, { maxWaitingFrames: 2 });
   frames.say({ type: "hello", client: "a" });
@@ -395,7 +399,7 @@ function shareOf(most: number): FrameShare & { readonly held: () => number } {
 }
 
 Deno.test("A frame beyond its user's share of memory closes the socket with 1008", () => {
-  const never = new Promise<Reached>(() => {});
+  const never = new Promise<never>(() => {});
   const share = shareOf(60);
   const [one, other] = [0, 1].map(() => bench({ version: () => never }, {}, undefined, share));
   assert.ok(one !== undefined && other !== undefined);
@@ -514,7 +518,7 @@ Deno.test("A client that takes nothing of a shorter one keeps its socket", async
 Deno.test("A pull is done in its turn, which ends when its answer has been read", async () => {
   const events: string[] = [];
   const inTurn = gate();
-  const pulling = async (pull: () => Promise<void>): Promise<void> => {
+  const pulling: ConnectionHooks["pulling"] = async (pull) => {
     await inTurn.opened;
     await pull();
     events.push("turn ended");
@@ -541,6 +545,38 @@ Deno.test("A pull is done in its turn, which ends when its answer has been read"
   socket.unread = 100;
   await within(until(() => events.length > 1), "the end of its turn");
   assert.deepEqual(events, ["pulled", "turn ended"]);
+});
+
+Deno.test("The turn of a pull ends too when its client has stopped reading, and keeps its socket", async () => {
+  const ended = gate();
+  const pulling: ConnectionHooks["pulling"] = async (pull) => {
+    await pull();
+    ended.open();
+  };
+  const limits = { ...STALLING, maxStalledBytes: 1000 };
+  const { socket, say } = bench({}, limits, undefined, UNSHARED, pulling);
+  const send = socket.send.bind(socket);
+  socket.send = (data) => {
+    send(data);
+    socket.unread = 1000;
+  };
+  say({ type: "pull", since: 0 });
+  say({ type: "ping" });
+  await within(ended.opened, "the end of its turn");
+  assert.equal(socket.closed, undefined);
+  assert.equal(socket.sent.length, 1, "nothing more until it reads");
+  socket.unread = 0;
+  assert.deepEqual((await socket.take(2)).at(1), { type: "pong" });
+});
+
+Deno.test("A client that was told a version of another log is told of the reset", async () => {
+  const { socket, connection, say } = bench();
+  say({ type: "hello", client: "a" });
+  await socket.take(1);
+  connection.compare(version(9), LOG);
+  assert.deepEqual(await socket.take(1), [{ type: "changed", t: 9 }]);
+  connection.remind(version(9), newGeneration());
+  assert.equal(socket.closed?.code, 1012);
 });
 
 Deno.test("A version that may be old news is told to who was told an older one alone", async () => {

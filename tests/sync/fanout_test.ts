@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { newGraphId, nextT, T_ZERO } from "../../protocol/ids.ts";
+import { newGeneration, newGraphId, nextT, T_ZERO } from "../../protocol/ids.ts";
 import { openFanout } from "../../sync/fanout.ts";
 import { Hub } from "../../sync/hub.ts";
 import type { News } from "../../sync/news.ts";
@@ -62,7 +62,7 @@ Deno.test("Every carrier gets this isolate's news, and delivers that of others t
   const news: News = { kind: "moved", graph, t: ONE };
   fanout.moved(graph, ONE);
   assert.deepEqual(carried, [[news], [news]]);
-  for (const deliver of delivered) deliver({ kind: "at", graph, t: ONE });
+  for (const deliver of delivered) deliver({ kind: "at", graph, t: ONE, log: newGeneration() });
   assert.deepEqual(a.heard, ["changed 1", "at 1", "at 1"]);
   assert.deepEqual(carried, [[news], [news]]);
   await fanout.close();
