@@ -1,4 +1,7 @@
-/** Listens where HOST and PORT say, or tells which of them to change. */
+/** Listens where HOST and PORT say, or tells which of them to change; and goes on with it. */
+
+/** So long after Deno has ceased to listen it is tried again: connections have to end first. */
+const AGAIN_MS = 1000;
 
 /** The server can't listen there; the message says what to change. */
 export class ListenError extends Error {
@@ -11,12 +14,56 @@ export interface Address {
   readonly port: number;
 }
 
+/** A server that listens until it is shut down. */
+export interface Listening {
+  readonly addr: Deno.Addr;
+  /** Takes no connection any more, and answers once all requests are answered. */
+  readonly shutdown: () => Promise<void>;
+}
+
 /**
- * Serves HTTP there, from now on.
+ * Serves HTTP there, from now on. Where Deno (2.9) can't accept a connection, as when there are too many
+ * (EMFILE), it ceases to listen for good, while those that there are go on: then this listens anew.
  *
+ * @param lost told each time that it has ceased to, or that it can't listen again yet
  * @throws {ListenError}
  */
-export function listen(address: Address, answer: Deno.ServeHandler): Deno.HttpServer {
+export function listen(
+  address: Address,
+  answer: Deno.ServeHandler,
+  lost: (cause: unknown) => void = () => {},
+): Listening {
+  const first = serve(address, answer);
+  const { addr } = first;
+  // Of PORT 0 clients know what it has become.
+  const samePlace = "port" in addr ? { ...address, port: addr.port } : address;
+  // Those that have ceased, too: there are requests of theirs to be answered.
+  const servers = [first];
+  let leaving = false;
+
+  const goOn = async (): Promise<void> => {
+    for (let server: Deno.HttpServer | undefined = first; !leaving; server = undefined) {
+      try {
+        if (server === undefined) servers.push(server = serve(samePlace, answer));
+        return await server.finished;
+      } catch (cause) {
+        lost(cause);
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  };
+  void goOn();
+  return {
+    addr,
+    shutdown: async () => {
+      leaving = true;
+      await Promise.all(servers.map((server) => server.shutdown()));
+    },
+  };
+}
+
+/** @throws {ListenError} */
+function serve(address: Address, answer: Deno.ServeHandler): Deno.HttpServer {
   try {
     const { host: hostname, port } = address;
     return Deno.serve({ port, hostname, onListen: () => {} }, answer);

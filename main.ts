@@ -61,7 +61,9 @@ export async function start(
   const meter = served?.metrics ?? NO_METER;
   const services = await createServices({ kv, hub, fanout, meter, stores, ...config });
   const app = createApp(services, served);
-  const server = listen(config, app.fetch);
+  const server = listen(config, app.fetch, (cause) => {
+    log.error("Cannot take connections for a moment", { cause });
+  });
   const endHeartbeat = startHeartbeat(kv, hub);
   return {
     url: urlOf(server.addr),

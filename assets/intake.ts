@@ -2,10 +2,13 @@
 import { createHash } from "node:crypto";
 import type { ErrorWord } from "../protocol/errors.ts";
 
-/** Why an upload is refused; nothing of it is kept. `invalid body`: the client was cut off. */
+/**
+ * Why an upload is refused; nothing of it is kept. `invalid body`: the client was cut off. `forbidden`,
+ * `not found`: its sender could have it stored when it began, but not any more.
+ */
 export type UploadRefusal = Extract<
   ErrorWord,
-  "asset too large" | "checksum mismatch" | "invalid body"
+  "asset too large" | "checksum mismatch" | "invalid body" | "forbidden" | "not found"
 >;
 
 /** Thrown through whoever takes the bytes, to end his work. */

@@ -30,8 +30,8 @@ export function isFile(path: string): boolean {
 }
 
 /**
- * Opens the database, and makes the folder that a file is to be in. Commits are gathered where they
- * are SQLite's. A server's access token comes from DENO_KV_ACCESS_TOKEN, which Deno reads itself.
+ * Opens the database, and makes the folder that a file is to be in, for this user alone: everybody's
+ * notes are in there. Commits are gathered where they are SQLite's. A server's access token comes from DENO_KV_ACCESS_TOKEN, which Deno reads itself.
  *
  * @param path of a file, a server's address, MEMORY or ASSIGNED
  * @throws {OpenKvError} the file can't be made or is no database; the server can't be reached, or
@@ -59,7 +59,7 @@ export async function openKvThere(path: string): Promise<Deno.Kv> {
 
 async function openFile(path: string): Promise<Deno.Kv> {
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
     return await Deno.openKv(path);
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;

@@ -51,9 +51,13 @@ export function newGraphId(): GraphId {
   return crypto.randomUUID() as GraphId;
 }
 
-/** A claim `sub` that can be part of a KV key: 1 to 512 UTF-16 units. */
+/**
+ * A claim `sub` that can be part of a KV key: 1 to 512 UTF-16 units, none of them half a character (a
+ * lone surrogate): in a key all of those are one, so that two users would be.
+ */
 export function parseUserId(value: unknown): UserId | undefined {
-  return typeof value === "string" && value.length > 0 && value.length <= 512
+  return typeof value === "string" && value.length > 0 && value.length <= 512 &&
+      value.isWellFormed()
     ? value as UserId
     : undefined;
 }
@@ -62,9 +66,11 @@ const EMAIL = /^[^\s@]+@[^\s@]+$/;
 /** RFC 5321 §4.5.3.1: 64 octets, an @, 255 octets. */
 const MAX_EMAIL = 320;
 
-/** Upper case is folded, so that one address has one key. */
+/** Upper case is folded, so that one address has one key; for half characters see `parseUserId`. */
 export function parseEmail(value: unknown): Email | undefined {
-  if (typeof value !== "string" || value.length > MAX_EMAIL) return undefined;
+  if (typeof value !== "string" || value.length > MAX_EMAIL || !value.isWellFormed()) {
+    return undefined;
+  }
   const text = value.trim().toLowerCase();
   return EMAIL.test(text) ? text as Email : undefined;
 }

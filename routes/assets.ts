@@ -7,7 +7,7 @@ import { type ByteRange, parseRange } from "../assets/range.ts";
 import { maxAssetBytes, parseAssetHeaders } from "../protocol/asset.ts";
 import { assetExt, type AssetName, parseAssetName } from "../protocol/ids.ts";
 import type { OpenAsset } from "../sync/assets.ts";
-import { graphAccess, type WithGraph } from "./graph_access.ts";
+import { graphAccess, refusalNow, type WithGraph } from "./graph_access.ts";
 import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
 import { startedStream } from "./stream.ts";
@@ -53,6 +53,7 @@ export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
       headers: parseAssetHeaders(c.req.raw.headers, e2ee),
       body: c.req.raw.body,
       maxBytes: maxAssetBytes(e2ee),
+      refusalNow: () => refusalNow(graphs.access, c.get("user"), c.get("graph"), "member"),
     });
     if (outcome === undefined) return refuse(c, "not found");
     return outcome === "stored" ? c.json({ ok: true }) : refuse(c, outcome);

@@ -1,7 +1,7 @@
 /** Which graph is meant, and may this user touch it: everything behind this has a graph. */
 import type { MiddlewareHandler } from "hono";
 import { accessTo, type LookUpAccess } from "../auth/access.ts";
-import type { GraphId } from "../protocol/ids.ts";
+import type { GraphId, UserId } from "../protocol/ids.ts";
 import type { Role } from "../protocol/role.ts";
 import type { WithShare } from "./body_share.ts";
 import { refuse } from "./refuse.ts";
@@ -20,6 +20,21 @@ export function graphAccess(lookUp: LookUpAccess): MiddlewareHandler<WithGraph> 
     c.set("role", access.role);
     await next();
   };
+}
+
+/**
+ * Why the user may not go on with what he began, if he may not. To be asked once a body is there: it
+ * takes as long as its client likes, and meanwhile he may have been put out.
+ */
+export async function refusalNow(
+  lookUp: LookUpAccess,
+  user: UserId,
+  graph: GraphId,
+  needed: Role,
+): Promise<"not found" | "forbidden" | undefined> {
+  const access = await accessTo(lookUp, user, graph);
+  if (!access.ok) return access.refusal;
+  return needed === "member" || access.role === "manager" ? undefined : "forbidden";
 }
 
 /** Behind `graphAccess`: 403 for a member that is no manager. Whatever takes something from others. */

@@ -13,6 +13,9 @@ const COOKIE = "sync_session";
 /** Browsers drop a cookie of more than 4096 bytes, name and attributes included, without a word. */
 const MAX_TOKEN_CHARACTERS = 3800;
 
+/** A day below the 400 that browsers keep a cookie at most: Hono throws where one is to be kept longer. */
+const MAX_AGE_MS = 399 * 24 * 60 * 60 * 1000;
+
 /** `too long`: good, but no cookie can hold it. */
 export type SignedIn = "ok" | Extract<SignIn, { readonly ok: false }>["refusal"] | "too long";
 
@@ -27,7 +30,8 @@ export async function signIn(c: Context, verify: VerifyToken, token: string): Pr
     sameSite: "Strict",
     path: "/",
     secure: isSecure(c),
-    ...expiresAt !== undefined && { expires: new Date(expiresAt) },
+    ...expiresAt !== undefined &&
+      { expires: new Date(Math.min(expiresAt, Date.now() + MAX_AGE_MS)) },
   });
   return "ok";
 }

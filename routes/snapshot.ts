@@ -13,7 +13,7 @@ import {
   type UploadAnswer,
 } from "../protocol/today/snapshot.ts";
 import type { RowStream } from "../sync/row_stream.ts";
-import { managersOnly, type WithGraph } from "./graph_access.ts";
+import { managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
 import { gzip } from "./gzip.ts";
 import { publicAddress } from "./origin.ts";
 import { readyForUse } from "./ready_for_use.ts";
@@ -29,6 +29,8 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
   routes.post("/upload", managersOnly(), async (c) => {
     const body = await readUploadBody(c.req.raw, c.get("hold"));
     if (!body.ok) return refuse(c, body.refusal);
+    const refusal = await refusalNow(graphs.access, c.get("user"), c.get("graph"), "manager");
+    if (refusal !== undefined) return refuse(c, refusal);
     const outcome = await snapshots.upload(c.get("graph"), {
       by: c.get("user"),
       reset: parseReset(c.req.query("reset")),

@@ -71,7 +71,7 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
   });
 
   routes.post("/sign-in", bodyLimit({ maxSize: MAX_FORM_BYTES, onError: tooLarge }), async (c) => {
-    const { token } = await c.req.parseBody();
+    const { token } = await c.req.parseBody().catch(noForm);
     const signedIn = typeof token === "string"
       ? await signIn(c, verify, token.trim())
       : "unauthorized";
@@ -123,11 +123,15 @@ function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<One
     const backup = await pages.backup(c.get("graph"));
     if (backup === undefined) return noSuchGraph(c);
     if (backup === "empty") return page(c, <NoticePage {...NOTHING_YET} />, 404);
-    return c.body(backup.stream, 200, {
+    const headers = {
       "content-type": "application/vnd.sqlite3",
       "content-length": String(backup.size),
       "content-disposition": `attachment; filename="${backup.filename}"`,
-    });
+    };
+    if (c.req.raw.method !== "HEAD") return c.body(backup.stream, 200, headers);
+    // A HEAD comes here as a GET. Nobody reads its body, so the file would stay open.
+    await backup.stream.cancel();
+    return c.body(null, 200, headers);
   });
   return routes;
 }
@@ -144,6 +148,11 @@ function page(
 
 function noSuchGraph(c: Context): Response | Promise<Response> {
   return page(c, <NoticePage title="No such graph" text="It may have been deleted." />, 404);
+}
+
+/** TypeError: the client's body is not the form that its type says; or he has gone. No fault of ours. */
+function noForm(): { readonly token?: undefined } {
+  return {};
 }
 
 function tooMany(c: Context): Response | Promise<Response> {

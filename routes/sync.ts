@@ -8,7 +8,7 @@ import { isEntriesBatch, parseEntriesBatch } from "../protocol/today/tx_batch.ts
 import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
 import { rowsAnswer } from "../sync/snapshot.ts";
-import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
+import { graphAccess, managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
 import { readyForUse } from "./ready_for_use.ts";
@@ -59,6 +59,8 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     const body = c.get("body");
     if (body.kind === "missing") return refuse(c, "missing body");
     if (body.kind === "malformed") return refuse(c, "invalid tx");
+    const refusal = await refusalNow(graphs.access, c.get("user"), c.get("graph"), "member");
+    if (refusal !== undefined) return refuse(c, refusal);
     if (isEntriesBatch(body.value)) {
       const parsed = parseEntriesBatch(body.value);
       if (!parsed.ok && parsed.fault === "invalid tx") return refuse(c, "invalid tx");
@@ -93,6 +95,8 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   routes.post("/snapshot/import", managersOnly(), async (c) => {
     const body = await readImportBody(c.req.raw, limits.maxBodyBytes, c.get("hold"));
     if (!body.ok) return refuse(c, body.refusal);
+    const refusal = await refusalNow(graphs.access, c.get("user"), c.get("graph"), "manager");
+    if (refusal !== undefined) return refuse(c, refusal);
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });
   });

@@ -19,6 +19,8 @@ export interface SentAsset {
   /** Best a byte stream; `null`: no bytes. */
   readonly body: ReadableStream<Uint8Array> | null;
   readonly maxBytes: number;
+  /** Why its sender may not have it stored any more; asked when all bytes are there. */
+  readonly refusalNow?: () => Promise<"forbidden" | "not found" | undefined>;
 }
 
 /** A file to be read: what it is, and its bytes with start ≤ i < end, read as they are taken. */
@@ -38,7 +40,7 @@ export async function putAsset(
   deps: BlobUploadDeps,
   graph: GraphId,
   name: AssetName,
-  { headers, body, maxBytes }: SentAsset,
+  { headers, body, maxBytes, refusalNow }: SentAsset,
 ): Promise<"stored" | UploadRefusal | undefined> {
   const { length, sha256, ...kept } = headers;
   let upload: BlobUpload | undefined;
@@ -51,6 +53,8 @@ export async function putAsset(
     upload = await openBlobUpload(deps, graph);
     if (upload === undefined) return undefined;
     await upload.write(intake.checked(body));
+    const refusal = await refusalNow?.();
+    if (refusal !== undefined) throw new UploadRefusedError(refusal);
     await giveName(deps, name, upload, { ...kept, ...intake.seen });
     return "stored";
   } catch (cause) {

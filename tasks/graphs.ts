@@ -1,6 +1,6 @@
 /** `deno task graphs [--json]`: all graphs of KV_PATH, those that changed last first. */
 // deno-lint-ignore-file no-console
-import { parseArgs, stripVTControlCharacters } from "node:util";
+import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import prettyBytes from "pretty-bytes";
 import { listGraphIds, readMeta } from "../kv/graphs.ts";
@@ -8,7 +8,7 @@ import { readHead } from "../kv/head.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { isDamage } from "../sync/problems.ts";
 import { graphSize } from "../sync/stats.ts";
-import { runTask } from "./store.ts";
+import { plain, runTask } from "./store.ts";
 
 const USAGE = "Usage: deno task graphs [--json]";
 
@@ -75,12 +75,6 @@ function tableOf(graphs: readonly ListedGraph[]): string {
     table.push([graph, plain(name), plain(owner), ...facts]);
   }
   return table.toString();
-}
-
-/** Names are their owners' choice, and not to move a terminal's cursor. */
-function plain(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 }
 
 if (import.meta.main) {

@@ -1,5 +1,6 @@
-/** What the tasks of a store's owner share: the database of KV_PATH, and how they end. */
+/** What the tasks of a store's owner share: the database of KV_PATH, how they print and end. */
 // deno-lint-ignore-file no-console
+import { stripVTControlCharacters } from "node:util";
 import { ConfigError, environment, settings, valueOf } from "../config.ts";
 import { OpenKvError, openKvThere } from "../kv/open.ts";
 import { type GraphId, parseGraphId } from "../protocol/ids.ts";
@@ -58,4 +59,10 @@ export function graphOf(text: string | undefined): GraphId {
 /** @throws {TaskError} */
 export function noGraph(graph: GraphId): never {
   throw new TaskError(`There is no graph ${graph}: \`deno task graphs\` lists those of KV_PATH`);
+}
+
+/** What users wrote, in names or in rows, is not to move a terminal's cursor. */
+export function plain(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 }

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { listGraphIds } from "../kv/graphs.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { UnsteadyGraphError, type Verified, verifyGraph } from "../sync/verify.ts";
-import { graphOf, noGraph, runTask, TaskError } from "./store.ts";
+import { graphOf, noGraph, plain, runTask, TaskError } from "./store.ts";
 
 const USAGE = "Usage: deno task verify GRAPH, or deno task verify --all";
 
@@ -32,7 +32,7 @@ export async function verify(
     // Of all graphs one may have been removed meanwhile.
     if (verified === undefined && !values.all) noGraph(graph);
     if (verified === undefined) continue;
-    for (const line of linesOf(graph, verified)) print(line);
+    for (const line of linesOf(graph, verified)) print(plain(line));
     sound &&= verified.problems.length === 0;
   }
   return sound;

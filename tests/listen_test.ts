@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { type Address, listen, ListenError, listenError } from "../listen.ts";
+import { within } from "./support/deadline.ts";
+import { runProgram } from "./support/program.ts";
+import { AUTH_SECRET } from "./support/secret.ts";
 
 function problemOf(address: Address): string {
   try {
@@ -36,3 +39,60 @@ Deno.test("A port that this user may not take is said", () => {
       "set PORT to a number above 1023 (Permission denied (os error 13))",
   );
 });
+
+Deno.test({
+  name: "A server that had too many connections listens again at its port once some have ended",
+  ignore: !await hasPrlimit(),
+  fn: async () => {
+    await using program = runProgram("main.ts", [], {
+      AUTH_SECRET,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      KV_PATH: ":memory:",
+      LOG_FORMAT: "json",
+    });
+    const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
+    // Once it answers it is up: Deno (2.9) panics where a signal's listener finds too many files open.
+    assert.deepEqual(await within(health(url), "it to listen"), { ok: true });
+    const files = [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length + 20;
+    const limited = await new Deno.Command("prlimit", {
+      args: [`--pid=${program.pid}`, `--nofile=${files}`],
+    }).output();
+    assert.ok(limited.success);
+
+    const connections: Deno.Conn[] = [];
+    const port = Number(new URL(url).port);
+    // Refused, or reset as it was not accepted yet, before it is known to be open or after.
+    await assert.rejects(async () => {
+      for (;;) connections.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+    }, /^(ConnectionRefused|ConnectionReset|NotConnected): /);
+    for (const connection of connections) connection.close();
+
+    assert.deepEqual(await within(health(url), "it to listen again"), { ok: true });
+    assert.equal((await program.end("SIGTERM")).code, 0);
+  },
+});
+
+/** By which the open files of another process are limited: Linux has it. */
+async function hasPrlimit(): Promise<boolean> {
+  try {
+    return (await new Deno.Command("prlimit", { args: ["--version"] }).output()).success;
+  } catch (cause) {
+    assert.ok(cause instanceof Deno.errors.NotFound);
+    return false;
+  }
+}
+
+/** What `/health` answers to a new connection, once somebody does. */
+async function health(url: string): Promise<unknown> {
+  using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
+  for (;;) {
+    try {
+      return await (await fetch(`${url}/health`, { client })).json();
+    } catch (cause) {
+      // TypeError: nobody listens there yet.
+      assert.ok(cause instanceof TypeError);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}

@@ -35,6 +35,24 @@ Deno.test("A file is made with its folder, and memory has none", async () => {
   }
 });
 
+Deno.test({
+  name: "A folder that is made is for this user alone, and one that is there stays as it is",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.chmod(folder, 0o755);
+      (await openKv(`${folder}/a/b/kv.sqlite3`)).close();
+      const modes = [folder, `${folder}/a`, `${folder}/a/b`].map((path) =>
+        (Deno.statSync(path).mode ?? 0) & 0o777
+      );
+      assert.deepEqual(modes, [0o755, 0o700, 0o700]);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 Deno.test("What has to be changed is said where there can't be such a file", async () => {
   const folder = await Deno.makeTempDir();
   try {

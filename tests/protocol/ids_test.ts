@@ -6,6 +6,7 @@ import {
   newGraphId,
   parseAddr,
   parseAssetName,
+  parseEmail,
   parseGeneration,
   parseGraphId,
   parseSentId,
@@ -59,6 +60,15 @@ Deno.test("A user is a text of 1 to 512 units", () => {
   assert.equal(parseUserId("x".repeat(512))?.length, 512);
   for (const value of ["", "x".repeat(513), 1, null, undefined]) {
     assert.equal(parseUserId(value), undefined);
+  }
+});
+
+Deno.test("Half a character is no part of a user or of an address, a whole one is", () => {
+  assert.equal(parseUserId("\u{1f600}"), "\u{1f600}");
+  assert.equal(parseEmail("\u{1f600}@Example.org"), "\u{1f600}@example.org");
+  for (const half of ["\ud83d", "\ude00", "\ude00\ud83d"]) {
+    assert.equal(parseUserId(`alice${half}`), undefined);
+    assert.equal(parseEmail(`alice${half}@example.org`), undefined);
   }
 });
 

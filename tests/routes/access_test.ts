@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { signToken } from "../../auth/sign.ts";
 import { newGraphId } from "../../protocol/ids.ts";
+import { blockTx } from "../support/forms.ts";
+import { dump } from "../support/kv.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { UpgradeRefused } from "../support/socket.ts";
-import { startServer, type TestServer } from "../support/server.ts";
+import { type RequestOptions, startServer, type TestServer } from "../support/server.ts";
 
 const unauthorized = { status: 401, body: { error: "unauthorized" } };
 const forbidden = { status: 403, body: { error: "forbidden" } };
@@ -122,4 +124,111 @@ Deno.test("A socket is refused before the upgrade, with the same errors", async 
   assert.deepEqual(await refusalOf(server, graph, "bob"), forbidden);
   assert.deepEqual(await refusalOf(server, newGraphId(), "alice"), notFound);
   assert.deepEqual(await refusalOf(server, "notes", "alice"), notFound);
+});
+
+type Call = readonly [method: string, path: string, body: string];
+
+/**
+ * Sends a request with half its body, and the other half when what this answers is called; that answers
+ * the status line and the body.
+ */
+async function begin(
+  server: TestServer,
+  as: string,
+  [method, path, body]: Call,
+): Promise<() => Promise<readonly [status: string | undefined, body: string | undefined]>> {
+  const { hostname, port } = new URL(server.url);
+  const { readable, writable } = await Deno.connect({ hostname, port: Number(port) });
+  const writer = writable.getWriter();
+  const answers = readable.pipeThrough(new TextDecoderStream());
+  const send = (text: string): Promise<void> => writer.write(new TextEncoder().encode(text));
+  const head = [
+    `${method} ${path} HTTP/1.1`,
+    `host: ${hostname}`,
+    `authorization: Bearer ${await server.token(as)}`,
+    `content-length: ${body.length}`,
+    "connection: close",
+    "expect: 100-continue",
+    "",
+    "",
+  ].join("\r\n");
+  await send(head);
+  // Which is sent when the body is asked for: he was let in.
+  let answer = "";
+  for await (const text of answers.values({ preventCancel: true })) {
+    answer += text;
+    if (answer.includes("\r\n\r\n")) break;
+  }
+  assert.equal(answer, "HTTP/1.1 100 Continue\r\n\r\n", path);
+  const half = body.length >> 1;
+  await send(body.slice(0, half));
+  return async () => {
+    await send(body.slice(half));
+    const [head, answered] = (await Array.fromAsync(answers)).join("").split("\r\n\r\n");
+    return [head?.split("\r\n")[0], answered];
+  };
+}
+
+/** Calls that write into a graph: of members, and of managers alone. */
+function writesOf(graph: string): readonly [members: readonly Call[], managers: readonly Call[]] {
+  const tx = blockTx(crypto.randomUUID(), "a");
+  const sync = `/sync/${graph}`;
+  return [[
+    ["POST", `${sync}/tx/batch`, JSON.stringify({ t_before: 0, txs: [tx] })],
+    ["POST", `${sync}/tx/batch`, JSON.stringify({ "t-before": 0, "txs": [{ tx }] })],
+    ["PUT", `/assets/${graph}/${crypto.randomUUID()}.txt`, "a file"],
+  ], [
+    ["POST", `${sync}/snapshot/import`, JSON.stringify({ reset: true, rows: [[0, "", null]] })],
+    ["POST", `${sync}/snapshot/upload?reset=true&finished=true`, "\0\0\0\x02[]"],
+  ]];
+}
+
+/** What is stored, but for bob's. */
+async function storedOf({ kv }: TestServer): Promise<unknown> {
+  const entries = (await dump(kv)).filter(({ key }) => !key.includes("bob"));
+  return entries.map(({ key, value }) => ({ key, value }));
+}
+
+/**
+ * Makes bob a manager of a graph of alice, lets him begin a call, and does `meanwhile` as alice before
+ * the rest of his body is sent: then that must be refused, and nothing stored.
+ */
+async function refusedAtTheEnd(
+  server: TestServer,
+  members: string,
+  call: Call,
+  meanwhile: readonly RequestOptions[],
+): Promise<void> {
+  const json = { "user-id": "bob", "role": "manager" };
+  assert.equal((await server.call(members, { json })).status, 200);
+  const before = await storedOf(server);
+  const finish = await begin(server, "bob", call);
+  for (const options of meanwhile) {
+    assert.equal((await server.call(`${members}/bob`, options)).status, 200);
+  }
+  const answer = ["HTTP/1.1 403 Forbidden", JSON.stringify(forbidden.body)];
+  assert.deepEqual(await finish(), answer, call[1]);
+  assert.deepEqual(await storedOf(server), before, call[1]);
+}
+
+const LOWER: RequestOptions = { method: "PUT", json: { role: "member" } };
+const PUT_OUT: RequestOptions = { method: "DELETE" };
+
+Deno.test("Who is put out while his body is under way writes nothing by it", async () => {
+  await using server = await startServer();
+  await server.call("/graphs", { as: "bob" });
+  const graph = await server.createGraph();
+  for (const call of writesOf(graph).flat()) {
+    await refusedAtTheEnd(server, `/graphs/${graph}/members`, call, [LOWER, PUT_OUT]);
+  }
+});
+
+Deno.test("A manager who is made a member while his body is under way replaces nothing by it", async () => {
+  await using server = await startServer();
+  await server.call("/graphs", { as: "bob" });
+  const graph = await server.createGraph();
+  const [, managers] = writesOf(graph);
+  for (const call of managers) {
+    await refusedAtTheEnd(server, `/graphs/${graph}/members`, call, [LOWER]);
+  }
 });

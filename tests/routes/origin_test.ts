@@ -39,3 +39,9 @@ Deno.test("What can't be a scheme, a host or a prefix counts as not said", () =>
     ]
   ) assert.equal(addressOf(headers), "http://10.0.0.7:8787", JSON.stringify(headers));
 });
+
+Deno.test("A prefix of slashes and something else is walked through once", () => {
+  // Quadratic time for so many would be hours, and the suite's end.
+  const prefix = `${"/".repeat(1_000_000)}a`;
+  assert.equal(addressOf({ "x-forwarded-prefix": prefix }), "http://10.0.0.7:8787");
+});

@@ -4,6 +4,7 @@ import { signToken } from "../../auth/sign.ts";
 import { newGraphId, parseUserId } from "../../protocol/ids.ts";
 import { restoreGraph } from "../../sync/restore.ts";
 import { upload } from "../support/client.ts";
+import { until, within } from "../support/deadline.ts";
 import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
@@ -99,6 +100,30 @@ Deno.test("A bad token, an expired one, none at all and a huge one are refused, 
     assert.match(text, /<input id="token" [^>]*aria-describedby="problem token-help"/);
     assert.match(text, /<input id="token" [^>]*aria-invalid="true"/);
     assert.equal(headers.get("set-cookie"), null);
+  }
+});
+
+Deno.test("A token that is good for longer than a browser keeps a cookie signs in all the same", async () => {
+  await using server = await startServer();
+  const days = 24 * 60 * 60;
+  const token = await signToken(AUTH_SECRET, ALICE, Date.now(), 3650 * days);
+  const { status, headers } = await ask(server, "/sign-in", { form: { token } });
+  assert.equal(status, 303);
+  const ends = Date.parse(headers.get("set-cookie")?.match(/Expires=([^;]+)/)?.[1] ?? "");
+  const kept = (ends - Date.now()) / 1000;
+  assert.ok(kept > 398 * days && kept < 400 * days, `${kept} s`);
+});
+
+Deno.test("A body that is not the form that it says is a bad token, and no fault of the server", async () => {
+  await using server = await startServer();
+  for (const type of ["multipart/form-data", "multipart/form-data; boundary=x"]) {
+    const response = await fetch(`${server.url}/sign-in`, {
+      method: "POST",
+      headers: { "origin": server.url, "content-type": type },
+      body: "token=x",
+    });
+    assert.equal(response.status, 401, type);
+    assert.match(await response.text(), /<p id="problem" class="problem" role="alert">/);
   }
 });
 
@@ -280,3 +305,49 @@ Deno.test("A backup is an SQLite file with the graph's rows, for nobody who has 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("HEAD of a backup tells how large it is", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  await upload(server, graph, readRows("small-a"));
+  const response = await headOfBackup(server, graph);
+  assert.equal(response.status, 200);
+  assert.ok(Number(response.headers.get("content-length")) > 0);
+  assert.equal(await response.text(), "");
+});
+
+Deno.test({
+  name: "HEAD of a backup leaves no open file",
+  // Elsewhere nothing tells which files are open.
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using server = await startServer();
+    const graph = await server.createGraph();
+    await upload(server, graph, readRows("small-a"));
+    await (await headOfBackup(server, graph)).body?.cancel();
+    // Those of tests beside this one are closed soon.
+    await within(
+      until(() => openFiles().every((path) => !path.includes("sync-backup-"))),
+      "the file to be closed",
+    );
+  },
+});
+
+async function headOfBackup(server: TestServer, graph: string): Promise<Response> {
+  return await fetch(`${server.url}/status/${graph}/backup`, {
+    method: "HEAD",
+    headers: { cookie: await cookieOf(server) },
+  });
+}
+
+/** The paths of what this process has open, as Linux has them. */
+function openFiles(): readonly string[] {
+  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`/proc/self/fd/${name}`)];
+    } catch {
+      // NotFound: it was closed meanwhile, as the one by which the folder was read.
+      return [];
+    }
+  });
+}

@@ -211,6 +211,18 @@ Deno.test("A name's control characters don't reach a terminal", async () => {
   }
 });
 
+Deno.test("A row's control characters don't reach a terminal by what verify says of it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const content = JSON.stringify(["~z\u001b[2Jno\u0090number"]);
+  const graph = await new Process(kv).graphWith([[0, content, null]]);
+  const printed: string[] = [];
+  assert.equal(await verify(kv, [graph], (line) => printed.push(line)), false);
+  const [line = ""] = printed;
+  assert.match(line, /: row 0 can't be read: .*no number/);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
+});
+
 Deno.test("Progress without a terminal is a line for each tenth", () => {
   const printed: string[] = [];
   const { progress } = lines("rows", (line) => printed.push(line));
