@@ -31,7 +31,8 @@ export function isFile(path: string): boolean {
 
 /**
  * Opens the database, and makes the folder that a file is to be in, for this user alone: everybody's
- * notes are in there. Commits are gathered where they are SQLite's. A server's access token comes from DENO_KV_ACCESS_TOKEN, which Deno reads itself.
+ * notes are in there. Commits are gathered where they are SQLite's. A server's access token comes from
+ * DENO_KV_ACCESS_TOKEN, which Deno reads itself.
  *
  * @param path of a file, a server's address, MEMORY or ASSIGNED
  * @throws {OpenKvError} the file can't be made or is no database; the server can't be reached, or

@@ -26,8 +26,11 @@ export function bodyShare(shares: Shares): MiddlewareHandler<WithShare> {
       held += bytes;
       return true;
     });
-    await next();
-    shares.release(user, held);
+    try {
+      await next();
+    } finally {
+      shares.release(user, held);
+    }
   };
 }
 

@@ -19,7 +19,10 @@ export interface WithBody {
   Variables: { body: JsonBody; hold: Hold };
 }
 
-/** Behind `bodyShare`: 413 for more than `maxBytes`; else sets `body`. What else is wrong with it is the route's to say. */
+/**
+ * Behind `bodyShare`: 413 for more than `maxBytes`; else sets `body`. What else is wrong with it is the
+ * route's to say.
+ */
 export function jsonBody(maxBytes: number): MiddlewareHandler<WithBody> {
   return async function readJsonBody(c, next): Promise<Response | void> {
     const text = await readText(c.req.raw, maxBytes, c.get("hold"));

@@ -2,12 +2,7 @@
 import { setAlarm } from "../limits/alarm.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { closeReason } from "../sync/close_codes.ts";
-import {
-  Connection,
-  type ConnectionHooks,
-  type FrameShare,
-  type SyncOperations,
-} from "../sync/connection.ts";
+import { Connection, type ConnectionHooks, type SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { Guest } from "../sync/room.ts";
 import { loggerFor } from "../telemetry/log.ts";
@@ -36,13 +31,7 @@ export function isUpgrade(request: Request): boolean {
 }
 
 /** Whom a socket is for, and until when. */
-export interface SocketGuest {
-  /** Called before each frame is dealt with; the frame waits for it. */
-  readonly turn: () => Promise<void>;
-  /** What his frames may take of memory. */
-  readonly share: FrameShare;
-  /** Does a pull when its turn has come. */
-  readonly pulling: ConnectionHooks["pulling"];
+export interface SocketGuest extends Omit<ConnectionHooks, "onGone"> {
   /** Ms since the epoch; without it the socket may stay. */
   readonly until?: number;
   /**

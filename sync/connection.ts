@@ -89,7 +89,10 @@ export interface ConnectionHooks {
    * ConnectionLimits and `share`.
    */
   readonly turn: () => Promise<void>;
-  /** What a frame takes from its coming until it is dealt with. Where it has no room the socket is closed with 1008. */
+  /**
+   * What a frame takes from its coming until it is dealt with. Where it has no room the socket is
+   * closed with 1008.
+   */
   readonly share: FrameShare;
   /** Does a pull when its turn has come: of a user's answers that are read slowly only a few are made. */
   readonly pulling: (pull: () => Promise<void>) => Promise<void>;
@@ -184,14 +187,14 @@ export class Connection implements Listener, Guest {
    * The same for a version that may be old news. A client that was told none has nothing to compare
    * with: its hello will tell it. One that was told a version of another log has missed a reset.
    */
-  compare(t: T, log?: Generation): void {
-    if (this.#log !== undefined && log !== undefined && log !== this.#log) {
+  compare(t: T, log: Generation): void {
+    if (this.#log !== undefined && log !== this.#log) {
       return this.#end(closeReason.reset);
     }
     if (this.#toldT >= 0) this.changed(t);
   }
 
-  remind(t: T, log?: Generation): void {
+  remind(t: T, log: Generation): void {
     const isKnown = t === this.#toldT;
     this.compare(t, log);
     if (!isKnown) return;
@@ -260,11 +263,13 @@ export class Connection implements Listener, Guest {
       const { message } = parsed;
       switch (message.type) {
         case "hello": {
-          const reached = await this.#operations.version(this.#graph);
+          const version = await this.#operations.version(this.#graph);
+          if (version === undefined) return this.#tell(undefined, undefined);
+          const { log, ...reached } = version;
           // Today's clients use the graph, so this may be one that only reads.
-          if (reached?.checksum !== undefined) this.#isTodays = true;
-          this.#log = reached?.log;
-          return this.#tell(reached?.t, reached && helloAnswer(reached));
+          if (reached.checksum !== undefined) this.#isTodays = true;
+          this.#log = log;
+          return this.#tell(reached.t, helloAnswer(reached));
         }
         case "ping":
           return this.#send({ type: "pong" });

@@ -10,7 +10,7 @@ import {
   writeTold,
 } from "../kv/downloads.ts";
 import type { Head } from "../kv/head.ts";
-import { type Generation, type GraphId, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
+import { type GraphId, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { untilSettled } from "./settle.ts";
 
@@ -47,8 +47,8 @@ export async function rememberTold(
     const download = await readDownload(kv, graph, caller);
     if (download === undefined) return { done: undefined };
     const at = now();
-    const told = toldOf(download, log, at);
-    if (told !== undefined && told > t) return { done: undefined };
+    const told = toldOf(download, at);
+    if (told?.log === log && told.t > t) return { done: undefined };
     const outcome = await writeTold(kv, graph, caller, { log, t, at }, download);
     return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
   });
@@ -78,8 +78,8 @@ export async function rememberServed(
 
 /** The version that a page is to be of: the one that was told last, if it is of this log; else the head's. */
 export function versionToServe(download: Download, head: Head, now: number): T {
-  const told = toldOf(download, head.log, now);
-  return told !== undefined && told < head.t ? told : head.t;
+  const told = toldOf(download, now);
+  return told?.log === head.log && told.t < head.t ? told.t : head.t;
 }
 
 /**
@@ -87,13 +87,14 @@ export function versionToServe(download: Download, head: Head, now: number): T {
  * reached: the client would take that version for the one of the rows of now, and never pull what leads
  * up to it. Rows that hold more than it was told of are no harm.
  */
-export function isAhead({ told }: Download, head: Head, now: number): boolean {
-  return told !== undefined && told.log !== head.log && told.t > head.t && now - told.at <= TOLD_MS;
+export function isAhead(download: Download, head: Head, now: number): boolean {
+  const told = toldOf(download, now);
+  return told !== undefined && told.log !== head.log && told.t > head.t;
 }
 
-/** The version that was told of this log, as long as that counts. */
-function toldOf({ told }: Download, log: Generation, now: number): T | undefined {
-  return told?.log === log && now - told.at <= TOLD_MS ? told.t : undefined;
+/** What the last pull told, as long as that counts. */
+function toldOf({ told }: Download, now: number): GraphVersion | undefined {
+  return told !== undefined && now - told.at <= TOLD_MS ? told : undefined;
 }
 
 /**

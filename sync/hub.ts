@@ -6,9 +6,9 @@ export interface Listener {
   /** The graph's version is `t` since a moment ago. */
   changed(t: T): void;
   /** The graph's version is `t`, of this log: news only if it is later than what the listener was told. */
-  compare(t: T, log?: Generation): void;
+  compare(t: T, log: Generation): void;
   /** The same, and told again to who was told it already: a sign of life. */
-  remind(t: T, log?: Generation): void;
+  remind(t: T, log: Generation): void;
   /** Ends the socket at once; code and reason as WebSocket has them. */
   close(code: number, reason: string): void;
   /** Ends the socket after the answers to all that has come in. */

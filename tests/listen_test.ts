@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { type Address, listen, ListenError, listenError } from "../listen.ts";
 import { within } from "./support/deadline.ts";
-import { runProgram } from "./support/program.ts";
-import { AUTH_SECRET } from "./support/secret.ts";
+import { Served } from "./support/served.ts";
 
 function problemOf(address: Address): string {
   try {
@@ -44,14 +43,8 @@ Deno.test({
   name: "A server that had too many connections listens again at its port once some have ended",
   ignore: !await hasPrlimit(),
   fn: async () => {
-    await using program = runProgram("main.ts", [], {
-      AUTH_SECRET,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      KV_PATH: ":memory:",
-      LOG_FORMAT: "json",
-    });
-    const [, url = ""] = await program.printed(/"url":"(http:[^"]+)"/);
+    await using served = await Served.start({ KV_PATH: ":memory:" });
+    const { program, url } = served;
     // Once it answers it is up: Deno (2.9) panics where a signal's listener finds too many files open.
     assert.deepEqual(await within(health(url), "it to listen"), { ok: true });
     const files = [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length + 20;

@@ -84,7 +84,7 @@ export function reachedAt(t: T, checksum: Checksum | "unknown" | undefined): Rea
 }
 
 export function helloAnswer(reached: Reached): HelloAnswer {
-  return { type: "hello", ...reachedAt(reached.t, reached.checksum) };
+  return { type: "hello", ...reached };
 }
 
 export function entriesOk(reached: Reached): EntriesOk {

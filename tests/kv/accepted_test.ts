@@ -15,16 +15,10 @@ import {
   newGeneration,
   newGraphId,
   parseSentId,
-  parseT,
   type SentId,
   type T,
 } from "../../protocol/ids.ts";
-
-function version(t: number): T {
-  const parsed = parseT(t);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
+import { version } from "../support/ids.ts";
 
 function newId(): SentId {
   const id = parseSentId(`${crypto.randomUUID()}/0123456789abcdef`);

@@ -15,27 +15,15 @@ import {
   sweepDropped,
 } from "../../kv/flushes.ts";
 import { areMet } from "../../kv/get_many.ts";
-import { createGraph } from "../../kv/graphs.ts";
 import { commitHead, type Head } from "../../kv/head.ts";
 import { rowKey } from "../../kv/keys.ts";
 import { listAddrs } from "../../kv/rows.ts";
 import { entryChange, readTail, spilledEntryChange } from "../../kv/txlog.ts";
-import { type Addr, newGraphId, parseAddr, T_ZERO } from "../../protocol/ids.ts";
+import { T_ZERO } from "../../protocol/ids.ts";
 import { withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
-import { ALICE, headOf, version } from "../support/process.ts";
-
-async function newHead(kv: Deno.Kv): Promise<Head> {
-  const graph = newGraphId();
-  await createGraph(kv, graph, { owner: ALICE, name: "notes", createdAt: 0 });
-  return await headOf(kv, graph);
-}
-
-function address(value: number): Addr {
-  const addr = parseAddr(value);
-  assert.ok(addr !== undefined);
-  return addr;
-}
+import { newHead } from "../support/head.ts";
+import { address, version } from "../support/ids.ts";
 
 async function claimed(
   kv: Deno.Kv,

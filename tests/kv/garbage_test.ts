@@ -10,33 +10,22 @@ import {
   openGeneration,
   sweepGeneration,
 } from "../../kv/garbage.ts";
-import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
-import { commitHead, type Head, readHead } from "../../kv/head.ts";
+import { readMeta, removeGraph } from "../../kv/graphs.ts";
+import { commitHead, type Head } from "../../kv/head.ts";
 import { addressesKey, claimKey, garbageKey, goneKey, orphansKey } from "../../kv/keys.ts";
 import { rowSets } from "../../kv/rows.ts";
 import { entryChange, spilledEntryChange } from "../../kv/txlog.ts";
 import {
   type Generation,
   newGeneration,
-  newGraphId,
   nextT,
   parseSentId,
-  parseUserId,
   ROOT_ADDR,
   T_ZERO,
   TAIL_ADDR,
 } from "../../protocol/ids.ts";
 import { dump, keysOf, withCommit } from "../support/kv.ts";
-
-async function newHead(kv: Deno.Kv): Promise<Head> {
-  const graph = newGraphId();
-  const owner = parseUserId("alice");
-  assert.ok(owner !== undefined);
-  await createGraph(kv, graph, { owner, name: "notes", createdAt: 0 });
-  const head = await readHead(kv, graph);
-  assert.ok(head !== undefined);
-  return head;
-}
+import { newHead } from "../support/head.ts";
 
 const row = { addr: ROOT_ADDR, content: "x", addresses: null };
 

@@ -14,19 +14,14 @@ import {
   rowSets,
   strayRowParts,
 } from "../../kv/rows.ts";
-import { type Addr, newGeneration, newGraphId, parseAddr } from "../../protocol/ids.ts";
+import { newGeneration, newGraphId } from "../../protocol/ids.ts";
 import { beforeFirstList, keysOf } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
+import { address } from "../support/ids.ts";
 
 const graph = newGraphId();
 const rows = newGeneration();
 const decoder = new TextDecoder();
-
-function address(addr: number): Addr {
-  const parsed = parseAddr(addr);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
 
 function row(addr: number, content = `content ${addr}`, addresses: string | null = null): Row {
   return { addr: address(addr), content, addresses };

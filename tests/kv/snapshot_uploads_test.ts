@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { bytesSet } from "../../kv/change.ts";
 import { commit, writeInCommits } from "../../kv/commit.ts";
 import { sweepGeneration } from "../../kv/garbage.ts";
-import { createGraph } from "../../kv/graphs.ts";
 import type { Head } from "../../kv/head.ts";
 import { rowKey } from "../../kv/keys.ts";
 import {
@@ -13,15 +12,10 @@ import {
   readUploadRows,
   type Upload,
 } from "../../kv/snapshot_uploads.ts";
-import { newGeneration, newGraphId, ROOT_ADDR } from "../../protocol/ids.ts";
+import { newGeneration, ROOT_ADDR } from "../../protocol/ids.ts";
 import { keysOf, withCommit } from "../support/kv.ts";
-import { ALICE, BOB, headOf } from "../support/process.ts";
-
-async function newHead(kv: Deno.Kv): Promise<Head> {
-  const graph = newGraphId();
-  await createGraph(kv, graph, { owner: ALICE, name: "notes", createdAt: 0 });
-  return await headOf(kv, graph);
-}
+import { ALICE, BOB } from "../support/process.ts";
+import { newHead } from "../support/head.ts";
 
 async function opened(kv: Deno.Kv, head: Head, by = ALICE): Promise<Upload> {
   const outcome = await openUpload(kv, head, by, 1000);

@@ -9,18 +9,13 @@ import {
   readEntries,
   readTail,
 } from "../../kv/txlog.ts";
-import { newGeneration, newGraphId, parseT, type T, T_ZERO } from "../../protocol/ids.ts";
+import { newGeneration, newGraphId, T_ZERO } from "../../protocol/ids.ts";
 import { noise } from "../support/noise.ts";
+import { version } from "../support/ids.ts";
 
 const graph = newGraphId();
 const log = newGeneration();
 const decoder = new TextDecoder();
-
-function version(t: number): T {
-  const parsed = parseT(t);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
 
 function entry(t: number, text = `["~#list",[${t}]]`): NewEntry {
   return { t: version(t), tx: text, tail: `["datoms of", ${t}, "${text}"]`, writer: `writer ${t}` };

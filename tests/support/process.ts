@@ -4,7 +4,7 @@ import { openBlobStores } from "../../assets/open.ts";
 import { type Head, readHead } from "../../kv/head.ts";
 import { listRows } from "../../kv/rows.ts";
 import { importRowSchema, type RowsAnswer, rowsAnswerSchema } from "../../protocol/http.ts";
-import { type GraphId, parseT, type T, type UserId } from "../../protocol/ids.ts";
+import type { GraphId, T, UserId } from "../../protocol/ids.ts";
 import { type PullOk, pullOkSchema } from "../../protocol/server_message.ts";
 import type { EntriesAnswer } from "../../protocol/today/server_message.ts";
 import { AcceptedIds } from "../../sync/accepted.ts";
@@ -28,18 +28,15 @@ import { loggerFor } from "../../telemetry/log.ts";
 import { parseEntriesBatch } from "../../protocol/today/tx_batch.ts";
 import { datomsOf } from "./client.ts";
 import type { FixtureRow } from "./fixtures.ts";
+import { version } from "./ids.ts";
 import { newNodes } from "./nodes.ts";
 import type { WireEntry } from "./today.ts";
 import { userOf } from "./user.ts";
 
+export { version };
+
 export const ALICE = userOf("alice");
 export const BOB = userOf("bob");
-
-export function version(t: number): T {
-  const parsed = parseT(t);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
 
 export async function headOf(kv: Deno.Kv, graph: GraphId): Promise<Head> {
   const head = await readHead(kv, graph);

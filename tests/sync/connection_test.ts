@@ -6,9 +6,7 @@ import {
   newGraphId,
   nextT,
   parseChecksum,
-  parseT,
   parseUserId,
-  type T,
   T_ZERO,
 } from "../../protocol/ids.ts";
 import { reject } from "../../protocol/reject.ts";
@@ -27,6 +25,7 @@ import {
 import type { PulledLog } from "../../sync/pull_answer.ts";
 import { until, within } from "../support/deadline.ts";
 import { UNSHARED } from "../support/share.ts";
+import { version } from "../support/ids.ts";
 
 /** Stands in for the platform's socket: keeps what was sent, in order. */
 class FakeSocket implements Socket {
@@ -65,12 +64,6 @@ class FakeSocket implements Socket {
 }
 
 const graph = newGraphId();
-
-function version(t: number): T {
-  const parsed = parseT(t);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
 
 function checksumOf(text: string): Checksum {
   const checksum = parseChecksum(text);
@@ -581,23 +574,23 @@ Deno.test("A client that was told a version of another log is told of the reset"
 
 Deno.test("A version that may be old news is told to who was told an older one alone", async () => {
   const { socket, connection, say } = bench();
-  connection.compare(version(9));
+  connection.compare(version(9), LOG);
   assert.deepEqual(socket.sent, []);
   say({ type: "hello", client: "a" });
   assert.deepEqual(await socket.take(1), [{ type: "hello", t: 3 }]);
-  connection.compare(version(3));
-  connection.compare(version(9));
-  connection.compare(version(9));
+  connection.compare(version(3), LOG);
+  connection.compare(version(9), LOG);
+  connection.compare(version(9), LOG);
   assert.deepEqual(await socket.take(1), [{ type: "changed", t: 9 }]);
 });
 
 Deno.test("Who is reminded is told the version that he knows again, a later one as news, and no older one", async () => {
   const { socket, connection, say } = bench();
-  connection.remind(version(3));
+  connection.remind(version(3), LOG);
   assert.deepEqual(socket.sent, []);
   say({ type: "hello", client: "a" });
   assert.deepEqual(await socket.take(1), [{ type: "hello", t: 3 }]);
-  for (const t of [3, 2, 9, 3, 9]) connection.remind(version(t));
+  for (const t of [3, 2, 9, 3, 9]) connection.remind(version(t), LOG);
   const told = await socket.take(3);
   assert.deepEqual(told, [3, 9, 9].map((t) => ({ type: "changed", t })));
 });

@@ -7,19 +7,12 @@ import {
   type GraphId,
   newGraphId,
   nextT,
-  parseT,
   parseUserId,
-  type T,
 } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { pull } from "../../sync/pull.ts";
 import { pullFrame } from "../../sync/pull_answer.ts";
-
-function version(t: number): T {
-  const parsed = parseT(t);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
+import { version } from "../support/ids.ts";
 
 /** A graph with this many entries in its log. */
 async function graphWith(kv: Deno.Kv, entries: number): Promise<GraphId> {

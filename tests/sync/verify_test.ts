@@ -6,14 +6,7 @@ import { flushSets, readRoot } from "../../kv/flushes.ts";
 import { commitHead, type Head } from "../../kv/head.ts";
 import { entryKey, headKey, ownedKey, rowKey } from "../../kv/keys.ts";
 import { listRows, parseRowJson, type Row, rowSets } from "../../kv/rows.ts";
-import {
-  type Addr,
-  type Checksum,
-  EMPTY_CHECKSUM,
-  newGraphId,
-  parseAddr,
-  parseChecksum,
-} from "../../protocol/ids.ts";
+import { type Checksum, EMPTY_CHECKSUM, newGraphId, parseChecksum } from "../../protocol/ids.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
 import { verifyGraph } from "../../sync/verify.ts";
 import { readCases, readRows } from "../support/fixtures.ts";
@@ -21,6 +14,7 @@ import { blockTx, txOf } from "../support/forms.ts";
 import { beforeFirstList } from "../support/kv.ts";
 import { TestGraph } from "../support/graph.ts";
 import { ALICE, headOf, Process, version } from "../support/process.ts";
+import { address } from "../support/ids.ts";
 
 const KEYS = 4;
 
@@ -214,12 +208,6 @@ function placeOf({ head }: Damaged, t: number): Parameters<typeof entryKey>[1] {
   return { graph: head.graph, generation: head.log, t: version(t), part: 0 };
 }
 
-function addr(n: number): Addr {
-  const parsed = parseAddr(n);
-  assert.ok(parsed !== undefined);
-  return parsed;
-}
-
 const DAMAGES: readonly (readonly [
   title: string,
   damage: (damaged: Damaged) => Promise<unknown>,
@@ -229,7 +217,12 @@ const DAMAGES: readonly (readonly [
     "a row that is missing",
     ({ kv, head, leaves: [leaf] }) =>
       kv.delete(
-        rowKey({ graph: head.graph, generation: head.rows, addr: leaf?.addr ?? addr(0), part: 0 }),
+        rowKey({
+          graph: head.graph,
+          generation: head.rows,
+          addr: leaf?.addr ?? address(0),
+          part: 0,
+        }),
       ),
     /^row \d+ is missing$/,
   ],
@@ -237,7 +230,7 @@ const DAMAGES: readonly (readonly [
     const place = {
       graph: head.graph,
       generation: head.rows,
-      addr: leaf?.addr ?? addr(0),
+      addr: leaf?.addr ?? address(0),
       part: 0,
     };
     return kv.set(rowKey(place), new Uint8Array(40));
@@ -245,7 +238,7 @@ const DAMAGES: readonly (readonly [
   [
     "a row that is no node",
     (damaged) =>
-      put(damaged, { addr: damaged.leaves[0]?.addr ?? addr(0), content: "{}", addresses: null }),
+      put(damaged, { addr: damaged.leaves[0]?.addr ?? address(0), content: "{}", addresses: null }),
     /^row \d+ can't be read/,
   ],
   [
@@ -277,7 +270,10 @@ const DAMAGES: readonly (readonly [
   [
     "a row that nothing refers to",
     (damaged) =>
-      put(damaged, { ...encodeNode([]), addr: addr((damaged.branches.at(-1)?.addr ?? 0) + 500) }),
+      put(damaged, {
+        ...encodeNode([]),
+        addr: address((damaged.branches.at(-1)?.addr ?? 0) + 500),
+      }),
     /^row \d+ is of no use to any tree$/,
   ],
   [
