@@ -21,8 +21,16 @@ export interface RequestLimits {
   readonly sockets: Seats;
   /** Pulls on sockets, whose answers are in memory until they are read. */
   readonly pulls: AtOnce;
-  /** Of this process's memory. */
+  /**
+   * Of this process's memory, for what a user has sent: bodies until their answer, frames until they are
+   * dealt with. Else twenty bodies that stop just before their end hold two gigabytes.
+   */
   readonly shares: Shares;
+  /**
+   * The same for answers on sockets that nobody has read, of which 48 that slept held a gigabyte. One of
+   * any length, or a client that has missed more could never have it.
+   */
+  readonly unread: Shares;
   readonly maxBodyBytes: number;
 }
 
@@ -33,6 +41,9 @@ const PULLS_AT_ONCE = 4;
 const BODIES_AT_ONCE = 2;
 const MIN_SHARE_BYTES = 128 * 1024 * 1024;
 
+/** Devices that fell asleep while they got what they had missed. */
+const UNREAD_BYTES = 128 * 1024 * 1024;
+
 /** Counts from nothing. */
 export function openLimits(settings: LimitSettings): RequestLimits {
   return {
@@ -41,6 +52,7 @@ export function openLimits(settings: LimitSettings): RequestLimits {
     sockets: new Seats(settings.socketsPerUser),
     pulls: new AtOnce(PULLS_AT_ONCE),
     shares: new Shares(Math.max(BODIES_AT_ONCE * settings.maxBodyBytes, MIN_SHARE_BYTES)),
+    unread: new Shares(UNREAD_BYTES, true),
     maxBodyBytes: settings.maxBodyBytes,
   };
 }

@@ -19,17 +19,17 @@ export class NoShareLeftError extends Error {
 /** Sets `hold`, and gives back what was taken by it. */
 export function bodyShare(shares: Shares): MiddlewareHandler<WithShare> {
   return async function shareMemory(c, next): Promise<void> {
-    const user = c.get("user");
+    const share = shares.of(c.get("user"));
     let held = 0;
     c.set("hold", (bytes) => {
-      if (!shares.hold(user, bytes)) return false;
+      if (!share.hold(bytes)) return false;
       held += bytes;
       return true;
     });
     try {
       await next();
     } finally {
-      shares.release(user, held);
+      share.release(held);
     }
   };
 }

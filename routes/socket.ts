@@ -62,6 +62,7 @@ export function openSocket(
     {
       turn: guest.turn,
       share: guest.share,
+      unread: guest.unread,
       pulling: guest.pulling,
       onGone: () => {
         hub.delete(graph, connection);

@@ -32,10 +32,8 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return openSocket(c.req.raw, graph, hub, operations, {
       turn: () => limits.frames.wait(user.id),
       pulling: (pull) => limits.pulls.run(user.id, pull),
-      share: {
-        hold: (bytes) => limits.shares.hold(user.id, bytes),
-        release: (bytes) => limits.shares.release(user.id, bytes),
-      },
+      share: limits.shares.of(user.id),
+      unread: limits.unread.of(user.id),
       ...user.expiresAt !== undefined && { until: socketEnd(user.expiresAt, Date.now()) },
       enter: (connection) => presence.enter(graph, user, connection),
       leave,

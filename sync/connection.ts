@@ -74,8 +74,8 @@ export interface ConnectionLimits {
   readonly stallMs: number;
 }
 
-/** What a user's frames may take of memory, on all his sockets: UTF-8. */
-export interface FrameShare {
+/** What a user may take of memory, on all his sockets: bytes of UTF-8. */
+export interface Share {
   /** So many bytes more; whether there is room for them. */
   readonly hold: (bytes: number) => boolean;
   readonly release: (bytes: number) => void;
@@ -93,7 +93,12 @@ export interface ConnectionHooks {
    * What a frame takes from its coming until it is dealt with. Where it has no room the socket is
    * closed with 1008.
    */
-  readonly share: FrameShare;
+  readonly share: Share;
+  /**
+   * What a pull's answer takes from its sending until it is read, or nearly, or the socket is gone: one
+   * that is closed keeps it until then. Where it has no room the socket is closed with 1013.
+   */
+  readonly unread: Share;
   /** Does a pull when its turn has come: of a user's answers that are read slowly only a few are made. */
   readonly pulling: (pull: () => Promise<void>) => Promise<void>;
   /** Called once, when the socket has closed and the last frame is dealt with. */
@@ -140,6 +145,8 @@ export class Connection implements Listener, Guest {
   #log: Generation | undefined;
   /** Tells who is here, for a client that couldn't take the news when it came. */
   #latePeople: (() => OnlineUsers) | undefined;
+  /** Bytes of the last pull's answer that count as unread. */
+  #unreadBytes = 0;
 
   constructor(
     socket: Socket,
@@ -222,6 +229,7 @@ export class Connection implements Listener, Guest {
     if (this.#gone) return;
     this.#gone = true;
     this.#stop();
+    this.#releaseUnread();
     if (!this.#busy) this.#hooks.onGone();
   }
 
@@ -243,6 +251,7 @@ export class Connection implements Listener, Guest {
           this.#hooks.share.release(frame.bytes);
         }
         if (this.#hasUnread()) await this.#read();
+        if (!this.#closed) this.#releaseUnread();
         this.#sendNews();
       }
     } catch (cause) {
@@ -304,8 +313,34 @@ export class Connection implements Listener, Guest {
   async #pull(since: T): Promise<void> {
     if (this.#closed) return;
     const pulled = await this.#operations.pull(this.#graph, since);
-    this.#tell(pulled?.t, pulled && await pullFrame(pulled));
+    const frame = pulled && await pullFrame(pulled);
+    if (frame !== undefined && !this.#holdUnread(frame)) return;
+    this.#tell(pulled?.t, frame);
     if (this.#hasUnread()) await this.#read("or stalled");
+  }
+
+  /** Whether there is room for the answer, and anybody to send it to. */
+  #holdUnread(frame: string): boolean {
+    if (this.#closed) return false;
+    const bytes = Buffer.byteLength(frame);
+    if (this.#hooks.unread.hold(bytes)) {
+      this.#unreadBytes += bytes;
+      return true;
+    }
+    log.info(
+      "Gave up a socket of {graph} whose user leaves too much unread on others for {bytes}",
+      {
+        graph: this.#graph,
+        bytes,
+      },
+    );
+    this.#end(closeReason.slow);
+    return false;
+  }
+
+  #releaseUnread(): void {
+    this.#hooks.unread.release(this.#unreadBytes);
+    this.#unreadBytes = 0;
   }
 
   /** Sends an answer that tells version `t`; no answer means that the graph is no more. */

@@ -41,6 +41,7 @@ Deno.test("A client that goes before its socket is open leaves all the same", as
         {
           turn: never,
           share: UNSHARED,
+          unread: UNSHARED,
           pulling: never,
           enter: () => () => {},
           leave: left.resolve,

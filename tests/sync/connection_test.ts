@@ -18,7 +18,7 @@ import {
   CONNECTION_LIMITS,
   type ConnectionHooks,
   type ConnectionLimits,
-  type FrameShare,
+  type Share,
   type Socket,
   type SyncOperations,
 } from "../../sync/connection.ts";
@@ -99,8 +99,9 @@ function bench(
   operations?: Partial<SyncOperations>,
   limits?: Partial<ConnectionLimits>,
   ownTurn: () => Promise<void> = () => Promise.resolve(),
-  share: FrameShare = UNSHARED,
+  share: Share = UNSHARED,
   pulling: ConnectionHooks["pulling"] = (pull) => pull(),
+  unread: Share = UNSHARED,
 ): Bench {
   const socket = new FakeSocket();
   const gone = { count: 0 };
@@ -118,7 +119,7 @@ function bench(
       edit: () => {},
       ...operations,
     },
-    { turn: ownTurn, share, pulling, onGone: () => gone.count++ },
+    { turn: ownTurn, share, unread, pulling, onGone: () => gone.count++ },
     { ...CONNECTION_LIMITS, ...limits },
   );
   return {
@@ -382,7 +383,7 @@ Deno.test("More waiting frames than the limit close the socket with 1008", () =>
 });
 
 /** So many bytes, and how many are held. */
-function shareOf(most: number): FrameShare & { readonly held: () => number } {
+function shareOf(most: number): Share & { readonly held: () => number } {
   let held = 0;
   return {
     hold: (bytes) => held + bytes <= most && (held += bytes) > 0,
@@ -560,6 +561,81 @@ Deno.test("The turn of a pull ends too when its client has stopped reading, and 
   assert.equal(socket.sent.length, 1, "nothing more until it reads");
   socket.unread = 0;
   assert.deepEqual((await socket.take(2)).at(1), { type: "pong" });
+});
+
+Deno.test("An answer beyond what its user may leave unread closes the socket with 1013", async () => {
+  const unread = shareOf(100);
+  const [asleep, other] = [0, 1].map(() =>
+    bench({}, { maxUnreadBytes: 50 }, undefined, UNSHARED, (pull) => pull(), unread)
+  );
+  assert.ok(asleep !== undefined && other !== undefined);
+  const send = asleep.socket.send.bind(asleep.socket);
+  asleep.socket.send = (data) => {
+    send(data);
+    asleep.socket.unread = 51;
+  };
+  asleep.say({ type: "pull", since: 0 });
+  await asleep.socket.take(1);
+  const held = unread.held();
+  assert.ok(held > 50);
+  other.say({ type: "pull", since: 0 });
+  await within(until(() => other.socket.closed !== undefined), "the end of the socket");
+  assert.deepEqual(other.socket.closed, { code: 1013, reason: "too slow a reader" });
+  assert.deepEqual(other.socket.sent, []);
+  assert.equal(unread.held(), held, "what was refused was not taken");
+  asleep.socket.unread = 0;
+  await within(until(() => unread.held() === 0), "what was read is given back");
+});
+
+Deno.test("A socket that is closed with an answer unread holds it until it is gone", async () => {
+  const unread = shareOf(100);
+  const limits = { ...STALLING, maxStalledBytes: 100, maxUnreadBytes: 50 };
+  const { socket, connection, say } = bench(
+    {},
+    limits,
+    undefined,
+    UNSHARED,
+    (pull) => pull(),
+    unread,
+  );
+  const send = socket.send.bind(socket);
+  socket.send = (data) => {
+    send(data);
+    socket.unread = 101;
+  };
+  say({ type: "pull", since: 0 });
+  await within(until(() => socket.closed !== undefined), "the end of the socket");
+  assert.equal(socket.closed?.code, 1013);
+  await turn();
+  assert.ok(unread.held() > 50);
+  connection.gone();
+  connection.gone();
+  assert.equal(unread.held(), 0);
+});
+
+Deno.test("An answer that is made for a socket that has gone is not held", async () => {
+  const unread = shareOf(100);
+  const asked = gate();
+  const made = gate();
+  const pull = async (): Promise<PulledLog> => {
+    asked.open();
+    await made.opened;
+    return logOf(2);
+  };
+  const { connection, gone, say } = bench(
+    { pull },
+    {},
+    undefined,
+    UNSHARED,
+    (pull) => pull(),
+    unread,
+  );
+  say({ type: "pull", since: 0 });
+  await asked.opened;
+  connection.gone();
+  made.open();
+  await within(until(() => gone.count === 1), "the end of the connection");
+  assert.equal(unread.held(), 0);
 });
 
 Deno.test("A client that was told a version of another log is told of the reset", async () => {
