@@ -22,6 +22,7 @@ import type { TxBatch } from "../protocol/tx_batch.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type CloseReason, closeReason } from "./close_codes.ts";
 import type { Listener } from "./hub.ts";
+import { Outbox, type OutboxLimits, type Share, type Socket } from "./outbox.ts";
 import { type PulledLog, pullFrame } from "./pull_answer.ts";
 import type { Guest } from "./room.ts";
 
@@ -54,31 +55,15 @@ export interface SyncOperations {
 /** What a connection says: in the seed's dialect, or in today's where that is another. */
 type Message = ServerMessage | HelloAnswer | EntriesAnswer;
 
-/** What a connection needs of a WebSocket. */
-export type Socket = Pick<WebSocket, "readyState" | "bufferedAmount" | "send" | "close">;
-
-/** The bounds of one connection. Bytes are UTF-8. */
-export interface ConnectionLimits {
+/**
+ * The bounds of one connection. Bytes are UTF-8. While its client has unread messages, nothing is dealt
+ * with and nothing sent; an answer may be longer (a pull). One that is given up gets 1013.
+ */
+export interface ConnectionLimits extends OutboxLimits {
   /** A longer message closes the socket with 1009. Deno's own limit is on a frame, not a message. */
   readonly maxMessageBytes: number;
   /** More than this waiting to be dealt with closes the socket with 1008. */
   readonly maxWaitingFrames: number;
-  /**
-   * While the client has more than this still to read, nothing is dealt with and nothing sent. An
-   * answer may be longer (a pull).
-   */
-  readonly maxUnreadBytes: number;
-  /** One who has more than this to read, and has stopped reading, gets 1013. */
-  readonly maxStalledBytes: number;
-  /** A client that takes no byte for so long has stopped reading. */
-  readonly stallMs: number;
-}
-
-/** What a user may take of memory, on all his sockets: bytes of UTF-8. */
-export interface Share {
-  /** So many bytes more; whether there is room for them. */
-  readonly hold: (bytes: number) => boolean;
-  readonly release: (bytes: number) => void;
 }
 
 /** What a connection asks of whoever opened it, and tells him. */
@@ -94,10 +79,7 @@ export interface ConnectionHooks {
    * closed with 1008.
    */
   readonly share: Share;
-  /**
-   * What a pull's answer takes from its sending until it is read, or nearly, or the socket is gone: one
-   * that is closed keeps it until then. Where it has no room the socket is closed with 1013.
-   */
+  /** What a pull's answer takes (Outbox.hold). Where it has no room the socket is closed with 1013. */
   readonly unread: Share;
   /** Does a pull when its turn has come: of a user's answers that are read slowly only a few are made. */
   readonly pulling: (pull: () => Promise<void>) => Promise<void>;
@@ -116,14 +98,11 @@ export const CONNECTION_LIMITS: ConnectionLimits = Object.freeze({
   stallMs: 5000,
 });
 
-/** The platform tells nobody that a socket's buffer has drained, so it is looked at this often. */
-const DRAIN_POLL_MS = 20;
-
 const log = loggerFor("connection");
 
 /** See the module's comment. Life: constructed at the upgrade, `gone` called when the socket closed. */
 export class Connection implements Listener, Guest {
-  readonly #socket: Socket;
+  readonly #out: Outbox;
   readonly #graph: GraphId;
   readonly #operations: SyncOperations;
   readonly #limits: ConnectionLimits;
@@ -133,8 +112,6 @@ export class Connection implements Listener, Guest {
   #busy = false;
   /** Whether the client has said something that the seed's don't. */
   #isTodays = false;
-  /** Ours to end or ended: nothing more is dealt with or sent. */
-  #closed = false;
   /** How it ends when all that has come in is answered; from then on nothing comes in. */
   #leaving: CloseReason | undefined;
   #gone = false;
@@ -145,8 +122,6 @@ export class Connection implements Listener, Guest {
   #log: Generation | undefined;
   /** Tells who is here, for a client that couldn't take the news when it came. */
   #latePeople: (() => OnlineUsers) | undefined;
-  /** Bytes of the last pull's answer that count as unread. */
-  #unreadBytes = 0;
 
   constructor(
     socket: Socket,
@@ -155,7 +130,7 @@ export class Connection implements Listener, Guest {
     hooks: ConnectionHooks,
     limits: ConnectionLimits = CONNECTION_LIMITS,
   ) {
-    this.#socket = socket;
+    this.#out = new Outbox(socket, graph, limits, hooks.unread);
     this.#graph = graph;
     this.#operations = operations;
     this.#hooks = hooks;
@@ -164,7 +139,7 @@ export class Connection implements Listener, Guest {
 
   /** A message came in: `data` of the socket's event. Returns at once. */
   receive(data: unknown): void {
-    if (this.#closed || this.#leaving !== undefined) return;
+    if (this.#out.closed || this.#leaving !== undefined) return;
     const text = typeof data === "string" ? data : undefined;
     const bytes = text === undefined ? 0 : Buffer.byteLength(text);
     if (bytes > this.#limits.maxMessageBytes) return this.#end(closeReason.tooLarge);
@@ -183,10 +158,10 @@ export class Connection implements Listener, Guest {
    * between a hello and its answer.
    */
   changed(t: T): void {
-    if (t <= this.#toldT || this.#closed) return;
+    if (t <= this.#toldT || this.#out.closed) return;
     if (this.#newsT === undefined || t > this.#newsT) this.#newsT = t;
     if (this.#busy) return;
-    if (this.#hasUnread()) void this.#work();
+    if (this.#out.hasUnread) void this.#work();
     else this.#sendNews();
   }
 
@@ -205,12 +180,14 @@ export class Connection implements Listener, Guest {
     const isKnown = t === this.#toldT;
     this.compare(t, log);
     if (!isKnown) return;
-    if (!this.#closed && !this.#busy && !this.#hasUnread()) this.#send({ type: "changed", t });
+    if (!this.#out.closed && !this.#busy && !this.#out.hasUnread) {
+      this.#send({ type: "changed", t });
+    }
   }
 
   people(news: OnlineUsers | Editing, all: () => OnlineUsers): void {
-    if (this.#closed) return;
-    if (!this.#hasUnread()) return this.#send(news);
+    if (this.#out.closed) return;
+    if (!this.#out.hasUnread) return this.#send(news);
     this.#latePeople = all;
     if (!this.#busy) void this.#work();
   }
@@ -228,8 +205,8 @@ export class Connection implements Listener, Guest {
   gone(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#stop();
-    this.#releaseUnread();
+    this.#out.gone();
+    this.#forget();
     if (!this.#busy) this.#hooks.onGone();
   }
 
@@ -240,23 +217,22 @@ export class Connection implements Listener, Guest {
   async #work(): Promise<void> {
     this.#busy = true;
     try {
-      if (this.#hasUnread()) await this.#read();
+      if (this.#out.hasUnread) await this.#read();
       for (let frame = this.#waiting.shift(); frame; frame = this.#waiting.shift()) {
         try {
           await this.#hooks.turn();
           // Meanwhile its user may have been put out, or his token have expired.
-          if (this.#closed) break;
+          if (this.#out.closed) break;
           await this.#answer(frame.text);
         } finally {
           this.#hooks.share.release(frame.bytes);
         }
-        if (this.#hasUnread()) await this.#read();
-        if (!this.#closed) this.#releaseUnread();
+        await this.#read();
         this.#sendNews();
       }
     } catch (cause) {
       log.error("Cannot go on with a connection of {graph}", { graph: this.#graph, cause });
-      this.#stop();
+      this.#end(closeReason.fault);
     }
     this.#busy = false;
     if (this.#gone) return this.#hooks.onGone();
@@ -311,36 +287,12 @@ export class Connection implements Listener, Guest {
 
   /** Ends when the client has read the answer, or nearly, or has stopped reading: others wait for it. */
   async #pull(since: T): Promise<void> {
-    if (this.#closed) return;
+    if (this.#out.closed) return;
     const pulled = await this.#operations.pull(this.#graph, since);
     const frame = pulled && await pullFrame(pulled);
-    if (frame !== undefined && !this.#holdUnread(frame)) return;
+    if (frame !== undefined && !this.#out.hold(frame)) return this.#end(closeReason.slow);
     this.#tell(pulled?.t, frame);
-    if (this.#hasUnread()) await this.#read("or stalled");
-  }
-
-  /** Whether there is room for the answer, and anybody to send it to. */
-  #holdUnread(frame: string): boolean {
-    if (this.#closed) return false;
-    const bytes = Buffer.byteLength(frame);
-    if (this.#hooks.unread.hold(bytes)) {
-      this.#unreadBytes += bytes;
-      return true;
-    }
-    log.info(
-      "Gave up a socket of {graph} whose user leaves too much unread on others for {bytes}",
-      {
-        graph: this.#graph,
-        bytes,
-      },
-    );
-    this.#end(closeReason.slow);
-    return false;
-  }
-
-  #releaseUnread(): void {
-    this.#hooks.unread.release(this.#unreadBytes);
-    this.#unreadBytes = 0;
+    await this.#read("or stalled");
   }
 
   /** Sends an answer that tells version `t`; no answer means that the graph is no more. */
@@ -374,57 +326,21 @@ export class Connection implements Listener, Guest {
   }
 
   #send(message: Message | string): void {
-    if (this.#closed || this.#socket.readyState !== WebSocket.OPEN) return;
-    try {
-      this.#socket.send(typeof message === "string" ? message : JSON.stringify(message));
-    } catch (cause) {
-      // The peer went between the check and the send; the socket's close event follows.
-      log.debug("Cannot send to a socket of {graph}", { graph: this.#graph, cause });
-    }
+    this.#out.send(message);
   }
 
-  #hasUnread(): boolean {
-    return this.#socket.bufferedAmount > this.#limits.maxUnreadBytes;
+  /** As Outbox.read, and ends with a client that is given up. */
+  async #read(end?: "or stalled"): Promise<void> {
+    if (await this.#out.read(end) === "given up") this.#end(closeReason.slow);
   }
 
-  /**
-   * Waits for the client to read what it was sent, and gives it up if it doesn't and that is too much to
-   * keep.
-   *
-   * @param end whether it is enough that it has stopped
-   */
-  async #read(end: "read" | "or stalled" = "read"): Promise<void> {
-    let unread = this.#socket.bufferedAmount;
-    let stalledMs = 0;
-    while (!this.#closed && this.#hasUnread()) {
-      const hasStalled = stalledMs >= this.#limits.stallMs;
-      if (hasStalled && unread > this.#limits.maxStalledBytes) {
-        log.info("Gave up a socket of {graph} whose client left {unread} bytes unread", {
-          graph: this.#graph,
-          unread,
-        });
-        return this.#end(closeReason.slow);
-      }
-      if (hasStalled && end === "or stalled") return;
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-      stalledMs = this.#socket.bufferedAmount < unread ? 0 : stalledMs + DRAIN_POLL_MS;
-      unread = this.#socket.bufferedAmount;
-    }
+  #end(reason: CloseReason): void {
+    this.#out.close(reason);
+    this.#forget();
   }
 
-  #end({ code, reason }: CloseReason): void {
-    if (this.#closed) return;
-    this.#stop();
-    try {
-      this.#socket.close(code, reason);
-    } catch (cause) {
-      // Already closed by the peer: what was wanted.
-      log.debug("Cannot close a socket of {graph}", { graph: this.#graph, cause });
-    }
-  }
-
-  #stop(): void {
-    this.#closed = true;
+  /** Nothing is dealt with any more. */
+  #forget(): void {
     for (const { bytes } of this.#waiting.splice(0)) this.#hooks.share.release(bytes);
     this.#newsT = undefined;
     this.#latePeople = undefined;

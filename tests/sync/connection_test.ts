@@ -18,10 +18,9 @@ import {
   CONNECTION_LIMITS,
   type ConnectionHooks,
   type ConnectionLimits,
-  type Share,
-  type Socket,
   type SyncOperations,
 } from "../../sync/connection.ts";
+import type { Share, Socket } from "../../sync/outbox.ts";
 import type { PulledLog } from "../../sync/pull_answer.ts";
 import { until, within } from "../support/deadline.ts";
 import { UNSHARED } from "../support/share.ts";
@@ -439,6 +438,7 @@ Deno.test("A frame is held until it is dealt with, or will never be", async () =
   failing.say({ type: "ping" });
   failing.say({ type: "ping" });
   await within(until(() => share.held() === 29), "the first alone");
+  assert.deepEqual(failing.socket.closed, { code: 1011, reason: "server error" });
 });
 
 Deno.test("No frame is dealt with while the client does not read", async () => {
