@@ -1,4 +1,4 @@
-/** What a process has to know of its own end: signals, errors that nobody caught, patience. */
+/** What a process has to know of its own end: signals, errors that nobody caught. */
 import { loggerFor } from "./telemetry/log.ts";
 
 const log = loggerFor("main");
@@ -27,14 +27,6 @@ export function keepAlive(): void {
     event.preventDefault();
     log.error("Cannot tell whose promise this was", { cause: event.reason });
   });
-}
-
-/** Waits for a promise, but no longer than this. A rejection is the caller's. */
-export async function settledWithin(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }
 
 /**

@@ -2,6 +2,11 @@
 
 /** So long after Deno has ceased to listen it is tried again: connections have to end first. */
 const AGAIN_MS = 1000;
+/**
+ * So long shutting down waits for what is being answered: once Deno (2.9) shuts down, the rest of a
+ * request's body can't be read any more ("underlying resource unavailable").
+ */
+const ANSWERS_MS = 1000;
 
 /** The server can't listen there; the message says what to change. */
 export class ListenError extends Error {
@@ -33,7 +38,14 @@ export function listen(
   answer: Deno.ServeHandler,
   lost: (cause: unknown) => void = () => {},
 ): Listening {
-  const first = serve(address, answer);
+  const underWay = new Set<Promise<unknown>>();
+  const followed: Deno.ServeHandler = (request, info) => {
+    const answered = Promise.resolve(answer(request, info));
+    const ended = answered.catch(() => {}).finally(() => underWay.delete(ended));
+    underWay.add(ended);
+    return answered;
+  };
+  const first = serve(address, followed);
   const { addr } = first;
   // Of PORT 0 clients know what it has become.
   const samePlace = "port" in addr ? { ...address, port: addr.port } : address;
@@ -44,7 +56,7 @@ export function listen(
   const goOn = async (): Promise<void> => {
     for (let server: Deno.HttpServer | undefined = first; !leaving; server = undefined) {
       try {
-        if (server === undefined) servers.push(server = serve(samePlace, answer));
+        if (server === undefined) servers.push(server = serve(samePlace, followed));
         return await server.finished;
       } catch (cause) {
         lost(cause);
@@ -57,6 +69,10 @@ export function listen(
     addr,
     shutdown: async () => {
       leaving = true;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ANSWERS_MS));
+      await Promise.race([late, Promise.all(underWay)]);
+      clearTimeout(timer);
       await Promise.all(servers.map((server) => server.shutdown()));
     },
   };

@@ -105,6 +105,11 @@ async function readEach(
   });
 }
 
+/** Whether there is no such graph, or no more. One strong read; a head that is damaged is one. */
+export async function isGone(kv: Deno.Kv, graph: GraphId): Promise<boolean> {
+  return (await kv.get(headKey(graph))).versionstamp === null;
+}
+
 /** Whether the head hasn't moved. One strong read. */
 export async function isStill(kv: Deno.Kv, { graph, versionstamp }: Head): Promise<boolean> {
   return (await readHead(kv, graph))?.versionstamp === versionstamp;

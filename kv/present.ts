@@ -7,7 +7,7 @@ import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { bytesSet, type KvSet, objectSet, type Outcome } from "./change.ts";
+import { bytesSet, checkOf, type KvSet, type NotCommitted, objectSet } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { getAll } from "./get_many.ts";
 import {
@@ -16,6 +16,7 @@ import {
   instancesPrefix,
   parseInstanceKey,
   parsePresentKey,
+  peopleKey,
   presentKey,
   presentPrefix,
 } from "./keys.ts";
@@ -46,34 +47,49 @@ export interface Lease {
   readonly until: number;
 }
 
+/** `gone`: there is no such graph, and nothing was written. */
+export type PresentWritten = NotCommitted | { readonly kind: "gone" } | {
+  readonly kind: "committed";
+  /** What all instances hear of, and what they heard of before it: a watch may tell of the last alone. */
+  readonly versionstamp: string;
+  readonly before: string | null;
+  /** Whether it had a lease: else what it has said of other graphs may have been swept. */
+  readonly hadLease: boolean;
+};
+
 /**
  * Says who is at an instance's sockets of the graph, and renews its lease; nobody: there are none
  * any more. All instances hear of it. Of more users than one value holds (some 300) the last are
- * left out. `gone`: there is no such graph, and nothing was written.
+ * left out.
  */
 export async function writePresent(
   kv: Deno.Kv,
   graph: GraphId,
   lease: Lease,
   users: readonly Present[],
-): Promise<Outcome | { readonly kind: "gone" }> {
-  const { key, versionstamp } = await kv.get(graphKey(graph));
-  if (versionstamp === null) return { kind: "gone" };
+): Promise<PresentWritten> {
+  const keys = [graphKey(graph), peopleKey(graph), instanceKey(lease.instance)] as const;
+  const [meta, people, known] = await kv.getMany<readonly [unknown, unknown, unknown]>(keys);
+  if (meta.versionstamp === null) return { kind: "gone" };
   const place = presentKey(graph, lease.instance);
-  return await commit(kv, {
+  const outcome = await commit(kv, {
     sets: [
       ...users.length === 0 ? [] : [bytesSet(place, encode(users))],
       leaseSet(lease),
       peopleSet(graph),
     ],
     deletes: users.length === 0 ? [place] : [],
-    checks: [{ key, versionstamp }],
+    checks: [checkOf(meta), checkOf(people)],
   });
+  if (outcome.kind !== "committed") return outcome;
+  return { ...outcome, before: people.versionstamp, hadLease: known.versionstamp !== null };
 }
 
-/** @throws {Error} it isn't known to be renewed */
-export async function renewLease(kv: Deno.Kv, lease: Lease): Promise<void> {
+/** Answers whether there was one to renew. @throws {Error} it isn't known to be renewed */
+export async function renewLease(kv: Deno.Kv, lease: Lease): Promise<boolean> {
+  const { versionstamp } = await kv.get(instanceKey(lease.instance));
   await commitOrThrow(kv, { sets: [leaseSet(lease)], deletes: [] });
+  return versionstamp !== null;
 }
 
 /** What the instance has said counts no more. @throws {Error} it isn't known to be ended */

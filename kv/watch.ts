@@ -48,14 +48,21 @@ export async function* watchHeads(
   const keys = [...graphs.map(headKey), ...graphs.map(peopleKey)];
   const reader = kv.watch<unknown[]>(keys).getReader();
   // A reader's cancel also ends a read that is under way.
-  const cancel = (): void => void reader.cancel().catch(() => {});
+  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
+  const cancel = (): void => {
+    resolve(undefined);
+    void reader.cancel().catch(() => {});
+  };
   signal.addEventListener("abort", cancel, { once: true });
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
       const heads = graphs.flatMap((graph, i) => seen(graph, value[i], value[graphs.length + i]));
-      yield await confirmed(kv, heads);
+      // A read may hang as a watch may: an abort ends both.
+      const sure = await Promise.race([confirmed(kv, heads), aborted]);
+      if (sure === undefined) return;
+      yield sure;
     }
   } finally {
     signal.removeEventListener("abort", cancel);

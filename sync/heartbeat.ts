@@ -3,10 +3,11 @@
  * connects anew after ten minutes without a message, with a new token and all that follows. `changed` with
  * a version that it knows is news to neither dialect (protocol.md §1). Since heads are read for it, it is
  * also how a client hears of what no other news has reached it from, as between processes on one SQLite
- * file.
+ * file: a reset and the graph's end among it.
  */
-import { readSoundHeads } from "../kv/head.ts";
+import { isGone, readSoundHeads } from "../kv/head.ts";
 import { loggerFor } from "../telemetry/log.ts";
+import { closeReason } from "./close_codes.ts";
 import type { Hub } from "./hub.ts";
 
 const EVERY_MS = 4 * 60 * 1000;
@@ -19,8 +20,12 @@ export async function beat(kv: Deno.Kv, hub: Hub): Promise<void> {
   const heads = await readSoundHeads(kv, graphs);
   for (const [i, graph] of graphs.entries()) {
     const head = heads[i];
-    if (head === undefined) continue;
-    for (const listener of hub.each(graph)) listener.remind(head.t, head.log);
+    if (head !== undefined) {
+      for (const listener of hub.each(graph)) listener.remind(head.t, head.log);
+    } else if (await isGone(kv, graph)) {
+      const { code, reason } = closeReason.deleted;
+      hub.closeAll(graph, code, reason);
+    }
   }
 }
 

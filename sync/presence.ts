@@ -14,6 +14,7 @@ import { loggerFor } from "../telemetry/log.ts";
 import { closeReason } from "./close_codes.ts";
 import type { Fanout } from "./fanout.ts";
 import type { PeopleNews } from "./news.ts";
+import { settledWithin } from "./patience.ts";
 import { type Guest, Room } from "./room.ts";
 import { untilSettled } from "./settle.ts";
 import type { Person } from "./users.ts";
@@ -25,12 +26,15 @@ export interface PresenceTimes {
   readonly leaseMs: number;
   /** Leases are renewed and graphs looked at this often: less than half of a lease. */
   readonly tickMs: number;
+  /** What hasn't ended by then holds up nothing else of its graph. */
+  readonly patienceMs: number;
 }
 
 export const PRESENCE_TIMES: PresenceTimes = Object.freeze({
   quietMs: 1000,
   leaseMs: 60_000,
   tickMs: 20_000,
+  patienceMs: 10_000,
 });
 
 export interface PresenceDeps {
@@ -69,7 +73,8 @@ export class Presence {
   /** Those with someone here, or of which the store doesn't know yet that nobody is. */
   readonly #posts = new Map<GraphId, Post>();
   readonly #postOf = new WeakMap<Guest, Post>();
-  #leaseUntil = 0;
+  /** Whether this instance has had one. */
+  #hasLease = false;
   #ticks: ReturnType<typeof setInterval> | undefined;
   #closed = false;
 
@@ -131,7 +136,7 @@ export class Presence {
       clearTimeout(post.timer);
       return this.#do(post, () => this.#write(post));
     }));
-    if (this.#leaseUntil === 0) return;
+    if (!this.#hasLease) return;
     try {
       await endLease(this.#deps.kv, this.#instance);
     } catch (cause) {
@@ -176,21 +181,24 @@ export class Presence {
 
   async #write(post: Post): Promise<void> {
     const { room } = post;
+    // It was forgotten while this waited: the graph has another post by now, or none.
+    if (this.#posts.get(room.graph) !== post) return;
     const users = this.#closed ? [] : room.here();
     const text = JSON.stringify(users);
     if (text !== post.written) {
       const lease = { instance: this.#instance, until: this.#deps.now() + this.#times.leaseMs };
-      const version = await untilSettled(`write who is at ${room.graph}`, async () => {
+      const outcome = await untilSettled(`write who is at ${room.graph}`, async () => {
         const outcome = await writePresent(this.#deps.kv, room.graph, lease, users);
-        if (outcome.kind === "gone") return { done: undefined };
-        return outcome.kind === "committed" ? { done: outcome.versionstamp } : { again: outcome };
+        const settled = outcome.kind === "gone" || outcome.kind === "committed";
+        return settled ? { done: outcome } : { again: outcome };
       });
-      post.written = text;
-      if (version !== undefined) {
-        this.#leaseUntil = lease.until;
-        post.version = version;
-        this.#deps.fanout.people(room.graph, version);
+      if (outcome.kind === "committed") {
+        this.#renewed(outcome.hadLease);
+        if (outcome.before !== null && outcome.before !== post.version) this.#look(post);
+        post.version = outcome.versionstamp;
+        this.#deps.fanout.people(room.graph, post.version);
       }
+      post.written = text;
     }
     if (post.written === NOBODY && (this.#closed || room.here().length === 0)) {
       this.#posts.delete(room.graph);
@@ -227,17 +235,13 @@ export class Presence {
 
   async #tick(): Promise<void> {
     if (this.#posts.size === 0) return;
-    const lapsed = this.#leaseUntil <= this.#deps.now();
     try {
       const until = this.#deps.now() + this.#times.leaseMs;
-      await renewLease(this.#deps.kv, { instance: this.#instance, until });
-      this.#leaseUntil = until;
+      this.#renewed(await renewLease(this.#deps.kv, { instance: this.#instance, until }));
     } catch (cause) {
       log.warn("Cannot renew the lease of this instance", { cause });
     }
     for (const post of [...this.#posts.values()]) {
-      // What an instance said whose lease was over may have been swept.
-      if (lapsed) post.written = undefined;
       this.#writeSoon(post);
       const hasOthers = post.room.here().some(({ id }) => id !== post.creator);
       if (post.room.isAsking || hasOthers) this.#look(post);
@@ -246,8 +250,17 @@ export class Presence {
     }
   }
 
+  /** What an instance said whose lease was over may have been swept with it: all is written again. */
+  #renewed(hadLease: boolean): void {
+    if (this.#hasLease && !hadLease) {
+      for (const post of this.#posts.values()) post.written = undefined;
+    }
+    this.#hasLease = true;
+  }
+
   #do(post: Post, work: () => Promise<void>): Promise<void> {
-    post.work = post.work.then(work).catch((cause) => {
+    const done = post.work.then(() => settledWithin(this.#times.patienceMs, work()));
+    post.work = done.catch((cause) => {
       log.error("Cannot tell who is at {graph}", { graph: post.room.graph, cause });
     });
     return post.work;

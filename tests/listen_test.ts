@@ -39,6 +39,28 @@ Deno.test("A port that this user may not take is said", () => {
   );
 });
 
+Deno.test("A body that is still coming in as the server leaves is read to its end", async () => {
+  const came = Promise.withResolvers<void>();
+  const server = listen({ host: "127.0.0.1", port: 0 }, async (request) => {
+    came.resolve();
+    return new Response(`${(await request.text()).length} bytes`);
+  });
+  assert.ok("port" in server.addr);
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });
+  const send = async (text: string): Promise<void> => {
+    await new Blob([text]).stream().pipeTo(connection.writable, { preventClose: true });
+  };
+  await send("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 20\r\n\r\n0123456789");
+  await came.promise;
+  const left = server.shutdown();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await send("0123456789");
+  const answer = await within(new Response(connection.readable).text(), "the answer");
+  assert.match(answer, /^HTTP\/1\.1 200 OK/);
+  assert.ok(answer.endsWith("20 bytes"));
+  await left;
+});
+
 Deno.test({
   name: "A server that had too many connections listens again at its port once some have ended",
   ignore: !await hasPrlimit(),

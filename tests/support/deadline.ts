@@ -24,6 +24,6 @@ export async function within<Value>(
 }
 
 /** Settles once it is so; to be waited for `within` a time. */
-export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!await isSo()) await new Promise((resolve) => setTimeout(resolve, 1));
 }

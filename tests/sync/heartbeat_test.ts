@@ -9,7 +9,7 @@ import { loggedBy } from "../support/log.ts";
 import { Process } from "../support/process.ts";
 import { Recorder } from "../support/recorder.ts";
 
-Deno.test("Everybody is reminded of his graph's version, as it is in the store; of a graph that is gone nobody is", async () => {
+Deno.test("Everybody is reminded of his graph's version, as it is in the store; who listens to one that is gone is told so", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
   const hub = new Hub();
@@ -19,7 +19,9 @@ Deno.test("Everybody is reminded of his graph's version, as it is in the store; 
   hub.add(newGraphId(), lost);
   await server.write(graph, 0, blockTx(crypto.randomUUID(), "a"));
   await beat(kv, hub);
-  assert.deepEqual([one.heard, other.heard, lost.heard], [["still 1"], ["still 1"], []]);
+  assert.deepEqual([one.heard, other.heard, lost.heard], [["still 1"], ["still 1"], [
+    "close 4404 graph deleted",
+  ]]);
 });
 
 Deno.test("A head that is damaged keeps nobody else from being reminded", async () => {
