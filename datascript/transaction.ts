@@ -277,9 +277,8 @@ export class Transaction {
     return form;
   }
 
-  /** An entity that must be there; a tempid is given one. @throws {TransactError} */
+  /** An entity that must be there. @throws {TransactError} */
   #entid(ref: EntityRef): number {
-    if (ref.kind === "tempid") return this.#ofTempid(ref.id);
     const e = this.#known(ref);
     if (e !== undefined) return e;
     const name = ref.kind === "lookup" ? `:${ref.a}` : ref.kind === "ident" ? `:${ref.name}` : "";
@@ -366,7 +365,6 @@ export class Transaction {
     const same = a !== undefined && v !== undefined && this.#db.schema.isIdentity(a)
       ? this.#whoHas(a, v)
       : undefined;
-    if (same !== undefined && given !== undefined && same !== given) this.#again(id, same);
     const e = same ?? given ?? this.#newEid();
     this.#becomes(id, e);
     if (same !== undefined && a !== undefined && v !== undefined) this.#prove(id, same, a, v);

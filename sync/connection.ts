@@ -342,7 +342,5 @@ export class Connection implements Listener, Guest {
   /** Nothing is dealt with any more. */
   #forget(): void {
     for (const { bytes } of this.#waiting.splice(0)) this.#hooks.share.release(bytes);
-    this.#newsT = undefined;
-    this.#latePeople = undefined;
   }
 }

@@ -15,6 +15,7 @@ const SCHEMA = schemaOf({
   "name": {},
   "id": { ":db/unique": ":db.unique/identity" },
   "rank": { ":db/index": true },
+  "zip": { ":db/unique": ":db.unique/value" },
 });
 const FACTS = Array.from({ length: 12 }, (_, i) => [
   fact(i + 1, "name", `n${i}`),
@@ -49,7 +50,12 @@ Deno.test("A database of sound trees has no problem, nor has one with an overlay
   const { root, nodes } = stored(SCHEMA, FACTS);
   const db = Db.open(root, nodes);
   assert.deepEqual(problemsOf(db, nodes), []);
-  const moved = withDatoms(db, [{ ...fact(3, "id", 2), added: false }, fact(4, "id", 2, TX0 + 2)]);
+  const moved = withDatoms(db, [
+    { ...fact(3, "id", 2), added: false },
+    fact(4, "id", 2, TX0 + 2),
+    // The greatest value of another unique attribute.
+    fact(5, "zip", 11, TX0 + 2),
+  ]);
   assert.deepEqual(problemsOf(moved, nodes), []);
 });
 
@@ -63,6 +69,8 @@ Deno.test("A unique value that two entities have is told, in the trees and in th
   const { root, nodes } = stored(SCHEMA, FACTS);
   const over = withDatoms(Db.open(root, nodes), [fact(40, "id", 5, TX0 + 2)]);
   assert.match(problemsOf(over, nodes).join("\n"), said);
+  const before = withDatoms(Db.open(root, nodes), [fact(3, "id", 5, TX0 + 2)]);
+  assert.match(problemsOf(before, nodes).join("\n"), /two entities: \[3,.*\] and \[6,.*\]$/);
 });
 
 Deno.test("A fact that one index lacks or has in another way is named", () => {
@@ -103,6 +111,89 @@ Deno.test("AVET may have what an attribute had that was taken away since, as in 
   const taken = property.map((one) => ({ ...one, added: false, tx: TX0 + 4 }));
   const gone = withDatoms(made, taken, TX0 + 4);
   assert.deepEqual(problemsOf(folded(gone, nodes), nodes), []);
+});
+
+Deno.test("A unique value that two entities have beyond all stored ones is told", () => {
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  const over = withDatoms(Db.open(root, nodes), [
+    fact(40, "zip", 1, TX0 + 2),
+    fact(41, "zip", 1, TX0 + 2),
+  ]);
+  assert.deepEqual(problemsOf(over, nodes), [
+    `AVET has one unique value of two entities: [40,"~:zip",1,${TX0 + 2}] and [41,"~:zip",1,${
+      TX0 + 2
+    }]`,
+  ]);
+});
+
+Deno.test("A value that two had before it had to be unique is none of these, one that came later is", () => {
+  const schema = schemaOf({ late: { ":db/unique": ":db.unique/identity" } });
+  const property = [
+    fact(90, "db/ident", ":late", TX0 + 1),
+    fact(90, "db/unique", ":db.unique/identity", TX0 + 3),
+    // What else is said of the attribute doesn't matter.
+    fact(90, "name", "late", TX0 + 9),
+  ];
+  const before = [fact(1, "late", "x", TX0 + 2), fact(2, "late", "x", TX0 + 3)];
+  const early = stored(schema, [...property, ...before]);
+  assert.deepEqual(problemsOf(Db.open(early.root, early.nodes), early.nodes), []);
+  const late = stored(schema, [...property, ...before, fact(3, "late", "x", TX0 + 4)]);
+  assert.deepEqual(problemsOf(Db.open(late.root, late.nodes), late.nodes), [
+    `AVET has one unique value of two entities: [2,"~:late","x",${TX0 + 3}] and [3,"~:late","x",${
+      TX0 + 4
+    }]`,
+  ]);
+});
+
+Deno.test("Nor is one where the attribute became unique in the overlay", () => {
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  const unique = withDatoms(Db.open(root, nodes), [
+    fact(90, "db/ident", ":rank", TX0 + 3),
+    fact(90, "db/unique", ":db.unique/identity", TX0 + 3),
+  ]);
+  assert.deepEqual(problemsOf(unique, nodes), []);
+});
+
+Deno.test("A root is told whose max-addr is less than an address, or whose max-eid is that of a transaction", () => {
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  const said = problemsOf(Db.open({ ...root, maxAddr: 3 }, nodes), nodes);
+  const last = Math.max(...Object.values(root.trees).map((tree) => Number(tree.root)));
+  assert.deepEqual(said, [`row 0 has a max-addr of 3, and refers to row ${last}`]);
+  assert.deepEqual(problemsOf(Db.open({ ...root, maxEid: TX0 }, nodes), nodes), [
+    `row 0 has a max-eid of ${TX0}, and the greatest eid is 12`,
+  ]);
+});
+
+Deno.test("What is said of a transaction is about no eid that counts", () => {
+  const { root, nodes } = stored(SCHEMA, [...FACTS, fact(TX0, "name", "the first")]);
+  assert.deepEqual(problemsOf(Db.open({ ...root, maxEid: 12 }, nodes), nodes), []);
+});
+
+Deno.test("Of a node that is missing whoever drives the walk tells, and nothing of what it held", () => {
+  const { root, nodes } = stored(SCHEMA, FACTS);
+  for (const { root: top } of Object.values(root.trees)) {
+    const gone = nodeAt(nodes, top).children?.[0];
+    assert.ok(gone !== undefined);
+    const problems: string[] = [];
+    const walk = checkDb(
+      Db.open(root, nodes),
+      { minKeys: 2, maxKeys: 4 },
+      (place, what) => void problems.push(`${place} ${what}`),
+    );
+    const checked = drive(
+      walk,
+      (refs) => refs.map((ref) => ref === gone ? undefined : nodeAt(nodes, ref)),
+    );
+    assert.deepEqual([problems, checked.whole], [[], false]);
+  }
+});
+
+Deno.test("Of many differences some are told, and that there are more", () => {
+  const said = problemsOf(...withTree("aevt", FACTS.filter(({ a }) => a !== "name")));
+  const lacking = said.filter((one) => one.startsWith("AEVT lacks "));
+  assert.ok(lacking.length > 0 && lacking.length < 12, said.join("\n"));
+  const more = said.filter((one) => !lacking.includes(one));
+  assert.deepEqual(more, ["AEVT and EAVT differ in more datoms than these"]);
 });
 
 /** The same database with all of it in the trees. */

@@ -67,6 +67,13 @@ type Table = Readonly<Record<string, readonly (readonly [Written[], readonly str
 /** A tempid that turns out to be Bob after something was said of it. */
 const LATE_BOB: readonly Written[] = [[":db/add", -2, ":x", 2], [":db/add", -2, ":email", "bob@x"]];
 
+/** The same, and one that turns out to be Ada. */
+const LATE_BOTH: readonly Written[] = [
+  ...LATE_BOB,
+  [":db/add", -1, ":x", 1],
+  [":db/add", -1, ":email", "ada@x"],
+];
+
 /** Rules → forms → datoms. New entities begin at 8. */
 const DATOMS: Table = {
   ":db/add asserts": [
@@ -283,6 +290,46 @@ const DATOMS: Table = {
       ["+1 :x 1", "+2 :y 2"],
     ],
   ],
+  "Beside such tempids all other forms are what they are without them": [
+    [
+      [...LATE_BOTH, { ":db/id": 3, ":friend": { ":name": "New" } }],
+      ["+2 :x 2", "+1 :x 1", '+8 :name "New"', "+3 :friend 8"],
+    ],
+    [
+      [...LATE_BOTH, [":db/retract", 1, ":name", "Ada"], [":db/retractEntity", 7]],
+      ["+2 :x 2", "+1 :x 1", '-1 :name "Ada"', '-7 :name "chair"', "-5 :parts 7", "-2 :likes 7"],
+    ],
+  ],
+  "Who has lost his identity before is not whom it names, though a tempid is learnt of late": [
+    [
+      [
+        [":db/add", -2, ":x", 2],
+        [":db/add", -2, ":email", "ada@x"],
+        [":db/retract", 2, ":email", "bob@x"],
+        [":db/add", -1, ":email", "bob@x"],
+        [":db/add", -1, ":name", "Eve"],
+        [":db/cas", 2, ":name", "Bob", "Rob"],
+      ],
+      [
+        "+1 :x 2",
+        '-2 :email "bob@x"',
+        '+8 :email "bob@x"',
+        '+8 :name "Eve"',
+        '-2 :name "Bob"',
+        '+2 :name "Rob"',
+      ],
+    ],
+  ],
+  "Tempids that turn out late, one by one, to be others of the batch are those": [
+    [
+      range(8, (i): readonly Written[] => [
+        [":db/add", -i - 1, ":x", i],
+        [":db/add", -i - 101, ":phone", i],
+        [":db/add", -i - 1, ":phone", i],
+      ]).flat(),
+      range(8, (i) => [`+${9 + 2 * i} :x ${i}`, `+${9 + 2 * i} :phone ${i}`]).flat(),
+    ],
+  ],
   "Two tempids with one new identity are one entity": [
     [
       [[":db/add", -1, ":email", "new"], [":db/add", -2, ":email", "new"], [
@@ -306,6 +353,10 @@ const DATOMS: Table = {
     [[{ ":email": "ada@x", ":x": 5 }], ["+1 :x 5"]],
     [[{ ":db/id": -1, ":email": "ada@x" }, [":db/add", 3, ":friend", -1]], ["+3 :friend 1"]],
     [[{ ":db/id": 1, ":email": "ada@x", ":x": 5 }], ["+1 :x 5"]],
+    [
+      [{ ":db/id": 1, ":email": "ada@x", ":x": 5 }, { ":db/id": 2, ":email": "bob@x", ":x": 6 }],
+      ["+1 :x 5", "+2 :x 6"],
+    ],
   ],
   "A collection in a map is several values where there may be many": [
     [[{ ":db/id": 3, ":nick": ["A", "B"] }], ['+3 :nick "A"', '+3 :nick "B"']],
@@ -333,6 +384,10 @@ const DATOMS: Table = {
       ['+8 :name "New"', "+3 :likes 8", "+3 :likes 1"],
     ],
     [[{ ":db/id": 3, ":friend": { ":email": "ada@x", ":x": 1 } }], ["+1 :x 1", "+3 :friend 1"]],
+    [
+      [{ ":db/id": 3, ":_friend": { ":name": "New", ":friend": 1 } }],
+      ['+8 :name "New"', "+8 :friend 3"],
+    ],
     [[{ ":db/id": 3, ":name": { ":x": 1 } }], ['+3 :name ["^ ","~:x",1]']],
   ],
   "A nested map may turn out late to be an entity that is there": [
@@ -557,6 +612,7 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
   "tempid-as-value-only": {
     "a tempid as a value alone": [[":db/add", 1, ":friend", -1]],
     "a text as a value alone": [[":db/add", 1, ":friend", "t"]],
+    "a tempid as a value to be taken away": [[":db/retract", 2, ":friend", -1]],
     "a tempid in a map alone": [{ ":db/id": 1, ":likes": [-5] }],
     "a map with nothing but its id": [[":db/add", 1, ":friend", -1], { ":db/id": -1 }],
   },
@@ -589,6 +645,10 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
       [":db/add", -1, ":email", "eve@x"],
       [":db/add", -2, ":phone", 7],
       [":db/add", [":phone", 7], ":email", "eve@x"],
+    ],
+    "an identity of another for a new entity by its ident": [
+      [":db/add", -1, ":db/ident", ":new/ident"],
+      [":db/add", ":new/ident", ":email", "ada@x"],
     ],
     "a unique value of another": [[":db/add", 1, ":badge", 7]],
     "a unique value of another for a tempid": [[":db/add", -1, ":badge", 7]],
@@ -632,6 +692,7 @@ Deno.test("An entity is found by a ref of its own too, and by no ref to nobody",
     [[{ ":twin": ada, ":x": 5 }], ["+2 :x 5"]],
     [[{ ":twin": 1, ":x": 5 }], ["+2 :x 5"]],
     [[{ ":twin": nobody, ":x": 5 }], undefined],
+    [[[":db/retract", [":twin", null], ":x", 5]], []],
     [[{ ":twin": -1, ":x": 5 }, [":db/add", -1, ":x", 6]], ["+9 :twin 8", "+9 :x 5", "+8 :x 6"]],
     [[{ ":twin": { ":x": 6 }, ":x": 5 }], ["+8 :x 6", "+9 :twin 8", "+9 :x 5"]],
   ];
@@ -641,15 +702,74 @@ Deno.test("An entity is found by a ref of its own too, and by no ref to nobody",
   }
 });
 
-Deno.test("Thousands of tempids that turn out late to be somebody are no chain", () => {
-  const count = 3000;
-  const known = range(count, (i) => fact(i + 1, "email", i));
-  const written = range(
-    count,
-    (i) => [[":db/add", -i - 1, ":x", i], [":db/add", -i - 1, ":email", i]],
+for (
+  const [what, said] of Object.entries<(id: number, a: string, v: number) => Written>({
+    "forms": (id, a, v) => [":db/add", id, a, v],
+    "maps": (id, a, v) => ({ ":db/id": id, [a]: v }),
+  })
+) {
+  Deno.test(`Thousands of tempids that turn out late to be somebody are no chain: ${what}`, () => {
+    const count = 3000;
+    const known = range(count, (i) => fact(i + 1, "email", i));
+    const written = [
+      ...range(count, (i) => [said(-i - 1, ":x", i), said(-i - 1, ":email", i)]).flat(),
+      // One whom an eid names, and one who is new.
+      said(1, ":email", 0),
+      said(-count - 1, ":email", count),
+    ];
+    const { datoms } = transact(storedDb(SCHEMA, known), forms(...written));
+    const expected = range(count, (i) => `+${i + 1} :x ${i}`);
+    assert.deepEqual(datoms.map(show), [...expected, `+${count + 1} :email ${count}`]);
+  });
+}
+
+Deno.test("A uuid names who has it at that form, whoever had it at the one before", () => {
+  const schema = schemaOf({ "uuid": IDENTITY });
+  const [a, b] = [
+    "#u00000000-0000-4000-8000-00000000000a",
+    "#u00000000-0000-4000-8000-00000000000b",
+  ];
+  const db = storedDb(schema, [fact(1, "uuid", a), fact(2, "uuid", b)]);
+  const who = (uuid: string, x: number): Written => [":db/add", [":uuid", uuid], ":x", x];
+  const report = transact(
+    db,
+    forms(
+      who(a, 1),
+      [":db/retract", 1, ":uuid", a],
+      [":db/add", 2, ":uuid", a],
+      who(a, 2),
+      [":db/add", -1, ":uuid", b],
+      who(b, 3),
+      who(b, 4),
+      [":db/retract", [":uuid", b], ":x", 4],
+      [":db/retractEntity", [":uuid", a]],
+      [":db/add", [":uuid", b], ":uuid", a],
+      who(a, 5),
+    ),
   );
-  const { datoms } = transact(storedDb(SCHEMA, known), forms(...written.flat()));
-  assert.deepEqual(datoms.map(show), range(count, (i) => `+${i + 1} :x ${i}`));
+  assert.deepEqual(told(report), [
+    "+1 :x 1",
+    `-1 :uuid ${a}`,
+    `-2 :uuid ${b}`,
+    `+2 :uuid ${a}`,
+    "+2 :x 2",
+    `+3 :uuid ${b}`,
+    "+3 :x 3",
+    "-3 :x 3",
+    "+3 :x 4",
+    "-3 :x 4",
+    `-2 :uuid ${a}`,
+    "-2 :x 2",
+    `-3 :uuid ${b}`,
+    `+3 :uuid ${a}`,
+    "+3 :x 5",
+  ]);
+  assert.deepEqual([db.holder("uuid", value(a)), db.holder("uuid", value(b))], [1, 2]);
+  const { after } = report;
+  assert.deepEqual([after.holder("uuid", value(a)), after.holder("uuid", value(b))], [
+    3,
+    undefined,
+  ]);
 });
 
 Deno.test("The report tells what each tempid became", () => {

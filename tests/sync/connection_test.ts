@@ -774,3 +774,235 @@ Deno.test("News of people goes out at once; who has much unread gets the whole o
   socket.unread = 0;
   assert.deepEqual(await socket.take(2), [online(1), online(7)]);
 });
+
+Deno.test("News of people that was late is told once", async () => {
+  const { connection, socket, say } = bench();
+  const none: OnlineUsers = { "type": "online-users", "online-users": [] };
+  socket.unread = CONNECTION_LIMITS.maxUnreadBytes + 1;
+  connection.people(none, () => none);
+  socket.unread = 0;
+  assert.deepEqual(await socket.take(1), [none]);
+  say({ type: "ping" });
+  await turn();
+  assert.deepEqual(socket.sent, [{ type: "pong" }]);
+});
+
+Deno.test("News of people to one who doesn't read has no frame dealt with before the one that is", async () => {
+  const [wait, asked] = [gate(), gate()];
+  const { connection, socket, say } = bench({
+    version: async () => {
+      asked.open();
+      await wait.opened;
+      return at(3);
+    },
+  });
+  const none: OnlineUsers = { "type": "online-users", "online-users": [] };
+  say({ type: "hello", client: "a" });
+  say({ type: "ping" });
+  await asked.opened;
+  socket.unread = CONNECTION_LIMITS.maxUnreadBytes + 1;
+  // It has read all when it is looked at again.
+  let looks = 0;
+  socket.onLook = () => {
+    if (++looks === 2) socket.unread = 0;
+  };
+  connection.people(none, () => none);
+  await turn();
+  assert.deepEqual(socket.sent, []);
+  wait.open();
+  assert.deepEqual(await socket.take(3), [{ type: "hello", t: 3 }, none, { type: "pong" }]);
+});
+
+Deno.test("No frame is dealt with before the answer to the one before is read, or nearly", async () => {
+  const { socket, say } = bench({}, { maxUnreadBytes: 100 });
+  const send = socket.send.bind(socket);
+  const looked = gate();
+  let looks = 0;
+  socket.send = (data) => {
+    send(data);
+    socket.unread = 101;
+    socket.onLook = () => {
+      if (++looks === 3) looked.open();
+    };
+  };
+  say({ type: "hello", client: "a" });
+  say({ type: "ping" });
+  await within(looked.opened, "three looks at the buffer");
+  assert.deepEqual(socket.sent, [{ type: "hello", t: 3 }]);
+  socket.unread = 100;
+  assert.deepEqual((await socket.take(2)).at(1), { type: "pong" });
+});
+
+Deno.test("News is told between two frames: those that go on coming don't keep it", async () => {
+  const wait = gate();
+  const { connection, socket, say } = bench({
+    version: async () => {
+      await wait.opened;
+      return at(3);
+    },
+  });
+  say({ type: "hello", client: "a" });
+  say({ type: "ping" });
+  // The later one, though it came first.
+  connection.changed(version(9));
+  connection.changed(version(8));
+  wait.open();
+  assert.deepEqual(await socket.take(3), [
+    { type: "hello", t: 3 },
+    { type: "changed", t: 9 },
+    { type: "pong" },
+  ]);
+});
+
+Deno.test("News that comes before an answer that tells the same is not told again", async () => {
+  const wait = gate();
+  const { connection, socket, say } = bench({
+    pull: async () => {
+      await wait.opened;
+      return logOf(2);
+    },
+  });
+  say({ type: "pull" });
+  connection.changed(version(2));
+  wait.open();
+  assert.equal((await socket.take(1))[0]?.type, "pull/ok");
+  say({ type: "ping" });
+  assert.deepEqual(await socket.take(1), [{ type: "pong" }]);
+});
+
+Deno.test("Who was told that a graph is empty is told of its first version", async () => {
+  const { connection, socket, say } = bench({ version: () => Promise.resolve(at(0)) });
+  say({ type: "hello", client: "a" });
+  await socket.take(1);
+  connection.compare(version(1), LOG);
+  assert.deepEqual(socket.sent, [{ type: "changed", t: 1 }]);
+});
+
+Deno.test("Nobody is reminded between a hello and its answer, nor while he doesn't read", async () => {
+  const [wait, asked] = [gate(), gate()];
+  const { connection, socket, say } = bench({
+    version: async () => {
+      asked.open();
+      await wait.opened;
+      return at(3);
+    },
+  });
+  connection.changed(version(3));
+  await socket.take(1);
+  say({ type: "hello", client: "a" });
+  await asked.opened;
+  connection.remind(version(3), LOG);
+  assert.deepEqual(socket.sent, []);
+  wait.open();
+  assert.deepEqual(await socket.take(1), [{ type: "hello", t: 3 }]);
+  await turn();
+  socket.unread = CONNECTION_LIMITS.maxUnreadBytes + 1;
+  connection.remind(version(3), LOG);
+  assert.deepEqual(socket.sent, []);
+});
+
+Deno.test("A frame that comes to a socket that was closed takes none of its user's share", () => {
+  const share = shareOf(1000);
+  const { connection, say } = bench({}, {}, undefined, share);
+  connection.close(1001, "bye");
+  say({ type: "ping" });
+  say({ type: "ping" });
+  assert.equal(share.held(), 0);
+});
+
+Deno.test("A socket that throws on close does no harm", () => {
+  const { connection, socket, say, gone } = bench();
+  socket.close = () => {
+    throw new DOMException("not open", "InvalidStateError");
+  };
+  connection.close(1001, "bye");
+  say({ type: "ping" });
+  connection.gone();
+  assert.deepEqual([socket.sent, gone.count], [[], 1]);
+});
+
+Deno.test("The end of a socket whose client doesn't read is waited for no longer", async () => {
+  const { connection, socket, say, gone } = bench({}, { ...STALLING, maxStalledBytes: 1000 });
+  const looked = gate();
+  socket.unread = 1000;
+  say({ type: "ping" });
+  socket.onLook = looked.open;
+  await within(looked.opened, "a look at what is unread");
+  connection.close(1001, "bye");
+  connection.gone();
+  await within(until(() => gone.count === 1), "its end, though what was unread stays");
+});
+
+Deno.test("A client that has taken a part of a long answer, and then nothing, gets 1013", async () => {
+  const { socket, say } = bench({}, STALLING);
+  say({ type: "ping" });
+  socket.unread = 500;
+  socket.onLook = () => {
+    if (socket.unread > 450) socket.unread -= 5;
+  };
+  say({ type: "ping" });
+  await within(until(() => socket.closed !== undefined), "its end");
+  assert.deepEqual(socket.closed, { code: 1013, reason: "too slow a reader" });
+});
+
+Deno.test("A pull whose turn comes when its socket is closed is not made", async () => {
+  const inTurn = gate();
+  let pulls = 0;
+  const pull = (): Promise<PulledLog> => {
+    pulls++;
+    return Promise.resolve(logOf(2));
+  };
+  const pulling: ConnectionHooks["pulling"] = async (pull) => {
+    await inTurn.opened;
+    await pull();
+  };
+  const { connection, say, gone } = bench({ pull }, {}, undefined, UNSHARED, pulling);
+  say({ type: "pull" });
+  await turn();
+  connection.gone();
+  inTurn.open();
+  await within(until(() => gone.count === 1), "its end");
+  assert.equal(pulls, 0);
+});
+
+Deno.test("Each message to a graph that is no more closes the socket, in whichever dialect", async () => {
+  const none = (): Promise<undefined> => Promise.resolve(undefined);
+  for (
+    const message of [
+      { type: "pull" },
+      { type: "tx/batch", t_before: 0, txs: [] },
+      { "type": "tx/batch", "t-before": 3, "txs": [{ tx: "[]" }] },
+    ]
+  ) {
+    const { socket, say } = bench({ pull: none, txBatch: none, txEntries: none });
+    say(message);
+    await within(until(() => socket.closed !== undefined), "its end");
+    assert.deepEqual(socket.closed, { code: 4404, reason: "graph deleted" });
+    assert.deepEqual(socket.sent, []);
+  }
+});
+
+Deno.test("A batch of entries shows that the client speaks today's dialect, and its answer comes alone", async () => {
+  const speaking: unknown[] = [];
+  const { connection, socket, say } = bench({ speaksToday: (guest) => void speaking.push(guest) });
+  say({ type: "hello", client: "a" });
+  say({ "type": "tx/batch", "t-before": 3, "txs": [{ tx: "[]" }] });
+  say({ type: "ping" });
+  assert.deepEqual(await socket.take(3), [
+    { type: "hello", t: 3 },
+    { type: "tx/batch/ok", t: 4 },
+    { type: "pong" },
+  ]);
+  assert.deepEqual(speaking, [connection]);
+});
+
+Deno.test("A fault after the hello of a client of the seed's is answered, and its socket stays", async () => {
+  const { socket, say } = bench({ pull: () => Promise.reject(new Error("KV is away")) });
+  say({ type: "hello", client: "a" });
+  say({ type: "pull" });
+  assert.deepEqual(await socket.take(2), [
+    { type: "hello", t: 3 },
+    { type: "error", message: "server error" },
+  ]);
+  assert.equal(socket.closed, undefined);
+});

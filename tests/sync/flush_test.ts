@@ -6,8 +6,13 @@ import { compareDatoms, INDEXES } from "../../datascript/order.ts";
 import type { NodeSource } from "../../datascript/source.ts";
 import { checkTree } from "../../datascript/tree_check.ts";
 import { readHead } from "../../kv/head.ts";
+import { newGraphId } from "../../protocol/ids.ts";
+import { type FlushDeps, Flusher } from "../../sync/flush.ts";
 import { openGraphs } from "../../sync/graphs.ts";
+import { NodeCache } from "../../sync/node_cache.ts";
 import { sweepFlushes } from "../../sync/sweep.ts";
+import { Turns } from "../../sync/turns.ts";
+import { loggerFor } from "../../telemetry/log.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
@@ -261,9 +266,60 @@ Deno.test("A flush goes on though a batch comes between its look at the head and
     if (before === 0) await graph.batch(1, txs.slice(1));
     return await commit();
   });
-  assert.equal(await new TestGraph(late, graph.graph).flush(), "done");
+  const flushing = new TestGraph(late, graph.graph);
+  assert.equal(await flushing.flush(), "done");
   assert.equal((await readHead(kv, graph.graph))?.flushed, 1);
-  assertSame((await graph.download(2000)).db, txs.reduce((db, tx) => after(db, [tx]), EMPTY));
+  const model = txs.reduce((db, tx) => after(db, [tx]), EMPTY);
+  assertSame((await graph.download(2000)).db, model);
+  // The process that has flushed knows that there was a batch.
+  const next = [txOf(...manyBlocks(2))];
+  assert.equal(await flushing.batch(2, next), 3);
+  assertSame((await graph.download(2000)).db, after(model, next));
+});
+
+Deno.test("A flush is lost if another one is done between its look at the head and its claim", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await TestGraph.create(kv);
+  const txs = [txOf(...manyBlocks(0)), txOf(...manyBlocks(1))];
+  await graph.batch(0, txs.slice(0, 1));
+  const late = withCommit(kv, async (commit, before) => {
+    if (before === 0) {
+      await graph.batch(1, txs.slice(1));
+      assert.equal(await graph.flush(), "done");
+    }
+    return await commit();
+  });
+  assert.equal(await new TestGraph(late, graph.graph).flush(), "lost");
+  assert.equal((await readHead(kv, graph.graph))?.flushed, 2);
+  // It would have gone on with nodes that the other one let go of.
+  await sweepFlushes(kv, { now: () => Date.now() + 1000, graceMs: 0 });
+  const { db, source } = await new TestGraph(kv, graph.graph).download(2000);
+  assertSame(db, txs.reduce((db, tx) => after(db, [tx]), EMPTY));
+  assertSound(db, source);
+});
+
+Deno.test("A flush of no graph, and of a graph without a tail, does nothing", async () => {
+  using store = await Deno.openKv(":memory:");
+  const { kv, take } = counted(store);
+  assert.equal(await new TestGraph(kv, newGraphId()).flush(), undefined);
+  const graph = await TestGraph.create(kv);
+  assert.equal(await graph.flush(), undefined);
+  await graph.batch(0, [txOf(...manyBlocks(0))]);
+  assert.equal(await graph.flush(), "done");
+  take();
+  assert.equal(await graph.flush(), undefined);
+  assert.equal(take().commits, 0);
+});
+
+Deno.test("A root's max-addr is the greatest address of its nodes, as a client writes its own above it", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await TestGraph.create(kv);
+  for (let t = 0; t < 3; t++) {
+    await graph.batch(t, [txOf(...manyBlocks(t))]);
+    assert.equal(await graph.flush(), "done");
+    const { db, source } = await graph.download(2000);
+    assert.equal(db.root.maxAddr, Math.max(...reachable(db, source)));
+  }
 });
 
 const meanwhile: Readonly<Record<string, (kv: Deno.Kv, graph: TestGraph) => Promise<unknown>>> = {
@@ -305,6 +361,78 @@ Deno.test("A tail of few facts that is long is flushed, too", async () => {
   assert.equal(await flushed(), 0);
   await server.write(graph, 1, blockTx(uuid(2), long));
   assert.equal(await flushed(), 2);
+  // What came since is counted anew.
+  await server.write(graph, 2, blockTx(uuid(3), "short"));
+  assert.equal(await flushed(), 2);
+});
+
+/** A process, what flushes in the background, and what it has told of each flush. */
+function flusherOf(kv: Deno.Kv, from: number, nodes?: NodeCache): {
+  readonly server: Process;
+  readonly flusher: Flusher;
+  readonly told: readonly string[];
+} {
+  const server = new Process(kv, { ...nodes && { nodes } });
+  const { databases, now } = server;
+  const told: string[] = [];
+  const flushed: FlushDeps["flushed"] = (outcome, ms) => void told.push(`${outcome} in ${ms} ms`);
+  const deps = { kv, databases, now, flushed, turns: new Turns(), log: loggerFor("test") };
+  return { server, flusher: new Flusher(deps, from), told };
+}
+
+Deno.test("A graph is flushed once its overlay has so many datoms, one flush at a time", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const { server, flusher, told } = flusherOf(kv, 10);
+  const graph = await server.createGraph();
+  // There is nothing to flush yet, which is told to nobody.
+  flusher.changed(graph, 10, 1);
+  await flusher.idle();
+  await server.write(graph, 0, blockTx(uuid(1), "x"));
+  flusher.changed(graph, 9, 1);
+  await flusher.idle();
+  assert.deepEqual(told, []);
+  const before = await server.datoms(graph);
+  flusher.changed(graph, 10, 1);
+  flusher.changed(graph, 11, 1);
+  await flusher.idle();
+  assert.deepEqual(told, ["done in 0 ms"]);
+  assert.equal((await headOf(kv, graph)).flushed, 1);
+  for (const process of [server, new Process(kv)]) {
+    assert.deepEqual(await process.datoms(graph), before);
+  }
+});
+
+Deno.test("Nodes that a flush made take their room in the cache", async () => {
+  using store = await Deno.openKv(":memory:");
+  const { kv, take } = counted(store);
+  const { server, flusher } = flusherOf(kv, 10, new NodeCache(1_000_000));
+  const graph = await server.createGraph();
+  const long = "x".repeat(50_000);
+  await server.writeBatch(graph, 0, UUIDS.map((id) => blockTx(id, long)));
+  await server.write(graph, 1, blockTx(uuid(1), "short"));
+  flusher.changed(graph, 10, 1);
+  await flusher.idle();
+  take();
+  await server.write(graph, 2, blockTx(uuid(1), "shorter"));
+  const { getManys, lists } = take();
+  assert.ok(getManys + lists > 0, "they are more than it keeps");
+});
+
+Deno.test("A flush that fails is told as such, and the next one is done", async () => {
+  using kv = await Deno.openKv(":memory:");
+  let lists = 0;
+  const failing = withList(kv, (list) => {
+    if (lists++ === 0) throw new Error("The store is away");
+    return list();
+  });
+  const graph = await new Process(kv).createGraph();
+  await new Process(kv).write(graph, 0, blockTx(uuid(1), "x"));
+  const { flusher, told } = flusherOf(failing, 10);
+  for (const expected of [["failed in 0 ms"], ["failed in 0 ms", "done in 0 ms"]]) {
+    flusher.changed(graph, 10, 1);
+    await flusher.idle();
+    assert.deepEqual(told, expected);
+  }
 });
 
 Deno.test("After a flush nothing is read: the database is kept on its new trees", async () => {

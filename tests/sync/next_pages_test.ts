@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { GraphId } from "../../protocol/ids.ts";
 import type { FixtureRow } from "../support/fixtures.ts";
+import { counted } from "../support/counted_kv.ts";
 import { withList } from "../support/kv.ts";
 import { Process } from "../support/process.ts";
 
@@ -168,4 +169,37 @@ Deno.test("Where nodes can't be listed ahead, the page that needs them lists the
   assert.deepEqual([last_addr, failures], [17, 1]);
   const { rows, done } = await server.page(graph, last_addr, LIMIT);
   assert.deepEqual([rows.length, done], [6, true]);
+});
+
+Deno.test("A page reads hardly more rows than it has, however many there are", async () => {
+  using store = await Deno.openKv(":memory:");
+  const { kv, take } = counted(store);
+  const server = new Process(kv);
+  const graph = await server.graphWith(rowsWith(...many(1000)));
+  take();
+  await server.page(graph, 100, LIMIT);
+  await server.nextPages.idle();
+  // Its own, and the next one's; each list has begun with the batch behind it.
+  assert.ok(take().listed <= 4 * (LIMIT + 1));
+});
+
+Deno.test("A server that ends waits for the pages that it lists ahead", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const { promise: mayList, resolve: goOn } = Promise.withResolvers<void>();
+  const slow = withList(
+    kv,
+    async function* (list, selector): AsyncGenerator<Deno.KvEntry<unknown>> {
+      if (startOf(selector) === 18) await mayList;
+      yield* list();
+    },
+  );
+  const server = new Process(slow);
+  const graph = await server.graphWith(rowsWith(...many(12)));
+  await server.page(graph, -1, LIMIT);
+  let isIdle = false;
+  const idle = server.nextPages.idle().then(() => isIdle = true);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(isIdle, false);
+  goOn();
+  await idle;
 });

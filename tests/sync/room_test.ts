@@ -4,7 +4,7 @@ import { type Guest, Room } from "../../sync/room.ts";
 import { TestGuest } from "../support/guest.ts";
 import { userOf } from "../support/user.ts";
 
-const [alice, bob] = [userOf("alice"), userOf("bob")];
+const [alice, bob, carol] = [userOf("alice"), userOf("bob"), userOf("carol")];
 
 /** A room with guests of these users. */
 function roomOf(...users: readonly UserId[]): [Room, ...TestGuest[]] {
@@ -117,4 +117,31 @@ Deno.test("Only the sockets of the one who is put out are closed", () => {
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
   room.putOut(bob, 4403, "no longer a member");
   assert.deepEqual([a.heard, b.heard, c.heard], [[], ["close 4403"], ["close 4403"]]);
+});
+
+Deno.test("Who is here is listed by the users' ids, in whichever order they came", () => {
+  for (const users of [[bob, carol, alice], [carol, alice, bob], [alice, bob, carol]]) {
+    const [room] = roomOf(...users);
+    assert.deepEqual(room.here().map(({ id }) => id), [alice, bob, carol]);
+  }
+});
+
+Deno.test("One who comes elsewhere as another goes is told of, though they are as many as before", () => {
+  const [room, a] = roomOf(alice);
+  assert.ok(a !== undefined);
+  room.speaksToday(a);
+  room.setOthers([{ id: bob, at: 0 }]);
+  room.setOthers([{ id: carol, at: 0 }]);
+  assert.deepEqual(a.heard, ["here: alice", "here: alice, bob", "here: alice, carol"]);
+});
+
+Deno.test("A guest that has left takes no seat by what it says", () => {
+  const [room, a, b] = roomOf(alice, bob);
+  assert.ok(a !== undefined && b !== undefined);
+  room.speaksToday(a);
+  room.unseat(b);
+  room.edit(b, "x", 1);
+  room.speaksToday(b);
+  assert.deepEqual(room.here(), [{ id: alice, at: 0 }]);
+  assert.deepEqual([a.heard, b.heard], [["here: alice, bob", "here: alice"], []]);
 });

@@ -166,6 +166,21 @@ Deno.test("A watch ends with the last socket of its last graph, and one that com
   assert.deepEqual(told, ["begun", "ended", "begun"]);
 });
 
+Deno.test("What is seen of a graph that nobody listens to any more keeps no watch", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const ended = Promise.withResolvers<void>();
+  await using watched = new Watched(kv, toldWatches(kv, [], ended.resolve));
+  const [graph, other] = [await watched.createGraph(), await watched.createGraph()];
+  const [a, b] = [watched.listen(graph), watched.listen(other)];
+  assert.deepEqual([await a.next(), await b.next()], ["at 0", "at 0"]);
+  watched.hub.delete(graph, a);
+  await watched.move(graph);
+  await watched.move(other);
+  assert.equal(await b.next(), "changed 1");
+  watched.hub.delete(other, b);
+  await within(ended.promise, "the end of the watch");
+});
+
 Deno.test("Once it is closed nothing is watched, whoever comes", async () => {
   const kv = await Deno.openKv(":memory:");
   const told: string[] = [];
@@ -193,11 +208,15 @@ Deno.test("A watch of a graph that another process resets or deletes closes its 
 
 Deno.test("What this isolate has told of is no news when the watch sees it", async () => {
   await using watched = await Watched.open();
-  const graph = await watched.createGraph();
-  const a = watched.listen(graph);
-  assert.equal(await a.next(), "at 0");
+  const [graph, other] = [await watched.createGraph(), await watched.createGraph()];
+  const [a, b] = [watched.listen(graph), watched.listen(other)];
+  assert.deepEqual([await a.next(), await b.next()], ["at 0", "at 0"]);
   watched.fanout.moved(graph, nextT(T_ZERO));
   await watched.move(graph);
+  // The watch of both has seen the one when it tells of the other.
+  await watched.move(other);
+  assert.equal(await b.next(), "changed 1");
+  assert.deepEqual(a.heard, ["changed 1"]);
   await watched.move(graph);
   assert.deepEqual([await a.next(), await a.next()], ["changed 1", "changed 2"]);
 });
@@ -211,6 +230,16 @@ Deno.test("After a reset here the sockets that come back are not closed once mor
   assert.equal(await a.next(), "close 1012 graph reset");
   await watched.graphs().reset(graph);
   await watched.move(graph);
+  assert.ok(["at 0", "at 1"].includes(await a.next() ?? ""));
+});
+
+Deno.test("A batch that is told of before the watch has begun is no news of a reset", async () => {
+  await using watched = await Watched.open();
+  const graph = await watched.createGraph();
+  const a = watched.listen(graph);
+  watched.fanout.moved(graph, nextT(T_ZERO));
+  await watched.move(graph);
+  assert.equal(await a.next(), "changed 1");
   assert.ok(["at 0", "at 1"].includes(await a.next() ?? ""));
 });
 
@@ -305,6 +334,20 @@ Deno.test("The longer a watch can't be begun, the longer it waits before it is t
   await delay(300);
   // After 0, 40, 120 and 280 ms.
   assert.ok(tried >= 1 && tried <= 4, `${tried} times`);
+});
+
+Deno.test("A watch that had begun starts again after the shortest pause, however often it breaks", async () => {
+  const kv = await Deno.openKv(":memory:");
+  const often = 24;
+  const last = Promise.withResolvers<void>();
+  const seen = breaking(kv, (real, before) => {
+    if (before < often) return afterFirst(real, new Error("connection reset"));
+    last.resolve();
+    return real;
+  });
+  await using watched = new Watched(kv, seen, { pauseMs: 1, longestPauseMs: 3_600_000 });
+  watched.listen(await watched.createGraph());
+  await within(last.promise, `watch ${often + 1}`);
 });
 
 Deno.test("A graph whose socket comes while a broken watch waits is watched at once", async () => {
