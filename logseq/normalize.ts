@@ -7,8 +7,10 @@ import { type Datom, keywordOf } from "../datascript/datom.ts";
 import type { Db } from "../datascript/db.ts";
 import type { TxReport } from "../datascript/report.ts";
 import { forEachItem } from "../datascript/source.ts";
+import { encode } from "../datascript/transit.ts";
 import { equal, Keyword, List, type Value } from "../datascript/value.ts";
-import { CARDINALITY, IDENT, lookupRef, UUID, VALUE_TYPE } from "./attributes.ts";
+import { CARDINALITY, IDENT, lookupRef, PARENT, UUID, VALUE_TYPE } from "./attributes.ts";
+import { descendantsOf } from "./descendants.ts";
 
 /** These come first, since a device must know what an attribute is before it meets its values. */
 const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
@@ -16,10 +18,25 @@ const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
 /**
  * The log entry of a batch, for the seed's clients alone: a list of `:db/add`, `:db/retract` and
  * `:db.fn/retractEntity` forms, in the order of the recorded logs (datascript.md §5.4). So a ref may
- * be retracted after its entity, which this engine takes for nothing, and DataScript refuses.
+ * be retracted after its entity, which this engine takes for nothing, and DataScript refuses. But that
+ * an entity goes which is made anew comes first: else what is told of the new one, its ident before
+ * all, is taken for the old one's, and goes with it.
  */
 export function normalize(report: TxReport): List {
-  return new List(formsOf(toldBy(report, new Names(report.before)).items));
+  const { items, stories } = toldBy(report, new Names(report.before));
+  const made = new Set(items.flatMap(({ a, form: [op, , , v = null] }) => {
+    if (op !== ADD || a !== UUID && a !== IDENT) return [];
+    return encode(a === UUID ? lookupRef(v) : v);
+  }));
+  const isMadeAnew = (item: Item): boolean => {
+    const story = stories.get(item.e);
+    return isEnd(item) && story?.gone === true &&
+      [story.name, story.ident].some((name) => name !== undefined && made.has(encode(name)));
+  };
+  return new List([
+    ...formsOf(items.filter(isMadeAnew)),
+    ...formsOf(items.filter((item) => !isMadeAnew(item))),
+  ]);
 }
 
 /**
@@ -40,15 +57,38 @@ export function normalizeForToday(report: TxReport): List {
     attributes.has(a) && (other !== undefined || form[0] === RETRACT) ||
     other !== undefined && stories.get(other)?.gone === true;
   const isEarly = (item: Item): boolean => isEnd(item) || isOfGone(item);
-  const late = renames.names.size === 0
-    ? items
-    : toldBy(others, new Names(before, renames.names)).items;
+  const names = new Names(before, renames.names);
+  const late = renames.names.size === 0 ? items : toldBy(others, names).items;
   return new List([
     ...formsOf(items.filter(isOfGone)),
     ...formsOf(items.filter(isEnd)),
     ...renames.forms,
     ...formsOf(late.filter((item) => !isEarly(item))),
+    ...keptForms(others, names, stories, items),
   ]);
+}
+
+/**
+ * Of what was below an entity that goes, and stays without a word about it, its parent is told again.
+ * A device of today takes all that was below such an entity away with it, but for what the entry
+ * speaks of: else a block moved out from there would come without what is below it.
+ */
+function keptForms(
+  { before, after }: TxReport,
+  names: Names,
+  stories: Stories,
+  items: readonly Item[],
+): readonly (readonly Value[])[] {
+  const gone = [...stories].flatMap(([e, story]) => story.gone ? [e] : []);
+  if (gone.length === 0) return [];
+  const told = new Set(items.map(({ e }) => e));
+  const silent = descendantsOf(before, gone, () => false).filter((e) => !told.has(e));
+  return forEachItem(silent, (e) => {
+    const parent = after.value(e, PARENT);
+    return typeof parent === "number"
+      ? [[ADD, names.of(e), keywordOf(PARENT), names.of(parent)]]
+      : [];
+  }).flat();
 }
 
 /** What a transaction tells of each entity. */
@@ -123,6 +163,8 @@ function isEnd({ a }: Item): boolean {
 }
 
 interface Item {
+  /** The entity that it is about. */
+  readonly e: number;
   /** The attribute, empty for a form about the whole entity. */
   readonly a: string;
   readonly form: readonly Value[];
@@ -169,17 +211,19 @@ function entityForms(
   e: number,
   story: Story,
 ): readonly Item[] {
-  if (story.gone) return [{ a: "", form: [RETRACT_ENTITY, story.name] }];
+  if (story.gone) return [{ e, a: "", form: [RETRACT_ENTITY, story.name] }];
   return story.datoms.flatMap(({ a, v, added }) => {
     const op = added ? ADD : RETRACT;
     const isRef = before.schema.isRef(a) || after.schema.isRef(a);
-    if (!isRef || typeof v !== "number") return [{ a, form: [op, names.of(e), keywordOf(a), v] }];
+    if (!isRef || typeof v !== "number") {
+      return [{ e, a, form: [op, names.of(e), keywordOf(a), v] }];
+    }
     // A ref to whom nobody finds any more refuses the whole entry on every device.
     const other = stories.get(v);
     if (added && other?.gone) return [];
     const name = names.of(v);
     const isKnown = name !== -v || (other?.gone === false && other.datoms.length > 0);
-    return isKnown ? [{ a, form: [op, names.of(e), keywordOf(a), name], other: v }] : [];
+    return isKnown ? [{ e, a, form: [op, names.of(e), keywordOf(a), name], other: v }] : [];
   });
 }
 

@@ -1,14 +1,17 @@
 /**
  * What is taken out of an entry of today's clients, and what is put into it, before it is transacted
  * (upstream.md §1.9): a graph's own matters stay on the device, and a deleted block takes all below
- * with it, also what another device has put there since.
+ * with it, also what another device has put there since. What the entry itself moves away from there
+ * stays: a block that is merged into the one before it leaves its children to it, and is deleted. So
+ * do pages below a page: Logseq deletes a page alone, with its blocks.
  */
 
 import type { Db } from "../datascript/db.ts";
-import type { EntityRef, Form } from "../datascript/forms.ts";
+import { TransactError } from "../datascript/errors.ts";
+import { type EntityRef, type Form, parseEntityRef } from "../datascript/forms.ts";
 import { forEachItem } from "../datascript/source.ts";
-import { Keyword, type Value } from "../datascript/value.ts";
-import { IDENT, NAME, TITLE } from "./attributes.ts";
+import { equal, Keyword, type Value } from "../datascript/value.ts";
+import { IDENT, NAME, PARENT, TITLE, VALUE_TYPE } from "./attributes.ts";
 import { descendantsOf } from "./descendants.ts";
 import { LOCAL_ENTITIES, RETIRED } from "./local_only.ts";
 import { isDelete } from "./outliner_op.ts";
@@ -27,12 +30,32 @@ export function sanitize(
 ): readonly Form[] {
   const shared = withoutLocal(db, forms.flatMap(withoutRetired));
   const settled = withoutUndone(db, isDelete(op) ? withoutOthers(db, shared) : shared);
-  const spared = isDelete(op) ? new Set<number>() : touchedBy(db, settled);
-  const below = descendantsOf(db, deletedBy(db, settled), spared);
-  return [
+  const touched = isDelete(op) ? new Set<number>() : touchedBy(db, settled);
+  const isSpared = (e: number): boolean => touched.has(e) || db.value(e, NAME) !== undefined;
+  const below = descendantsOf(db, deletedBy(db, settled), isSpared, movedBy(db, settled));
+  return attributesLast(db, [
     ...settled,
     ...below.map((eid) => ({ op: "retractEntity", e: { kind: "eid", eid } }) as const),
-  ];
+  ]);
+}
+
+/**
+ * Attributes go last, as one that is gone is no ref any more: a retraction of it, or the end of its
+ * value, would find nothing, and who had the value keep its eid as a number. Not where the entry makes
+ * it anew.
+ */
+function attributesLast(db: Db, forms: readonly Form[]): readonly Form[] {
+  const ends = new Set<Form>(forms.filter(({ op }) => op === "retractEntity"));
+  if (ends.size === 0) return forms;
+  const made = forms.flatMap((form) => form.op === "add" && form.a === IDENT ? [form.v] : []);
+  const isAttribute = ({ e }: Form): boolean => {
+    const eid = eidOf(db, e);
+    if (eid === undefined || db.value(eid, VALUE_TYPE) === undefined) return false;
+    const ident = db.value(eid, IDENT);
+    return ident !== undefined && !made.some((other) => equal(other, ident));
+  };
+  const last = new Set(forEachItem(ends, (form) => isAttribute(form) ? [form] : []).flat());
+  return [...forms.filter((form) => !last.has(form)), ...last];
 }
 
 /** A map of which nothing is left says nothing, not even that there is such an entity. */
@@ -129,6 +152,41 @@ function deletedBy(db: Db, forms: readonly Form[]): ReadonlySet<number> {
 function touchedBy(db: Db, forms: readonly Form[]): ReadonlySet<number> {
   const refs = forms.flatMap((form) => form.op === "retractEntity" ? [] : [form.e]);
   return knownOf(db, refs);
+}
+
+/** The entities that get a parent, and whom: the last that is said of each. */
+function movedBy(db: Db, forms: readonly Form[]): ReadonlyMap<number, number | undefined> {
+  const moves = forEachItem(forms, (form) => {
+    const parent = parentIn(form);
+    const e = parent === undefined ? undefined : eidOf(db, form.e);
+    return e === undefined || parent === undefined ? [] : [[e, parentOf(db, parent)] as const];
+  });
+  return new Map(moves.flat());
+}
+
+function parentIn(form: Form): Value | undefined {
+  switch (form.op) {
+    case "add":
+    case "cas":
+      return form.a === PARENT ? form.v : undefined;
+    case "entity":
+      return form.attributes.findLast(([a]) => a === PARENT)?.[1];
+    case "retract":
+    case "retractEntity":
+      return undefined;
+    default:
+      return form satisfies never;
+  }
+}
+
+function parentOf(db: Db, v: Value): number | undefined {
+  try {
+    return eidOf(db, parseEntityRef(v));
+  } catch (thrown) {
+    // A map, or what names nobody: transact tells.
+    if (thrown instanceof TransactError) return undefined;
+    throw thrown;
+  }
 }
 
 function knownOf(db: Db, refs: readonly EntityRef[]): ReadonlySet<number> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Datom } from "../../datascript/datom.ts";
 import { Db } from "../../datascript/db.ts";
+import { transact } from "../../datascript/transact.ts";
 import { encode } from "../../datascript/transit.ts";
 import { type PreparedEntry, prepareEntry } from "../../logseq/entries.ts";
 import { block, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
@@ -126,12 +127,54 @@ for (const op of ["delete-blocks", "delete-page"]) {
 
   Deno.test(`A ${op} takes all below with it, whatever else it says of them`, () => {
     assert.deepEqual(gone(op, retract(2)), [2, 3, 4]);
-    assert.deepEqual(
-      gone(op, retract(2), title(ref(2), "x"), [":db/add", ref(3), ":block/parent", ref(1)]),
-      [2, 3, 4],
-    );
+    assert.deepEqual(gone(op, retract(2), title(ref(2), "x"), title(ref(3), "x")), [2, 3, 4]);
+    assert.deepEqual(gone(op, parent(4, 2), retract(2)), [2, 3, 4]);
+  });
+
+  Deno.test(`What a ${op} moves away from what it takes away stays, with all below it`, () => {
+    assert.deepEqual(gone(op, parent(3, 1), retract(2)), [2]);
+    assert.deepEqual(gone(op, parent(3, 1), parent(3, 2), retract(2)), [2, 3, 4]);
+    assert.deepEqual(gone(op, { ":db/id": ref(3), ":block/parent": ref(1) }, retract(2)), [2]);
+    assert.deepEqual(gone(op, parent(4, 1), retract(2)), [2, 3]);
   });
 }
+
+Deno.test("A page below a page that is deleted stays, with its blocks", () => {
+  const db = storedDb(GRAPH_SCHEMA, [
+    ...block(1, { "block/title": "Home", "block/name": "home" }),
+    ...block(2, { "block/title": "Kid", "block/name": "kid", "block/parent": 1 }),
+    ...block(3, { "block/title": "on Kid", "block/parent": 2, "block/page": 2 }),
+    ...block(4, { "block/title": "on Home", "block/parent": 1, "block/page": 1 }),
+  ]);
+  for (const op of ["delete-page", "transact"]) {
+    const prepared = prepareEntry(db, forms(retract(1)), op);
+    assert.ok(prepared.kind === "changed");
+    const { after } = prepared.report;
+    assert.deepEqual([1, 2, 3, 4].filter((e) => after.ofEntity(e).length > 0), [2, 3]);
+    assert.equal(after.value(2, "block/parent"), undefined);
+  }
+});
+
+Deno.test("A property that is deleted leaves no number behind where it had an entity", () => {
+  const mood = {
+    ":db/id": -1,
+    ":block/uuid": uuid(21),
+    ":db/ident": ":user.property/mood",
+    ":db/valueType": ":db.type/ref",
+    ":db/cardinality": ":db.cardinality/one",
+  };
+  const good = { ":db/id": -2, ":block/uuid": uuid(22), ":block/parent": ref(21) };
+  const set = [":db/add", ref(2), ":user.property/mood", ref(22)];
+  const made = transact(storedDb(GRAPH_SCHEMA, FACTS), forms(mood)).after;
+  const db = transact(transact(made, forms(good)).after, forms(set)).after;
+  const unset = [":db/retract", ref(2), ":user.property/mood", ref(22)];
+  for (const written of [[retract(21), retract(22)], [retract(21)], [retract(21), unset]]) {
+    const prepared = prepareEntry(db, forms(...written), "delete-page");
+    assert.ok(prepared.kind === "changed");
+    assert.deepEqual(prepared.report.after.ofEntity(2, "user.property/mood"), []);
+    assert.match(encode(prepared.entry), /"~:db\/retract",\["~:block\/uuid","[^"]*2"\],"~:user/);
+  }
+});
 
 Deno.test("What else is said of an entity that goes is left out of deletes alone, and of no other entity", () => {
   const said = [retract(5), title(ref(5), "x"), title(ref(2), "kept")];
@@ -164,6 +207,10 @@ Deno.test("Blocks whose parents go round in a circle are taken away once", () =>
   assert.ok(prepared.kind === "changed");
   assert.deepEqual(prepared.report.after.everything("eavt"), []);
 });
+
+function parent(e: number, of: number): Written {
+  return [":db/add", ref(e), ":block/parent", ref(of)];
+}
 
 const RETIRED = [
   "block/path-refs",

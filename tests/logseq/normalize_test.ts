@@ -300,6 +300,46 @@ const TODAYS: readonly (readonly [title: string, batch: Written[], entry: Writte
   ],
 ];
 
+for (const entryOf of [normalize, normalizeForToday]) {
+  Deno.test(`What a batch takes away and makes anew keeps its ident elsewhere: ${entryOf.name}`, () => {
+    const property = (e: number): Written => ({
+      ":db/id": e,
+      ":block/uuid": uuid(7),
+      ":db/ident": ":user.property/p",
+      ":db/valueType": ":db.type/ref",
+      ":db/cardinality": ":db.cardinality/one",
+    });
+    const before = (): Db => transact(base(), forms(property(-1))).after;
+    const report = transact(before(), forms([":db.fn/retractEntity", ref(7)], property(-5)));
+    const replica = transact(before(), formsOf([encode(entryOf(report))]));
+    assert.deepEqual(differencesOfMeaning(replica.after, report.after), []);
+  });
+}
+
+Deno.test("An entry of today's speaks of all that stays though it was below an entity that goes", () => {
+  const under = (e: number, parent: number): readonly Datom[] =>
+    block(e, { "block/title": `${e}`, "block/parent": parent });
+  const before = storedDb(GRAPH_SCHEMA, [
+    ...block(1, { "block/name": "page" }),
+    ...[under(2, 1), under(3, 2), under(4, 3), under(5, 4), under(6, 2)].flat(),
+  ]);
+  const batch = [[":db/add", 3, ":block/parent", 1], [":db/retractEntity", 2], [
+    ":db/retractEntity",
+    6,
+  ]];
+  assert.deepEqual(
+    normalizeForToday(transact(before, forms(...batch))).items.map(encode),
+    [
+      [":db/retract", ref(3), ":block/parent", ref(2)],
+      [":db.fn/retractEntity", ref(2)],
+      [":db.fn/retractEntity", ref(6)],
+      [":db/add", ref(3), ":block/parent", ref(1)],
+      [":db/add", ref(4), ":block/parent", ref(3)],
+      [":db/add", ref(5), ":block/parent", ref(4)],
+    ].map(value).map(encode),
+  );
+});
+
 for (const [name, batch, entry] of TODAYS) {
   Deno.test(`In an entry of today's, ${name}`, () => {
     const property = {
