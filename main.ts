@@ -3,6 +3,7 @@ import { createApp } from "./app.ts";
 import { openBlobStores } from "./assets/open.ts";
 import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
+import { stampFormat } from "./kv/format.ts";
 import { ASSIGNED, isShared, mustTakeCommits, openKv, OpenKvError } from "./kv/open.ts";
 import { keepAlive, repeat, untilSignal } from "./life_cycle.ts";
 import { listen, ListenError } from "./listen.ts";
@@ -124,6 +125,7 @@ export async function run<Read extends Config>(
     await configureLog(config.logFormat, config.logLevel);
     const kv = await openKv(config.kvPath);
     await mustTakeCommits(kv, config.kvPath);
+    await stampFormat(kv);
     const stores = openBlobStores(kv, config.s3);
     const running = await start(config, kv, { stores });
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });

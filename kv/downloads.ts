@@ -8,7 +8,7 @@ import type { Generation, GraphId, T, UserId } from "../protocol/ids.ts";
 import { checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { downloadKey, graphKey } from "./keys.ts";
-import { parseStored } from "./stored.ts";
+import { parseStored, soundOf } from "./stored.ts";
 
 /** The version that a pull told, of which log, and when; ms since the epoch. */
 export interface Told {
@@ -40,7 +40,12 @@ const servedSchema = z.object({
   at: z.int().nonnegative(),
 });
 
-/** `undefined`: there is no such graph. One strong read. @throws {CorruptValueError} */
+/**
+ * `undefined`: there is no such graph. What can't be read, as an earlier version of this server wrote
+ * it (28 November 2026: no `after`, no `at`), is taken for nothing: the next page writes it anew.
+ *
+ * Cost: one strong read.
+ */
 export async function readDownload(
   kv: Deno.Kv,
   graph: GraphId,
@@ -52,12 +57,21 @@ export async function readDownload(
     downloadKey(graph, user, "served"),
   ]);
   if (meta.versionstamp === null) return undefined;
+  const toldNow = soundOf(told, parseTold);
+  const servedNow = soundOf(served, parseServed);
   return {
-    ...told.versionstamp !== null && { told: parseStored(toldSchema, told.key, told.value) },
-    ...served.versionstamp !== null &&
-      { served: parseStored(servedSchema, served.key, served.value) },
+    ...toldNow !== undefined && { told: toldNow },
+    ...servedNow !== undefined && { served: servedNow },
     guards: [meta, told].map(checkOf),
   };
+}
+
+function parseTold({ key, value, versionstamp }: Deno.KvEntryMaybe<unknown>): Told | undefined {
+  return versionstamp === null ? undefined : parseStored(toldSchema, key, value);
+}
+
+function parseServed({ key, value, versionstamp }: Deno.KvEntryMaybe<unknown>): Served | undefined {
+  return versionstamp === null ? undefined : parseStored(servedSchema, key, value);
 }
 
 /** Refused if the graph is gone, so that nothing is left of it, or if another was told since. */

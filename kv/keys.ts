@@ -593,6 +593,11 @@ export function parseUnreadyKey(key: Deno.KvKey): GraphId | undefined {
   return parseGraphPlace("unready", key);
 }
 
+/** Of the whole database. */
+export function formatKey(): Deno.KvKey {
+  return ["format"];
+}
+
 /** Has no value, ever. */
 export function readinessKey(): Deno.KvKey {
   return ["ready"];

@@ -1,6 +1,7 @@
 /** Opens the database, wherever it is: a file, memory, a denokv server, what Deno Deploy assigned. */
 import { dirname } from "node:path";
 import { gatherCommits } from "./commit.ts";
+import { FORMAT, readFormat } from "./format.ts";
 import { readinessKey } from "./keys.ts";
 
 /** Forgets everything at the end; each opening of it is a database of its own. */
@@ -36,9 +37,20 @@ export function isFile(path: string): boolean {
  *
  * @param path of a file, a server's address, MEMORY or ASSIGNED
  * @throws {OpenKvError} the file can't be made or is no database; the server can't be reached, or
- * takes no such token
+ * takes no such token; a newer version of this server has written there
  */
 export async function openKv(path: string): Promise<Deno.Kv> {
+  const kv = await openAny(path);
+  const format = await readFormat(kv);
+  if (format === undefined || format <= FORMAT) return kv;
+  kv.close();
+  throw new OpenKvError(
+    `KV_PATH is ${path}, but a newer version of this server has written there (format ${format}; ` +
+      `this one knows ${FORMAT}): start the newer one, or set it to a copy from before`,
+  );
+}
+
+async function openAny(path: string): Promise<Deno.Kv> {
   if (path === ASSIGNED) return await Deno.openKv();
   if (isAddress(path)) return await connect(path);
   const kv = path === MEMORY ? await Deno.openKv(path) : await openFile(path);

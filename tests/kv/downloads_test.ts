@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Download, readDownload, writeServed, writeTold } from "../../kv/downloads.ts";
 import { createGraph, readMeta, removeGraph } from "../../kv/graphs.ts";
+import { downloadKey } from "../../kv/keys.ts";
 import { sweepOrphans } from "../../kv/members.ts";
 import { type GraphId, newGraphId, nextT, T_ZERO } from "../../protocol/ids.ts";
 import { keysOf } from "../support/kv.ts";
@@ -66,4 +67,20 @@ Deno.test("Of a download nothing is left once its graph is removed, nor comes ba
   assert.deepEqual(await writeTold(kv, graph, BOB, told, downloads[1]), { kind: "conflict" });
   assert.deepEqual(await writeServed(kv, graph, BOB, served, downloads[1]), { kind: "conflict" });
   assert.deepEqual(await keysOf(kv), keys);
+});
+
+Deno.test("What an earlier version remembered of a download, and can't be read, is nothing, until the next page", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const { log, rows } = await headOf(kv, graph);
+  await kv.set(downloadKey(graph, ALICE, "served"), { rows, lastAddr: 7 });
+  const told = { log, t: T_ZERO, at: 5 };
+  assert.equal(
+    (await writeTold(kv, graph, ALICE, told, await downloadOf(kv, graph))).kind,
+    "committed",
+  );
+  const served = { rows, after: -1, lastAddr: 7, at: 6 };
+  await writeServed(kv, graph, ALICE, served, await downloadOf(kv, graph));
+  const { guards: _, ...known } = await downloadOf(kv, graph);
+  assert.deepEqual(known, { told, served });
 });

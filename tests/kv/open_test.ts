@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { FORMAT, readFormat, stampFormat } from "../../kv/format.ts";
+import { formatKey } from "../../kv/keys.ts";
 import { mustTakeCommits, openKv, OpenKvError } from "../../kv/open.ts";
 import { within } from "../support/deadline.ts";
 import { withMethods } from "../support/kv.ts";
 import { ACCESS_TOKEN, startConnectServer } from "../support/kv_connect/server.ts";
 import { runProgram } from "../support/program.ts";
+import { Served } from "../support/served.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 
 const TOKEN = "DENO_KV_ACCESS_TOKEN";
@@ -120,6 +123,49 @@ Deno.test("A file that can only be read ends the program at its start, and no ta
     );
     await using task = runProgram("tasks/graphs.ts", [], variables);
     assert.equal((await task.ended).stdout, "There is no graph\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("A database that a newer version has written to ends program and tasks at their start", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const KV_PATH = `${folder}/kv.sqlite3`;
+    {
+      using kv = await openKv(KV_PATH);
+      await stampFormat(kv);
+      await stampFormat(kv);
+      assert.equal(await readFormat(kv), FORMAT);
+      await kv.set(formatKey(), { format: FORMAT + 1 });
+      await stampFormat(kv);
+      assert.equal(await readFormat(kv), FORMAT + 1, "a newer one stays");
+    }
+    const variables = { AUTH_SECRET, KV_PATH, PORT: "0" };
+    for (const [file, code] of [["main.ts", 1], ["tasks/graphs.ts", 2]] as const) {
+      await using program = runProgram(file, [], variables);
+      const ended = await within(program.ended, "the program to end");
+      assert.equal(ended.code, code);
+      assert.ok(
+        ended.stderr.includes(`a newer version of this server has written there (format 2;`),
+        ended.stderr,
+      );
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("The program stamps its database", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const KV_PATH = `${folder}/kv.sqlite3`;
+    {
+      await using served = await Served.start({ KV_PATH });
+      assert.ok(served.url.startsWith("http:"));
+    }
+    using kv = await openKv(KV_PATH);
+    assert.equal(await readFormat(kv), FORMAT);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
