@@ -40,6 +40,8 @@ export function listen(
 ): Listening {
   const underWay = new Set<Promise<unknown>>();
   const followed: Deno.ServeHandler = (request, info) => {
+    // Deno (2.9) tells only a signal that is there already that the client has gone (routes/gone.ts).
+    void request.signal;
     const answered = Promise.resolve(answer(request, info));
     const ended = answered.catch(() => {}).finally(() => underWay.delete(ended));
     underWay.add(ended);

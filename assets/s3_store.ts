@@ -27,6 +27,12 @@ export const OBJECT_BYTES = 8 * 1024 * 1024;
 /** Of a request that was answered with 429 or 5xx: over half a second or so. */
 const RETRIES = 4;
 
+/**
+ * An answer has to begin by then, that of a list to end: a store that says nothing would hold up the
+ * sweep for ever, and with it all sweeps.
+ */
+const ANSWER_MS = 2 * 60 * 1000;
+
 const keysSchema = z.object({
   ListBucketResult: z.object({
     Contents: z.array(z.object({ Key: z.string() })).default([]),
@@ -34,8 +40,8 @@ const keysSchema = z.object({
 });
 
 /** Opens no connection yet. */
-export function s3BlobStore(settings: S3Settings): BlobStore {
-  const bucket = new Bucket(settings);
+export function s3BlobStore(settings: S3Settings, answerMs: number = ANSWER_MS): BlobStore {
+  const bucket = new Bucket(settings, answerMs);
   return {
     write: (place, chunks) => write(bucket, place, chunks),
     read: (place, start, end) => read(bucket, place, start, end),
@@ -104,12 +110,17 @@ function objectPath(place: BlobPlace, object: number): string {
 class Bucket {
   readonly #client: AwsClient;
   readonly #url: string;
+  readonly #answerMs: number;
   readonly #xml = new XMLParser({
     parseTagValue: false,
     isArray: (name) => name === "Contents",
   });
 
-  constructor({ endpoint, bucket, region, accessKeyId, secretAccessKey }: S3Settings) {
+  constructor(
+    { endpoint, bucket, region, accessKeyId, secretAccessKey }: S3Settings,
+    answerMs: number,
+  ) {
+    this.#answerMs = answerMs;
     const service = "s3";
     this.#client = new AwsClient({
       accessKeyId,
@@ -129,16 +140,23 @@ class Bucket {
   async ask(
     method: "GET" | "PUT" | "DELETE",
     path: string,
-    { body, headers }: { body?: Uint8Array<ArrayBuffer>; headers?: Record<string, string> } = {},
+    { body, headers, signal }: {
+      body?: Uint8Array<ArrayBuffer>;
+      headers?: Record<string, string>;
+      signal?: AbortSignal;
+    } = {},
   ): Promise<Response> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#answerMs);
     const sha256 = createHash("sha256").update(body ?? "").digest("hex");
     const response = await this.#client.fetch(this.#url + path, {
       method,
       headers: { ...headers, "x-amz-content-sha256": sha256 },
       ...body !== undefined && { body },
+      signal: signal ?? late.signal,
     }).catch((cause: unknown) => {
       throw new NoBlobStoreError("Cannot reach the S3 store", { cause });
-    });
+    }).finally(() => clearTimeout(timer));
     if (response.ok) {
       if (method !== "GET") await response.body?.cancel();
       return response;
@@ -154,7 +172,8 @@ class Bucket {
   /** Paths of up to 1000 objects that begin so. */
   async pathsBelow(prefix: string): Promise<readonly string[]> {
     const query = new URLSearchParams({ "list-type": "2", prefix: prefix.slice(1) });
-    const response = await this.ask("GET", `?${query}`);
+    const signal = AbortSignal.timeout(this.#answerMs);
+    const response = await this.ask("GET", `?${query}`, { signal });
     const answer = keysSchema.parse(this.#xml.parse(await response.text()));
     return answer.ListBucketResult.Contents.map(({ Key }) => `/${Key}`);
   }

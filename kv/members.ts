@@ -13,6 +13,7 @@ import { commit, commitOrThrow, deleteRange } from "./commit.ts";
 import { type GraphMeta, type OwnedGraph, parseMeta, readGraphs } from "./graphs.ts";
 import { getAll } from "./get_many.ts";
 import {
+  downloadKey,
   downloadsPrefix,
   graphKey,
   graphKeyKey,
@@ -117,7 +118,13 @@ export async function removeMember(
   const { graph, guard } = circle;
   return await commit(kv, {
     sets: [peopleSet(graph)],
-    deletes: [memberKey(graph, user), membershipKey(user, graph), graphKeyKey(graph, user)],
+    deletes: [
+      memberKey(graph, user),
+      membershipKey(user, graph),
+      graphKeyKey(graph, user),
+      downloadKey(graph, user, "told"),
+      downloadKey(graph, user, "served"),
+    ],
     checks: guard,
   });
 }

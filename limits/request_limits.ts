@@ -21,6 +21,8 @@ export interface RequestLimits {
   readonly sockets: Seats;
   /** Pulls on sockets, whose answers are in memory until they are read. */
   readonly pulls: AtOnce;
+  /** Pages of rows, and looks at all of them before a stream: what takes long to make. */
+  readonly pages: AtOnce;
   /**
    * Of this process's memory, for what a user has sent: bodies until their answer, frames until they are
    * dealt with. Else twenty bodies that stop just before their end hold two gigabytes.
@@ -37,6 +39,9 @@ export interface RequestLimits {
 /** So many of a user's devices get what they missed at once; one that reads slowly takes long. */
 const PULLS_AT_ONCE = 4;
 
+/** As many of a user's devices download graphs at once. */
+const PAGES_AT_ONCE = 4;
+
 /** Two of the longest bodies, as a user has more than one device; and two of the longest frames. */
 const BODIES_AT_ONCE = 2;
 const MIN_SHARE_BYTES = 128 * 1024 * 1024;
@@ -51,6 +56,7 @@ export function openLimits(settings: LimitSettings): RequestLimits {
     frames: new UserRates(settings.framesPerSecond),
     sockets: new Seats(settings.socketsPerUser),
     pulls: new AtOnce(PULLS_AT_ONCE),
+    pages: new AtOnce(PAGES_AT_ONCE),
     shares: new Shares(Math.max(BODIES_AT_ONCE * settings.maxBodyBytes, MIN_SHARE_BYTES)),
     unread: new Shares(UNREAD_BYTES, true),
     maxBodyBytes: settings.maxBodyBytes,

@@ -7,6 +7,7 @@ import { type ByteRange, parseRange } from "../assets/range.ts";
 import { maxAssetBytes, parseAssetHeaders } from "../protocol/asset.ts";
 import { assetExt, type AssetName, parseAssetName } from "../protocol/ids.ts";
 import type { OpenAsset } from "../sync/assets.ts";
+import { NoShareLeftError } from "./body_share.ts";
 import { graphAccess, refusalNow, type WithGraph } from "./graph_access.ts";
 import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
@@ -27,6 +28,9 @@ const FILE_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
   "x-content-type-options": "nosniff",
 });
+
+/** What an upload keeps in memory at most (OBJECT_BYTES of s3_store.ts; in KV it is less). */
+const UPLOAD_BYTES = 8 * 1024 * 1024;
 
 export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
   const routes = new Hono<WithAsset>();
@@ -49,8 +53,12 @@ export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
 
   routes.put("/:name", async (c) => {
     const e2ee = await assets.isEncrypted(c.get("graph"));
+    const headers = parseAssetHeaders(c.req.raw.headers, e2ee);
+    if (!c.get("hold")(Math.min(headers.length ?? Infinity, UPLOAD_BYTES))) {
+      throw new NoShareLeftError("A user has too many uploads under way");
+    }
     const outcome = await assets.put(c.get("graph"), c.get("asset"), {
-      headers: parseAssetHeaders(c.req.raw.headers, e2ee),
+      headers,
       body: c.req.raw.body,
       maxBytes: maxAssetBytes(e2ee),
       refusalNow: () => refusalNow(graphs.access, c.get("user"), c.get("graph"), "member"),

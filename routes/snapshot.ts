@@ -18,11 +18,14 @@ import { gzip } from "./gzip.ts";
 import { publicAddress } from "./origin.ts";
 import { readyForUse } from "./ready_for_use.ts";
 import { refuse } from "./refuse.ts";
+import { goneAnswer, hasGone } from "./gone.ts";
 import type { Services } from "./services.ts";
 import { startedStream } from "./stream.ts";
 import { readUploadBody } from "./upload_body.ts";
 
-export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hono<WithGraph> {
+export function snapshotRoutes(
+  { graphs, limits, snapshots, trustProxy }: Services,
+): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   const ready = readyForUse(graphs.ready);
 
@@ -71,8 +74,13 @@ export function snapshotRoutes({ graphs, snapshots, trustProxy }: Services): Hon
     const version = parseStreamVersion(c.req.query("t"), c.req.query("log"));
     if (version === undefined) return refuse(c, "not found");
     const graph = c.get("graph");
-    const opened = await snapshots.stream(graph, version === "current" ? undefined : version);
+    const opened = await limits.pages.run(c.get("user"), async () => {
+      if (hasGone(c.req.raw)) return { kind: "client gone" } as const;
+      return await snapshots.stream(graph, version === "current" ? undefined : version);
+    });
     switch (opened.kind) {
+      case "client gone":
+        return goneAnswer();
       case "open":
         return await streamRows(c, opened.stream);
       case "gone":

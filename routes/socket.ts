@@ -18,6 +18,12 @@ export const DEAD_SOCKET_MS = IDLE_TIMEOUT_SECONDS * 1000;
  */
 const OPENING_MS = 5000;
 
+/**
+ * For a client that doesn't answer our close, Deno has no event for as long as its TCP lasts: from then
+ * on it counts as gone, but as one of its user's sockets.
+ */
+const CLOSING_MS = 10_000;
+
 const log = loggerFor("socket");
 
 /** Whether a request has all that `Deno.upgradeWebSocket` asks for (RFC 6455 §4.1). */
@@ -31,7 +37,7 @@ export function isUpgrade(request: Request): boolean {
 }
 
 /** Whom a socket is for, and until when. */
-export interface SocketGuest extends Omit<ConnectionHooks, "onGone"> {
+export interface SocketGuest extends Omit<ConnectionHooks, "onEnd" | "onGone"> {
   /** Ms since the epoch; without it the socket may stay. */
   readonly until?: number;
   /**
@@ -42,6 +48,12 @@ export interface SocketGuest extends Omit<ConnectionHooks, "onGone"> {
   readonly leave: () => void;
 }
 
+/** How long Deno's silence is waited for. */
+export interface SocketTimes {
+  readonly openingMs?: number;
+  readonly closingMs?: number;
+}
+
 /** Upgrades; the caller has checked who asks and for which graph. From its opening on the socket is in the hub. */
 export function openSocket(
   request: Request,
@@ -49,7 +61,7 @@ export function openSocket(
   hub: Hub,
   operations: SyncOperations,
   guest: SocketGuest,
-  openingMs: number = OPENING_MS,
+  { openingMs = OPENING_MS, closingMs = CLOSING_MS }: SocketTimes = {},
 ): Response {
   let callOff = setAlarm(Date.now() + openingMs, guest.leave);
   const { socket, response } = Deno.upgradeWebSocket(request, {
@@ -64,13 +76,21 @@ export function openSocket(
       share: guest.share,
       unread: guest.unread,
       pulling: guest.pulling,
+      onEnd: () => {
+        callOffGone = setAlarm(Date.now() + closingMs, remove);
+      },
       onGone: () => {
-        hub.delete(graph, connection);
-        exit();
+        callOffGone();
+        remove();
       },
     },
   );
   let exit = (): void => {};
+  let callOffGone = (): void => {};
+  const remove = (): void => {
+    hub.delete(graph, connection);
+    exit();
+  };
   const { code, reason } = closeReason.expired;
   socket.onopen = (): void => {
     hub.add(graph, connection);

@@ -6,8 +6,10 @@ import { reject, type TxReject } from "../protocol/reject.ts";
 import { entriesRefusal } from "../protocol/today/server_message.ts";
 import { isEntriesBatch, parseEntriesBatch } from "../protocol/today/tx_batch.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
+import { nextTurn } from "../sync/next_turn.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
 import { rowsAnswer } from "../sync/snapshot.ts";
+import { goneAnswer, hasGone } from "./gone.ts";
 import { graphAccess, managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
@@ -24,8 +26,12 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   const ready = readyForUse(graphs.ready);
   routes.use("/*", graphAccess(graphs.access));
 
-  routes.get("/", ready, (c) => {
+  routes.get("/", ready, async (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
+    // Of a client that went before it Deno (2.9) never closes an upgraded connection: each would be a
+    // file descriptor less for ever. That it went is known a turn later.
+    await nextTurn();
+    if (hasGone(c.req.raw)) return goneAnswer();
     const [graph, user] = [c.get("graph"), c.get("signedIn")];
     const leave = limits.sockets.take(user.id);
     if (leave === undefined) return refuseFor(c, "too many sockets", DEAD_SOCKET_MS);
@@ -79,11 +85,15 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   });
 
   routes.get("/snapshot/rows", ready, async (c) => {
-    const page = await snapshots.page(c.get("graph"), {
-      after: parseAfter(c.req.query("after")),
-      limit: parseLimit(c.req.query("limit")),
-      caller: c.get("user"),
+    const page = await limits.pages.run(c.get("user"), async () => {
+      if (hasGone(c.req.raw)) return "client gone";
+      return await snapshots.page(c.get("graph"), {
+        after: parseAfter(c.req.query("after")),
+        limit: parseLimit(c.req.query("limit")),
+        caller: c.get("user"),
+      });
     });
+    if (page === "client gone") return goneAnswer();
     if (page === undefined) return refuse(c, "not found");
     if (page === "not ready") return refuse(c, "graph not ready");
     if (page === "replaced") return refuse(c, "graph replaced");

@@ -83,6 +83,8 @@ export interface ConnectionHooks {
   readonly unread: Share;
   /** Does a pull when its turn has come: of a user's answers that are read slowly only a few are made. */
   readonly pulling: (pull: () => Promise<void>) => Promise<void>;
+  /** Called once if the server ends the socket: its client may take long to answer that, or never do. */
+  readonly onEnd: () => void;
   /** Called once, when the socket has closed and the last frame is dealt with. */
   readonly onGone: () => void;
 }
@@ -335,8 +337,10 @@ export class Connection implements Listener, Guest {
   }
 
   #end(reason: CloseReason): void {
+    if (this.#out.closed) return;
     this.#out.close(reason);
     this.#forget();
+    this.#hooks.onEnd();
   }
 
   /** Nothing is dealt with any more. */

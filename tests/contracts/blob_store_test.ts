@@ -9,6 +9,7 @@ import { createGraph, readGraphGuard } from "../../kv/graphs.ts";
 import type { BlobPlace } from "../../protocol/asset.ts";
 import { newBlobId, newGraphId } from "../../protocol/ids.ts";
 import { bytesOf, sha256Of, together } from "../support/bytes.ts";
+import { within } from "../support/deadline.ts";
 import { keysOf } from "../support/kv.ts";
 import { ALICE } from "../support/process.ts";
 import { TestS3 } from "../support/s3.ts";
@@ -168,4 +169,31 @@ Deno.test("An S3 store that isn't there, has no such bucket, or lets us not in i
     await assert.rejects(store.delete(place), NoBlobStoreError);
   }
   assert.deepEqual(await s3.objects(), []);
+});
+
+Deno.test("An S3 store that never answers is no store either", async () => {
+  const place = { graph: newGraphId(), blob: newBlobId() };
+  const held = new AbortController();
+  await using silent = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    () =>
+      new Promise<Response>((resolve) => {
+        held.signal.addEventListener("abort", () => resolve(new Response()));
+      }),
+  );
+  const settings = {
+    endpoint: `http://127.0.0.1:${silent.addr.port}`,
+    bucket: "notes",
+    region: "auto",
+    accessKeyId: "key",
+    secretAccessKey: "secret",
+  };
+  const store = s3BlobStore(settings, 50);
+  const asked = [
+    store.write(place, pieces(bytesOf(10), 10)),
+    together(store.read(place, 0, 1)),
+    store.delete(place),
+  ];
+  for (const ask of asked) await assert.rejects(within<unknown>(ask, "its end"), NoBlobStoreError);
+  held.abort();
 });

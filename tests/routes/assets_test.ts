@@ -9,6 +9,7 @@ import { openFanout } from "../../sync/fanout.ts";
 import { Hub } from "../../sync/hub.ts";
 import { NO_METER } from "../../telemetry/metrics.ts";
 import { bytesOf, sha256Of } from "../support/bytes.ts";
+import { until, within } from "../support/deadline.ts";
 import { keysOf } from "../support/kv.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -347,4 +348,35 @@ Deno.test("A file in a store that is no longer set is 500 missing assets bucket"
     status: 500,
     body: { error: "missing assets bucket" },
   });
+});
+
+Deno.test("Uploads beyond their user's share of memory are 429, until some have ended", async () => {
+  await using server = await startServer({ variables: { MAX_BODY_MIB: "1" } });
+  const folder = `/assets/${await server.createGraph()}`;
+  const { hostname, port } = new URL(server.url);
+  const token = await server.token();
+  // Of each as much may be in memory as a piece of the store's, 8 MiB: 16 are a user's 128.
+  const begun = await Promise.all(Array.from({ length: 17 }, async (_, i) => {
+    const tcp = await Deno.connect({ hostname, port: Number(port) });
+    const head = [
+      `PUT ${folder}/6f1e2d3c-0000-4000-8000-0000000001${10 + i}.png HTTP/1.1`,
+      `host: ${hostname}`,
+      `authorization: Bearer ${token}`,
+      "content-length: 8388608",
+    ];
+    await tcp.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`));
+    return tcp;
+  }));
+  const answers = begun.map(async (tcp) => {
+    const bytes = new Uint8Array(100);
+    const read = await tcp.read(bytes).catch(() => null);
+    return new TextDecoder().decode(bytes.subarray(0, read ?? 0));
+  });
+  assert.match(await within(Promise.race(answers), "one to be refused"), /^HTTP\/1.1 429 /);
+  for (const tcp of begun) tcp.close();
+  assert.equal((await Promise.all(answers)).filter((text) => text !== "").length, 1);
+  const path = `${folder}/${UUID}.png`;
+  const isStored = async (): Promise<boolean> =>
+    (await put(server, path, bytesOf(10))).status === 200;
+  await within(until(isStored), "room");
 });

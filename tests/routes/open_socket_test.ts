@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { newGraphId } from "../../protocol/ids.ts";
-import { isUpgrade, openSocket, type SocketGuest } from "../../routes/socket.ts";
+import { isUpgrade, openSocket, type SocketGuest, type SocketTimes } from "../../routes/socket.ts";
 import { Hub } from "../../sync/hub.ts";
 import type { SyncOperations } from "../../sync/connection.ts";
 import { until, within } from "../support/deadline.ts";
@@ -53,7 +53,7 @@ Deno.test("A client that goes before its socket is open leaves all the same", as
           enter: () => () => {},
           leave: left.resolve,
         },
-        50,
+        { openingMs: 50 },
       );
     },
   );
@@ -73,7 +73,7 @@ class Door implements AsyncDisposable {
   readonly events: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(stay: Pick<SocketGuest, "until">, openingMs?: number) {
+  constructor(stay: Pick<SocketGuest, "until">, times?: SocketTimes) {
     const graph = newGraphId();
     this.#server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
       const guest: SocketGuest = {
@@ -88,12 +88,16 @@ class Door implements AsyncDisposable {
         },
         leave: () => this.events.push("left"),
       };
-      return openSocket(request, graph, this.hub, NOTHING_ASKED, guest, openingMs);
+      return openSocket(request, graph, this.hub, NOTHING_ASKED, guest, times);
     });
   }
 
+  get port(): number {
+    return this.#server.addr.port;
+  }
+
   connect(): Promise<TestSocket> {
-    return TestSocket.open(`ws://127.0.0.1:${this.#server.addr.port}/`);
+    return TestSocket.open(`ws://127.0.0.1:${this.port}/`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -114,7 +118,7 @@ Deno.test("A socket is in the hub and at its graph from its opening on until it 
 });
 
 Deno.test("A socket ends with the token that opened it, and counts as one of its user's until then", async () => {
-  await using door = new Door({ until: Date.now() + 1100 }, 1000);
+  await using door = new Door({ until: Date.now() + 1100 }, { openingMs: 1000 });
   await using socket = await door.connect();
   assert.deepEqual(await socket.ask({ type: "ping" }), { type: "pong" });
   const closed = await within(socket.closed, "the end of its token");
@@ -147,4 +151,18 @@ Deno.test("An upgrade is a GET that has all that the protocol of sockets asks fo
     const others = Object.entries(headers).filter(([other]) => other !== name);
     assert.equal(isUpgrade(new Request("http://localhost/", { headers: others })), false, name);
   }
+});
+
+Deno.test("A client that doesn't answer the close is no listener after a while, but has its seat until it is gone", async () => {
+  await using door = new Door({}, { closingMs: 20 });
+  {
+    using tcp = await Deno.connect({ hostname: "127.0.0.1", port: door.port });
+    await tcp.write(new TextEncoder().encode(UPGRADE));
+    await within(until(() => door.events.includes("entered")), "the socket to open");
+    door.hub.closeEverything(4403, "no longer a member");
+    await within(until(() => door.events.includes("exit")), "the end of its listening");
+    assert.deepEqual(door.events, ["entered", "exit"]);
+    assert.deepEqual(door.hub.graphs(), []);
+  }
+  await within(until(() => door.events.includes("left")), "its client to leave");
 });

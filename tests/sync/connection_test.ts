@@ -118,7 +118,7 @@ function bench(
       edit: () => {},
       ...operations,
     },
-    { turn: ownTurn, share, unread, pulling, onGone: () => gone.count++ },
+    { turn: ownTurn, share, unread, pulling, onEnd: () => {}, onGone: () => gone.count++ },
     { ...CONNECTION_LIMITS, ...limits },
   );
   return {

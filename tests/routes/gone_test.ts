@@ -1,0 +1,114 @@
+/** Clients that go before they are answered. */
+import assert from "node:assert/strict";
+import { openKv } from "../../kv/open.ts";
+import { until, within } from "../support/deadline.ts";
+import { withMethods } from "../support/kv.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+/** A store whose reads of keys wait while the gate is shut. */
+class Gate {
+  readonly kv: Deno.Kv;
+  waiting = 0;
+  lists = 0;
+  #open: Promise<void> = Promise.resolve();
+  #release = (): void => {};
+
+  constructor(kv: Deno.Kv) {
+    this.kv = withMethods(kv, {
+      get: async (key: Deno.KvKey) => {
+        await this.#pass();
+        return await kv.get(key);
+      },
+      getMany: async (keys: Deno.KvKey[]) => {
+        await this.#pass();
+        return await kv.getMany(keys);
+      },
+      list: (selector: Deno.KvListSelector, options?: Deno.KvListOptions) => {
+        this.lists++;
+        return kv.list(selector, options);
+      },
+    });
+  }
+
+  shut(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    [this.#open, this.#release] = [promise, resolve];
+  }
+
+  open(): void {
+    this.#release();
+  }
+
+  async #pass(): Promise<void> {
+    this.waiting++;
+    await this.#open;
+    this.waiting--;
+  }
+}
+
+/**
+ * Sends a request's head, and closes the connection while the server asks the store for it. From then on
+ * the store answers.
+ */
+async function askAndGo(
+  server: TestServer,
+  gate: Gate,
+  path: string,
+  headers: readonly string[],
+): Promise<void> {
+  const { hostname, port } = new URL(server.url);
+  const authorization = `authorization: Bearer ${await server.token()}`;
+  const head = [`GET ${path} HTTP/1.1`, `host: ${hostname}`, authorization, ...headers, "", ""];
+  const tcp = await Deno.connect({ hostname, port: Number(port) });
+  gate.shut();
+  await tcp.write(new TextEncoder().encode(head.join("\r\n")));
+  await within(until(() => gate.waiting > 0), "the request to be under way");
+  tcp.close();
+  // The server hears of it by an event of its own.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  gate.open();
+}
+
+const UPGRADE = [
+  "connection: upgrade",
+  "upgrade: websocket",
+  "sec-websocket-version: 13",
+  "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+] as const;
+
+const hasProc = await Deno.stat("/proc/self/fd").then(() => true, () => false);
+
+async function openFiles(): Promise<number> {
+  return (await Array.fromAsync(Deno.readDir("/proc/self/fd"))).length;
+}
+
+Deno.test({
+  name: "A client that goes while its upgrade is being answered costs no file descriptor",
+  ignore: !hasProc,
+  fn: async () => {
+    using kv = await openKv(":memory:");
+    const gate = new Gate(kv);
+    await using server = await startServer({ kv: gate.kv });
+    const graph = await server.createGraph();
+    const before = await openFiles();
+    for (let i = 0; i < 10; i++) await askAndGo(server, gate, `/sync/${graph}`, UPGRADE);
+    await within(until(async () => await openFiles() < before + 5), "the connections to end");
+    assert.equal((await server.call("/health", { as: null })).status, 200);
+  },
+});
+
+Deno.test("No rows are listed for a client that has gone", async () => {
+  using kv = await openKv(":memory:");
+  const gate = new Gate(kv);
+  await using server = await startServer({ kv: gate.kv });
+  const graph = await server.createGraph();
+  const page = `/sync/${graph}/snapshot/rows`;
+  await server.call(page);
+  const before = gate.lists;
+  await server.call(page);
+  const once = gate.lists - before;
+  assert.ok(once > 0);
+  await askAndGo(server, gate, page, []);
+  await server.call(page);
+  assert.equal(gate.lists - before, 2 * once);
+});
