@@ -18,9 +18,11 @@ const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
 /**
  * The log entry of a batch, for the seed's clients alone: a list of `:db/add`, `:db/retract` and
  * `:db.fn/retractEntity` forms, in the order of the recorded logs (datascript.md §5.4). So a ref may
- * be retracted after its entity, which this engine takes for nothing, and DataScript refuses. But that
- * an entity goes which is made anew comes first: else what is told of the new one, its ident before
- * all, is taken for the old one's, and goes with it.
+ * be retracted after its entity, which this engine takes for nothing, and DataScript refuses. But what
+ * would be said with an attribute after its end comes first: it is no ref any more from then on, and
+ * who had a value would keep its eid as a number. Then comes that an entity goes which is made anew:
+ * else what is told of the new one, its ident before all, is taken for the old one's, and goes with
+ * it.
  */
 export function normalize(report: TxReport): List {
   const { items, stories } = toldBy(report, new Names(report.before));
@@ -33,9 +35,18 @@ export function normalize(report: TxReport): List {
     return isEnd(item) && story?.gone === true &&
       [story.name, story.ident].some((name) => name !== undefined && made.has(encode(name)));
   };
+  const [first, others] = [items.filter(isMadeAnew), items.filter((item) => !isMadeAnew(item))];
+  const anew = new Set(first.map(({ e }) => e));
+  const goneAt = goneAttributes(stories);
+  const isWithGoneAttribute = withGoneAttribute(goneAt);
+  const isTooLate = (item: Item): boolean => {
+    const gone = goneAt.get(item.a);
+    return gone !== undefined && (item.e > gone || anew.has(gone)) && isWithGoneAttribute(item);
+  };
   return new List([
-    ...formsOf(items.filter(isMadeAnew)),
-    ...formsOf(items.filter((item) => !isMadeAnew(item))),
+    ...formsOf(others.filter(isTooLate)),
+    ...formsOf(first),
+    ...formsOf(others.filter((item) => !isTooLate(item))),
   ]);
 }
 
@@ -51,11 +62,10 @@ export function normalizeForToday(report: TxReport): List {
   const datoms = report.datoms.filter(({ e, a }) => renames.names.get(e)?.a !== a);
   const others = { ...report, datoms };
   const { items, stories } = toldBy(others, new Names(before));
-  const attributes = goneAttributes(stories);
-  // What was asserted after the attribute went is a value like any other, whatever it looks like.
-  const isOfGone = ({ a, form, other }: Item): boolean =>
-    attributes.has(a) && (other !== undefined || form[0] === RETRACT) ||
-    other !== undefined && stories.get(other)?.gone === true;
+  const isWithGoneAttribute = withGoneAttribute(goneAttributes(stories));
+  const isOfGone = (item: Item): boolean =>
+    isWithGoneAttribute(item) ||
+    item.other !== undefined && stories.get(item.other)?.gone === true;
   const isEarly = (item: Item): boolean => isEnd(item) || isOfGone(item);
   const names = new Names(before, renames.names);
   const late = renames.names.size === 0 ? items : toldBy(others, names).items;
@@ -141,10 +151,19 @@ function oldOf({ before, after }: TxReport, { e, a }: Datom): Value | undefined 
   return hasOther || after.value(e, a) === undefined ? undefined : before.value(e, a);
 }
 
-/** What the entities that go are called as attributes. */
-function goneAttributes(stories: Stories): ReadonlySet<string> {
-  const idents = [...stories.values()].map((story) => story.gone ? story.ident : undefined);
-  return new Set(idents.flatMap((ident) => ident instanceof Keyword ? [ident.name] : []));
+/** Whether it is said with an attribute that goes. */
+function withGoneAttribute(attributes: ReadonlyMap<string, number>): (item: Item) => boolean {
+  // What was asserted after the attribute went is a value like any other, whatever it looks like.
+  return ({ a, form, other }) => attributes.has(a) && (other !== undefined || form[0] === RETRACT);
+}
+
+/** What the entities that go are called as attributes, and which they are. */
+function goneAttributes(stories: Stories): ReadonlyMap<string, number> {
+  return new Map(
+    [...stories].flatMap(([e, story]) =>
+      story.gone && story.ident instanceof Keyword ? [[story.ident.name, e] as const] : []
+    ),
+  );
 }
 
 /** The forms, those of FIRST before the others. */

@@ -31,23 +31,39 @@ export function sanitize(
   const shared = withoutLocal(db, forms.flatMap(withoutRetired));
   const settled = withoutUndone(db, isDelete(op) ? withoutOthers(db, shared) : shared);
   const touched = isDelete(op) ? new Set<number>() : touchedBy(db, settled);
-  const isSpared = (e: number): boolean => touched.has(e) || db.value(e, NAME) !== undefined;
-  const below = descendantsOf(db, deletedBy(db, settled), isSpared, movedBy(db, settled));
-  return attributesLast(db, [
-    ...settled,
-    ...below.map((eid) => ({ op: "retractEntity", e: { kind: "eid", eid } }) as const),
-  ]);
+  return attributesLast(db, withAllBelow(db, settled, touched));
+}
+
+/**
+ * With the end of all below the entities that go, but for pages, what the forms move away, and the
+ * spared ones.
+ *
+ * @throws {NodeMissing} load the node and call again
+ */
+export function withAllBelow(
+  db: Db,
+  forms: readonly Form[],
+  spared: ReadonlySet<number> = new Set(),
+): readonly Form[] {
+  const deleted = deletedBy(db, forms);
+  if (deleted.size === 0) return forms;
+  const isSpared = (e: number): boolean => spared.has(e) || db.value(e, NAME) !== undefined;
+  const below = descendantsOf(db, deleted, isSpared, movedBy(db, forms));
+  const ends = below.map((eid) => ({ op: "retractEntity", e: { kind: "eid", eid } }) as const);
+  return [...forms, ...ends];
 }
 
 /**
  * Attributes go last, as one that is gone is no ref any more: a retraction of it, or the end of its
  * value, would find nothing, and who had the value keep its eid as a number. Not where the entry makes
  * it anew.
+ *
+ * @throws {NodeMissing} load the node and call again
  */
-function attributesLast(db: Db, forms: readonly Form[]): readonly Form[] {
+export function attributesLast(db: Db, forms: readonly Form[]): readonly Form[] {
   const ends = new Set<Form>(forms.filter(({ op }) => op === "retractEntity"));
   if (ends.size === 0) return forms;
-  const made = forms.flatMap((form) => form.op === "add" && form.a === IDENT ? [form.v] : []);
+  const made = forms.flatMap(identsIn);
   const isAttribute = ({ e }: Form): boolean => {
     const eid = eidOf(db, e);
     if (eid === undefined || db.value(eid, VALUE_TYPE) === undefined) return false;
@@ -91,8 +107,13 @@ function withoutLocal(db: Db, forms: readonly Form[]): readonly Form[] {
 
 /** Whether a form gives its entity the ident of one of the device's own. */
 function makesLocal(form: Form): boolean {
-  if (form.op === "add") return form.a === IDENT && isLocal(form.v);
-  return form.op === "entity" && form.attributes.some(([a, v]) => a === IDENT && isLocal(v));
+  return identsIn(form).some(isLocal);
+}
+
+/** What a form says that its entity is called. */
+function identsIn(form: Form): readonly Value[] {
+  if (form.op === "add") return form.a === IDENT ? [form.v] : [];
+  return form.op === "entity" ? form.attributes.flatMap(([a, v]) => a === IDENT ? [v] : []) : [];
 }
 
 function isLocalEntity(db: Db, ref: EntityRef): boolean {
@@ -154,9 +175,13 @@ function touchedBy(db: Db, forms: readonly Form[]): ReadonlySet<number> {
   return knownOf(db, refs);
 }
 
-/** The entities that get a parent, and whom: the last that is said of each. */
+/** The entities that get a parent, or lose theirs, and whom they get: the last that is said of each. */
 function movedBy(db: Db, forms: readonly Form[]): ReadonlyMap<number, number | undefined> {
   const moves = forEachItem(forms, (form) => {
+    if (form.op === "retract" && form.a === PARENT) {
+      const freed = eidOf(db, form.e);
+      return freed === undefined ? [] : [[freed, undefined] as const];
+    }
     const parent = parentIn(form);
     const e = parent === undefined ? undefined : eidOf(db, form.e);
     return e === undefined || parent === undefined ? [] : [[e, parentOf(db, parent)] as const];

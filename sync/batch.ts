@@ -7,9 +7,8 @@ import type { Form } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { encode } from "../datascript/transit.ts";
 import type { Head } from "../kv/head.ts";
-import { normalize, normalizeForToday } from "../logseq/normalize.ts";
 import { SOUGHT } from "../logseq/order.ts";
-import { preparation, type Prepared } from "../logseq/prepare.ts";
+import { AMONG_THEMSELVES, BESIDE_TODAYS, preparation, type Prepared } from "../logseq/prepare.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { reject, type TxReject } from "../protocol/reject.ts";
 import type { TxBatchOk } from "../protocol/server_message.ts";
@@ -91,9 +90,9 @@ async function prepare(
 ): Promise<Prepared | TransactError> {
   try {
     // Where today's clients write there is a checksum from their first entry on.
-    const entryOf = open.head.checksum === undefined ? normalize : normalizeForToday;
+    const practice = open.head.checksum === undefined ? AMONG_THEMSELVES : BESIDE_TODAYS;
     const ahead = (): ReadonlySet<number> => missingNodes(open.db, forms, SOUGHT);
-    return await databases.run(open, preparation(open.db, forms, entryOf), ahead);
+    return await databases.run(open, preparation(open.db, forms, practice), ahead);
   } catch (thrown) {
     if (thrown instanceof TransactError) return thrown;
     throw thrown;
