@@ -190,10 +190,10 @@ Deno.test("An S3 store that never answers is no store either", async () => {
   };
   const store = s3BlobStore(settings, 50);
   const asked = [
-    store.write(place, pieces(bytesOf(10), 10)),
-    together(store.read(place, 0, 1)),
-    store.delete(place),
+    (): Promise<unknown> => store.write(place, pieces(bytesOf(10), 10)),
+    (): Promise<unknown> => together(store.read(place, 0, 1)),
+    (): Promise<unknown> => store.delete(place),
   ];
-  for (const ask of asked) await assert.rejects(within<unknown>(ask, "its end"), NoBlobStoreError);
+  for (const ask of asked) await assert.rejects(within(ask(), "its end"), NoBlobStoreError);
   held.abort();
 });
