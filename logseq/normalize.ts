@@ -26,17 +26,9 @@ const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
  */
 export function normalize(report: TxReport): List {
   const { items, stories } = toldBy(report, new Names(report.before));
-  const made = new Set(items.flatMap(({ a, form: [op, , , v = null] }) => {
-    if (op !== ADD || a !== UUID && a !== IDENT) return [];
-    return encode(a === UUID ? lookupRef(v) : v);
-  }));
-  const isMadeAnew = (item: Item): boolean => {
-    const story = stories.get(item.e);
-    return isEnd(item) && story?.gone === true &&
-      [story.name, story.ident].some((name) => name !== undefined && made.has(encode(name)));
-  };
-  const [first, others] = [items.filter(isMadeAnew), items.filter((item) => !isMadeAnew(item))];
-  const anew = new Set(first.map(({ e }) => e));
+  if (!items.some(isEnd)) return new List(formsOf(items));
+  const anew = madeAnew(items, stories);
+  const isEndOfAnew = (item: Item): boolean => isEnd(item) && anew.has(item.e);
   const goneAt = goneAttributes(stories);
   const isWithGoneAttribute = withGoneAttribute(goneAt);
   const isTooLate = (item: Item): boolean => {
@@ -44,10 +36,24 @@ export function normalize(report: TxReport): List {
     return gone !== undefined && (item.e > gone || anew.has(gone)) && isWithGoneAttribute(item);
   };
   return new List([
-    ...formsOf(others.filter(isTooLate)),
-    ...formsOf(first),
-    ...formsOf(others.filter((item) => !isTooLate(item))),
+    ...formsOf(items.filter(isTooLate)),
+    ...formsOf(items.filter(isEndOfAnew)),
+    ...formsOf(items.filter((item) => !isTooLate(item) && !isEndOfAnew(item))),
   ]);
+}
+
+/** The entities that go, of which another one takes the uuid or ident. */
+function madeAnew(items: readonly Item[], stories: Stories): ReadonlySet<number> {
+  const made = new Set(items.flatMap(({ a, form: [op, , , v = null] }) => {
+    if (op !== ADD || a !== UUID && a !== IDENT) return [];
+    return encode(a === UUID ? lookupRef(v) : v);
+  }));
+  const isMade = (name: Value | undefined): boolean => name !== undefined && made.has(encode(name));
+  return new Set(
+    [...stories].flatMap(([e, story]) =>
+      story.gone && (isMade(story.name) || isMade(story.ident)) ? [e] : []
+    ),
+  );
 }
 
 /**
