@@ -1,4 +1,5 @@
 /** Listens where HOST and PORT say, or tells which of them to change; and goes on with it. */
+import { settledWithin } from "./sync/patience.ts";
 
 /** So long after Deno has ceased to listen it is tried again: connections have to end first. */
 const AGAIN_MS = 1000;
@@ -71,10 +72,7 @@ export function listen(
     addr,
     shutdown: async () => {
       leaving = true;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ANSWERS_MS));
-      await Promise.race([late, Promise.all(underWay)]);
-      clearTimeout(timer);
+      await settledWithin(ANSWERS_MS, Promise.all(underWay));
       await Promise.all(servers.map((server) => server.shutdown()));
     },
   };

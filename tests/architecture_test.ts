@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "config.ts": ["assets/s3_store.ts", "auth", "kv/open.ts", "limits", "telemetry"],
   "life_cycle.ts": ["telemetry"],
-  "listen.ts": [],
+  "listen.ts": ["sync/patience.ts"],
   "app.ts": ["routes", "telemetry", "hono"],
 };
 
