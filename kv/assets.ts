@@ -4,12 +4,12 @@ import { storeNames } from "../protocol/asset.ts";
 import { blobIdSchema } from "../protocol/id_schema.ts";
 import type { AssetName, GraphId } from "../protocol/ids.ts";
 import { CorruptValueError } from "./chunks.ts";
-import { type Change, objectSet, type Outcome } from "./change.ts";
+import { type Change, checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { assetKey, assetsPrefix, looseKey, parseAssetKey } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import { droppedSet, type Loose, looseGuard } from "./loose.ts";
-import { parseStored } from "./stored.ts";
+import { parseFound } from "./stored.ts";
 
 const assetSchema = z.object({
   blob: blobIdSchema,
@@ -112,8 +112,7 @@ function dropped({ graph, asset }: NamedAsset, since: number): Change["sets"] {
 function parseNamed(
   graph: GraphId,
   name: AssetName,
-  { key, value, versionstamp }: Deno.KvEntryMaybe<unknown>,
+  entry: Deno.KvEntryMaybe<unknown>,
 ): NamedAsset {
-  const asset = versionstamp === null ? undefined : parseStored(assetSchema, key, value);
-  return { graph, name, asset, guard: { key, versionstamp } };
+  return { graph, name, asset: parseFound(assetSchema, entry), guard: checkOf(entry) };
 }

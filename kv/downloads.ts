@@ -8,7 +8,7 @@ import type { Generation, GraphId, T, UserId } from "../protocol/ids.ts";
 import { checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { downloadKey, graphKey } from "./keys.ts";
-import { parseStored, soundOf } from "./stored.ts";
+import { parseFound, soundOf } from "./stored.ts";
 
 /** The version that a pull told, of which log, and when; ms since the epoch. */
 export interface Told {
@@ -57,21 +57,13 @@ export async function readDownload(
     downloadKey(graph, user, "served"),
   ]);
   if (meta.versionstamp === null) return undefined;
-  const toldNow = soundOf(told, parseTold);
-  const servedNow = soundOf(served, parseServed);
+  const toldNow = soundOf(told, (entry) => parseFound(toldSchema, entry));
+  const servedNow = soundOf(served, (entry) => parseFound(servedSchema, entry));
   return {
     ...toldNow !== undefined && { told: toldNow },
     ...servedNow !== undefined && { served: servedNow },
     guards: [meta, told].map(checkOf),
   };
-}
-
-function parseTold({ key, value, versionstamp }: Deno.KvEntryMaybe<unknown>): Told | undefined {
-  return versionstamp === null ? undefined : parseStored(toldSchema, key, value);
-}
-
-function parseServed({ key, value, versionstamp }: Deno.KvEntryMaybe<unknown>): Served | undefined {
-  return versionstamp === null ? undefined : parseStored(servedSchema, key, value);
 }
 
 /** Refused if the graph is gone, so that nothing is left of it, or if another was told since. */

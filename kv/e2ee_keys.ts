@@ -8,12 +8,11 @@ import { commit, commitOrThrow } from "./commit.ts";
 import { graphKeyKey, graphKeysPrefix, keyPairKey, parseGraphKeyKey } from "./keys.ts";
 import { LIST_BATCH } from "./limits.ts";
 import type { Circle } from "./members.ts";
-import { parseStored } from "./stored.ts";
+import { parseFound, parseStored } from "./stored.ts";
 
 /** A user's pair of keys, the private one encrypted. @throws {CorruptValueError} */
 export async function readKeyPair(kv: Deno.Kv, user: UserId): Promise<KeyPair | undefined> {
-  const { key, value, versionstamp } = await kv.get<unknown>(keyPairKey(user));
-  return versionstamp === null ? undefined : parseStored(keyPairSchema, key, value);
+  return parseFound(keyPairSchema, await kv.get<unknown>(keyPairKey(user)));
 }
 
 /** In the place of the pair that the user had. @throws {Error} it isn't known to be written */
@@ -28,8 +27,7 @@ export async function readGraphKey(
   graph: GraphId,
   user: UserId,
 ): Promise<string | undefined> {
-  const { key, value, versionstamp } = await kv.get<unknown>(graphKeyKey(graph, user));
-  return versionstamp === null ? undefined : parseStored(z.string(), key, value);
+  return parseFound(z.string(), await kv.get<unknown>(graphKeyKey(graph, user)));
 }
 
 /** The graph's key, encrypted for a user. */

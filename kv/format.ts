@@ -3,10 +3,10 @@
  * what it can't read for damage, and drops what it doesn't know of: so it must not begin.
  */
 import { z } from "zod";
-import { objectSet } from "./change.ts";
+import { checkOf, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
 import { formatKey } from "./keys.ts";
-import { parseStored } from "./stored.ts";
+import { parseFound } from "./stored.ts";
 
 /** Raised with each change of what is stored that a server from before it would misread or drop. */
 export const FORMAT = 1;
@@ -15,17 +15,17 @@ const formatSchema = z.object({ format: z.int().positive() });
 
 /** `undefined`: no server has stamped it yet. One read. @throws {CorruptValueError} */
 export async function readFormat(kv: Deno.Kv): Promise<number | undefined> {
-  const { key, value, versionstamp } = await kv.get(formatKey());
-  return versionstamp === null ? undefined : parseStored(formatSchema, key, value).format;
+  return parseFound(formatSchema, await kv.get(formatKey()))?.format;
 }
 
 /** Says that this server writes there from now on. What keeps it from that now, the next start does. */
 export async function stampFormat(kv: Deno.Kv): Promise<void> {
-  const { key, value, versionstamp } = await kv.get(formatKey());
-  if (versionstamp !== null && parseStored(formatSchema, key, value).format >= FORMAT) return;
+  const entry = await kv.get(formatKey());
+  const format = parseFound(formatSchema, entry)?.format;
+  if (format !== undefined && format >= FORMAT) return;
   await commit(kv, {
-    sets: [objectSet(key, { format: FORMAT })],
+    sets: [objectSet(entry.key, { format: FORMAT })],
     deletes: [],
-    checks: [{ key, versionstamp }],
+    checks: [checkOf(entry)],
   });
 }

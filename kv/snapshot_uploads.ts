@@ -14,7 +14,7 @@ import { markGarbage, readMarker } from "./garbage.ts";
 import { areMet } from "./get_many.ts";
 import { type Head, headGuard } from "./head.ts";
 import { garbageKey, uploadKey } from "./keys.ts";
-import { parseStored } from "./stored.ts";
+import { parseFound, parseStored } from "./stored.ts";
 
 /** A graph's upload, and a hold of it. */
 export interface Upload {
@@ -77,9 +77,7 @@ export async function readUploadRows(
   kv: Deno.Kv,
   graph: GraphId,
 ): Promise<Generation | undefined> {
-  const key = uploadKey(graph);
-  const { value, versionstamp } = await kv.get<unknown>(key);
-  return versionstamp === null ? undefined : parseStored(uploadSchema, key, value).rows;
+  return parseFound(uploadSchema, await kv.get<unknown>(uploadKey(graph)))?.rows;
 }
 
 /** Whether an upload into the graph is under way. Two strong reads. @throws {CorruptValueError} */

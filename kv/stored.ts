@@ -18,6 +18,14 @@ export function parseStored<Schema extends z.ZodType>(
   });
 }
 
+/** The same of an entry; `undefined` where there is none. */
+export function parseFound<Schema extends z.ZodType>(
+  schema: Schema,
+  { key, value, versionstamp }: Deno.KvEntryMaybe<unknown>,
+): z.output<Schema> | undefined {
+  return versionstamp === null ? undefined : parseStored(schema, key, value);
+}
+
 /** What an entry is parsed to; `undefined`, and a line in the log, where it is damaged. */
 export function soundOf<Value>(
   entry: Deno.KvEntryMaybe<unknown>,

@@ -8,7 +8,7 @@ import type { List, MapValue } from "../datascript/value.ts";
 import { cycleOf } from "./cycle.ts";
 import { normalize, normalizeForToday } from "./normalize.ts";
 import { orderRepairs } from "./order.ts";
-import { attributesLast, withAllBelow } from "./sanitize.ts";
+import { withWholeEnds } from "./sanitize.ts";
 
 export type Prepared =
   | {
@@ -40,7 +40,7 @@ export const AMONG_THEMSELVES: Practice = {
  * a ref, is what their validation refuses, with all that comes after it.
  */
 export const BESIDE_TODAYS: Practice = {
-  settle: (db, forms) => attributesLast(db, withAllBelow(db, forms)),
+  settle: (db, forms) => withWholeEnds(db, forms),
   entryOf: normalizeForToday,
 };
 

@@ -31,19 +31,31 @@ export function sanitize(
   const shared = withoutLocal(db, forms.flatMap(withoutRetired));
   const settled = withoutUndone(db, isDelete(op) ? withoutOthers(db, shared) : shared);
   const touched = isDelete(op) ? new Set<number>() : touchedBy(db, settled);
-  return attributesLast(db, withAllBelow(db, settled, touched));
+  return withWholeEnds(db, settled, touched);
+}
+
+/**
+ * The forms with all that the ends of entities in them bring with them, in an order in which they do.
+ *
+ * @param spared stay, whatever they are below
+ * @throws {NodeMissing} load the node and call again
+ */
+export function withWholeEnds(
+  db: Db,
+  forms: readonly Form[],
+  spared: ReadonlySet<number> = new Set(),
+): readonly Form[] {
+  return attributesLast(db, withAllBelow(db, forms, spared));
 }
 
 /**
  * With the end of all below the entities that go, but for pages, what the forms move away, and the
  * spared ones.
- *
- * @throws {NodeMissing} load the node and call again
  */
-export function withAllBelow(
+function withAllBelow(
   db: Db,
   forms: readonly Form[],
-  spared: ReadonlySet<number> = new Set(),
+  spared: ReadonlySet<number>,
 ): readonly Form[] {
   const deleted = deletedBy(db, forms);
   if (deleted.size === 0) return forms;
@@ -57,10 +69,8 @@ export function withAllBelow(
  * Attributes go last, as one that is gone is no ref any more: a retraction of it, or the end of its
  * value, would find nothing, and who had the value keep its eid as a number. Not where the entry makes
  * it anew.
- *
- * @throws {NodeMissing} load the node and call again
  */
-export function attributesLast(db: Db, forms: readonly Form[]): readonly Form[] {
+function attributesLast(db: Db, forms: readonly Form[]): readonly Form[] {
   const ends = new Set<Form>(forms.filter(({ op }) => op === "retractEntity"));
   if (ends.size === 0) return forms;
   const made = forms.flatMap(identsIn);

@@ -2,12 +2,13 @@
 import { type Context, Hono } from "hono";
 // @ts-types="@types/fresh"
 import fresh from "fresh";
+import { OBJECT_BYTES } from "../assets/s3_store.ts";
 import { NoBlobStoreError } from "../assets/store.ts";
 import { type ByteRange, parseRange } from "../assets/range.ts";
 import { maxAssetBytes, parseAssetHeaders } from "../protocol/asset.ts";
 import { assetExt, type AssetName, parseAssetName } from "../protocol/ids.ts";
 import type { OpenAsset } from "../sync/assets.ts";
-import { NoShareLeftError } from "./body_share.ts";
+import { mustHold } from "./body_share.ts";
 import { graphAccess, refusalNow, type WithGraph } from "./graph_access.ts";
 import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
@@ -28,9 +29,6 @@ const FILE_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
   "x-content-type-options": "nosniff",
 });
-
-/** What an upload keeps in memory at most (OBJECT_BYTES of s3_store.ts; in KV it is less). */
-const UPLOAD_BYTES = 8 * 1024 * 1024;
 
 export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
   const routes = new Hono<WithAsset>();
@@ -54,9 +52,8 @@ export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
   routes.put("/:name", async (c) => {
     const e2ee = await assets.isEncrypted(c.get("graph"));
     const headers = parseAssetHeaders(c.req.raw.headers, e2ee);
-    if (!c.get("hold")(Math.min(headers.length ?? Infinity, UPLOAD_BYTES))) {
-      throw new NoShareLeftError("A user has too many uploads under way");
-    }
+    // No store keeps more of an upload in memory: S3's an object, KV's a commit.
+    mustHold(c.get("hold"), Math.min(headers.length ?? Infinity, OBJECT_BYTES));
     const outcome = await assets.put(c.get("graph"), c.get("asset"), {
       headers,
       body: c.req.raw.body,

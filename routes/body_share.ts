@@ -34,13 +34,18 @@ export function bodyShare(shares: Shares): MiddlewareHandler<WithShare> {
   };
 }
 
+/** @throws {NoShareLeftError} */
+export function mustHold(hold: Hold, bytes: number): void {
+  if (!hold(bytes)) throw new NoShareLeftError("A user has too much in memory");
+}
+
 /** The chunks of a body that is kept in memory. @throws {NoShareLeftError} */
 export async function* heldChunks(
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   hold: Hold,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   for await (const chunk of chunks) {
-    if (!hold(chunk.length)) throw new NoShareLeftError("A user has too much in memory");
+    mustHold(hold, chunk.length);
     yield chunk;
   }
 }

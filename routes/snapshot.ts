@@ -14,11 +14,11 @@ import {
 } from "../protocol/today/snapshot.ts";
 import type { RowStream } from "../sync/row_stream.ts";
 import { managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
+import { goneAnswer, inTurn } from "./gone.ts";
 import { gzip } from "./gzip.ts";
 import { publicAddress } from "./origin.ts";
 import { readyForUse } from "./ready_for_use.ts";
 import { refuse } from "./refuse.ts";
-import { goneAnswer, hasGone } from "./gone.ts";
 import type { Services } from "./services.ts";
 import { startedStream } from "./stream.ts";
 import { readUploadBody } from "./upload_body.ts";
@@ -74,13 +74,14 @@ export function snapshotRoutes(
     const version = parseStreamVersion(c.req.query("t"), c.req.query("log"));
     if (version === undefined) return refuse(c, "not found");
     const graph = c.get("graph");
-    const opened = await limits.pages.run(c.get("user"), async () => {
-      if (hasGone(c.req.raw)) return { kind: "client gone" } as const;
-      return await snapshots.stream(graph, version === "current" ? undefined : version);
-    });
+    const opened = await inTurn(
+      limits.pages,
+      c.get("user"),
+      c.req.raw,
+      () => snapshots.stream(graph, version === "current" ? undefined : version),
+    );
+    if (opened === "client gone") return goneAnswer();
     switch (opened.kind) {
-      case "client gone":
-        return goneAnswer();
       case "open":
         return await streamRows(c, opened.stream);
       case "gone":

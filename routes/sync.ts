@@ -9,7 +9,7 @@ import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { nextTurn } from "../sync/next_turn.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
 import { rowsAnswer } from "../sync/snapshot.ts";
-import { goneAnswer, hasGone } from "./gone.ts";
+import { goneAnswer, hasGone, inTurn } from "./gone.ts";
 import { graphAccess, managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
@@ -85,14 +85,17 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   });
 
   routes.get("/snapshot/rows", ready, async (c) => {
-    const page = await limits.pages.run(c.get("user"), async () => {
-      if (hasGone(c.req.raw)) return "client gone";
-      return await snapshots.page(c.get("graph"), {
-        after: parseAfter(c.req.query("after")),
-        limit: parseLimit(c.req.query("limit")),
-        caller: c.get("user"),
-      });
-    });
+    const page = await inTurn(
+      limits.pages,
+      c.get("user"),
+      c.req.raw,
+      () =>
+        snapshots.page(c.get("graph"), {
+          after: parseAfter(c.req.query("after")),
+          limit: parseLimit(c.req.query("limit")),
+          caller: c.get("user"),
+        }),
+    );
     if (page === "client gone") return goneAnswer();
     if (page === undefined) return refuse(c, "not found");
     if (page === "not ready") return refuse(c, "graph not ready");

@@ -12,6 +12,7 @@ import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
+import { NOTHING_ASKED } from "../support/operations.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { ALICE, type RequestOptions, startServer, type TestServer } from "../support/server.ts";
 import { createUnready, frameOf } from "../support/snapshots.ts";
@@ -80,14 +81,7 @@ function idleServices(): Services {
       remove: never,
       reset: never,
     },
-    operations: {
-      version: never,
-      pull: never,
-      txBatch: never,
-      txEntries: never,
-      speaksToday: () => {},
-      edit: never,
-    },
+    operations: NOTHING_ASKED,
     snapshots: {
       page: never,
       importRows: never,

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { newGraphId } from "../../protocol/ids.ts";
 import { isUpgrade, openSocket, type SocketGuest, type SocketTimes } from "../../routes/socket.ts";
 import { Hub } from "../../sync/hub.ts";
-import type { SyncOperations } from "../../sync/connection.ts";
 import { until, within } from "../support/deadline.ts";
+import { NOTHING_ASKED } from "../support/operations.ts";
 import { UNSHARED } from "../support/share.ts";
 import { TestSocket } from "../support/socket.ts";
 
@@ -19,16 +19,6 @@ const UPGRADE = [
 ].join("\r\n");
 
 const never = (): Promise<never> => Promise.reject(new Error("was asked"));
-
-/** Of which nobody asks anything. */
-const NOTHING_ASKED: SyncOperations = {
-  version: never,
-  pull: never,
-  txBatch: never,
-  txEntries: never,
-  speaksToday: () => {},
-  edit: never,
-};
 
 Deno.test("A client that goes before its socket is open leaves all the same", async () => {
   const left = Promise.withResolvers<void>();

@@ -97,10 +97,7 @@ interface Bench {
 function bench(
   operations?: Partial<SyncOperations>,
   limits?: Partial<ConnectionLimits>,
-  ownTurn: () => Promise<void> = () => Promise.resolve(),
-  share: Share = UNSHARED,
-  pulling: ConnectionHooks["pulling"] = (pull) => pull(),
-  unread: Share = UNSHARED,
+  hooks?: Partial<ConnectionHooks>,
 ): Bench {
   const socket = new FakeSocket();
   const gone = { count: 0 };
@@ -118,7 +115,15 @@ function bench(
       edit: () => {},
       ...operations,
     },
-    { turn: ownTurn, share, unread, pulling, onEnd: () => {}, onGone: () => gone.count++ },
+    {
+      turn: () => Promise.resolve(),
+      share: UNSHARED,
+      unread: UNSHARED,
+      pulling: (pull) => pull(),
+      onEnd: () => {},
+      onGone: () => gone.count++,
+      ...hooks,
+    },
     { ...CONNECTION_LIMITS, ...limits },
   );
   return {
@@ -133,6 +138,20 @@ function bench(
 function gate(): { readonly opened: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { opened: promise, open: resolve };
+}
+
+/** Answers when the gate is open. */
+function behind<Value>({ opened }: ReturnType<typeof gate>, value: Value): () => Promise<Value> {
+  return () => opened.then(() => value);
+}
+
+/** From now on the client reads nothing of what it is sent. */
+function leaveUnread(socket: FakeSocket, bytes: number): void {
+  const send = socket.send.bind(socket);
+  socket.send = (data) => {
+    send(data);
+    socket.unread = bytes;
+  };
 }
 
 /** One turn of the event loop: all that is ready to happen has happened. */
@@ -151,7 +170,7 @@ Deno.test("A frame whose turn comes when its socket is closed is not dealt with"
       },
     },
     {},
-    () => opened,
+    { turn: () => opened },
   );
   say({ type: "tx/batch", t_before: 0, txs: ["[]"] });
   await turn();
@@ -347,10 +366,7 @@ Deno.test("News of a version that an answer has told is not told again", async (
 Deno.test("News that comes while a frame is dealt with follows its answer", async () => {
   const wait = gate();
   const { socket, connection, say } = bench({
-    version: async () => {
-      await wait.opened;
-      return at(5);
-    },
+    version: behind(wait, at(5)),
   });
   say({ type: "hello", client: "a" });
   connection.changed(version(6));
@@ -394,7 +410,7 @@ function shareOf(most: number): Share & { readonly held: () => number } {
 Deno.test("A frame beyond its user's share of memory closes the socket with 1008", () => {
   const never = new Promise<never>(() => {});
   const share = shareOf(60);
-  const [one, other] = [0, 1].map(() => bench({ version: () => never }, {}, undefined, share));
+  const [one, other] = [0, 1].map(() => bench({ version: () => never }, {}, { share }));
   assert.ok(one !== undefined && other !== undefined);
   one.say({ type: "hello", client: "a" }); // 29 bytes
   other.say({ type: "hello", client: "a" });
@@ -409,11 +425,10 @@ Deno.test("A frame is held until it is dealt with, or will never be", async () =
   const opened = gate();
   const { socket, say } = bench(
     {
-      version: () => opened.opened.then(() => at(3)),
+      version: behind(opened, at(3)),
     },
     {},
-    undefined,
-    share,
+    { share },
   );
   say({ type: "hello", client: "a" });
   say({ type: "ping" });
@@ -427,14 +442,14 @@ Deno.test("A frame is held until it is dealt with, or will never be", async () =
     asked.open();
     return new Promise(() => {});
   };
-  const never = bench({ version }, {}, undefined, share);
+  const never = bench({ version }, {}, { share });
   never.say({ type: "hello", client: "a" });
   never.say({ type: "ping" });
   await asked.opened;
   never.connection.gone();
   assert.equal(share.held(), 29, "one is still being dealt with");
 
-  const failing = bench({}, {}, () => Promise.reject(new Error("no turn")), share);
+  const failing = bench({}, {}, { turn: () => Promise.reject(new Error("no turn")), share });
   failing.say({ type: "ping" });
   failing.say({ type: "ping" });
   await within(until(() => share.held() === 29), "the first alone");
@@ -521,15 +536,11 @@ Deno.test("A pull is done in its turn, which ends when its answer has been read"
     events.push("pulled");
     return Promise.resolve(logOf(2));
   };
-  const { socket, say } = bench({ pull }, { maxUnreadBytes: 100 }, undefined, UNSHARED, pulling);
+  const { socket, say } = bench({ pull }, { maxUnreadBytes: 100 }, { pulling });
   say({ type: "pull", since: 0 });
   await turn();
   assert.equal(events.length, 0);
-  const send = socket.send.bind(socket);
-  socket.send = (data) => {
-    send(data);
-    socket.unread = 101;
-  };
+  leaveUnread(socket, 101);
   inTurn.open();
   await socket.take(1);
   const looked = gate();
@@ -548,12 +559,8 @@ Deno.test("The turn of a pull ends too when its client has stopped reading, and 
     ended.open();
   };
   const limits = { ...STALLING, maxStalledBytes: 1000 };
-  const { socket, say } = bench({}, limits, undefined, UNSHARED, pulling);
-  const send = socket.send.bind(socket);
-  socket.send = (data) => {
-    send(data);
-    socket.unread = 1000;
-  };
+  const { socket, say } = bench({}, limits, { pulling });
+  leaveUnread(socket, 1000);
   say({ type: "pull", since: 0 });
   say({ type: "ping" });
   await within(ended.opened, "the end of its turn");
@@ -565,15 +572,9 @@ Deno.test("The turn of a pull ends too when its client has stopped reading, and 
 
 Deno.test("An answer beyond what its user may leave unread closes the socket with 1013", async () => {
   const unread = shareOf(100);
-  const [asleep, other] = [0, 1].map(() =>
-    bench({}, { maxUnreadBytes: 50 }, undefined, UNSHARED, (pull) => pull(), unread)
-  );
+  const [asleep, other] = [0, 1].map(() => bench({}, { maxUnreadBytes: 50 }, { unread }));
   assert.ok(asleep !== undefined && other !== undefined);
-  const send = asleep.socket.send.bind(asleep.socket);
-  asleep.socket.send = (data) => {
-    send(data);
-    asleep.socket.unread = 51;
-  };
+  leaveUnread(asleep.socket, 51);
   asleep.say({ type: "pull", since: 0 });
   await asleep.socket.take(1);
   const held = unread.held();
@@ -593,16 +594,9 @@ Deno.test("A socket that is closed with an answer unread holds it until it is go
   const { socket, connection, say } = bench(
     {},
     limits,
-    undefined,
-    UNSHARED,
-    (pull) => pull(),
-    unread,
+    { unread },
   );
-  const send = socket.send.bind(socket);
-  socket.send = (data) => {
-    send(data);
-    socket.unread = 101;
-  };
+  leaveUnread(socket, 101);
   say({ type: "pull", since: 0 });
   await within(until(() => socket.closed !== undefined), "the end of the socket");
   assert.equal(socket.closed?.code, 1013);
@@ -625,10 +619,7 @@ Deno.test("An answer that is made for a socket that has gone is not held", async
   const { connection, gone, say } = bench(
     { pull },
     {},
-    undefined,
-    UNSHARED,
-    (pull) => pull(),
-    unread,
+    { unread },
   );
   say({ type: "pull", since: 0 });
   await asked.opened;
@@ -674,10 +665,7 @@ Deno.test("Who is reminded is told the version that he knows again, a later one 
 Deno.test("A connection that is left answers what has come in, and takes no more", async () => {
   const wait = gate();
   const { socket, connection, say } = bench({
-    version: async () => {
-      await wait.opened;
-      return at(1);
-    },
+    version: behind(wait, at(1)),
   });
   say({ type: "hello", client: "a" });
   say({ type: "tx/batch", t_before: 1, txs: ["[]"] });
@@ -701,10 +689,7 @@ Deno.test("A closed connection deals with nothing more and says nothing more", a
   const wait = gate();
   let batches = 0;
   const { socket, connection, say } = bench({
-    version: async () => {
-      await wait.opened;
-      return at(1);
-    },
+    version: behind(wait, at(1)),
     txBatch: () => {
       batches++;
       return Promise.resolve(undefined);
@@ -731,10 +716,7 @@ Deno.test("The end of a socket is told once, after the frame that was being deal
 
   const wait = gate();
   const busy = bench({
-    version: async () => {
-      await wait.opened;
-      return at(1);
-    },
+    version: behind(wait, at(1)),
   });
   busy.say({ type: "hello", client: "a" });
   busy.connection.gone();
@@ -836,10 +818,7 @@ Deno.test("No frame is dealt with before the answer to the one before is read, o
 Deno.test("News is told between two frames: those that go on coming don't keep it", async () => {
   const wait = gate();
   const { connection, socket, say } = bench({
-    version: async () => {
-      await wait.opened;
-      return at(3);
-    },
+    version: behind(wait, at(3)),
   });
   say({ type: "hello", client: "a" });
   say({ type: "ping" });
@@ -903,7 +882,7 @@ Deno.test("Nobody is reminded between a hello and its answer, nor while he doesn
 
 Deno.test("A frame that comes to a socket that was closed takes none of its user's share", () => {
   const share = shareOf(1000);
-  const { connection, say } = bench({}, {}, undefined, share);
+  const { connection, say } = bench({}, {}, { share });
   connection.close(1001, "bye");
   say({ type: "ping" });
   say({ type: "ping" });
@@ -956,7 +935,7 @@ Deno.test("A pull whose turn comes when its socket is closed is not made", async
     await inTurn.opened;
     await pull();
   };
-  const { connection, say, gone } = bench({ pull }, {}, undefined, UNSHARED, pulling);
+  const { connection, say, gone } = bench({ pull }, {}, { pulling });
   say({ type: "pull" });
   await turn();
   connection.gone();
