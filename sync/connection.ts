@@ -17,7 +17,6 @@ import {
   reachedBy,
 } from "../protocol/today/server_message.ts";
 import type { EntriesBatch } from "../protocol/today/tx_batch.ts";
-import type { Editing, OnlineUsers } from "../protocol/today/presence.ts";
 import type { TxBatch } from "../protocol/tx_batch.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type CloseReason, closeReason } from "./close_codes.ts";
@@ -123,7 +122,7 @@ export class Connection implements Listener, Guest {
   /** The log that the client was told a version of at its hello: that of another can't be compared. */
   #log: Generation | undefined;
   /** Tells who is here, for a client that couldn't take the news when it came. */
-  #latePeople: (() => OnlineUsers) | undefined;
+  #latePeople: (() => string) | undefined;
 
   constructor(
     socket: Socket,
@@ -187,7 +186,7 @@ export class Connection implements Listener, Guest {
     }
   }
 
-  people(news: OnlineUsers | Editing, all: () => OnlineUsers): void {
+  people(news: string, all: () => string): void {
     if (this.#out.closed) return;
     if (!this.#out.hasUnread) return this.#send(news);
     this.#latePeople = all;

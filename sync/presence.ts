@@ -14,6 +14,7 @@ import { loggerFor } from "../telemetry/log.ts";
 import { closeReason } from "./close_codes.ts";
 import type { Fanout } from "./fanout.ts";
 import type { PeopleNews } from "./news.ts";
+import { Paced } from "./paced.ts";
 import { settledWithin } from "./patience.ts";
 import { type Guest, Room } from "./room.ts";
 import { untilSettled } from "./settle.ts";
@@ -52,8 +53,8 @@ interface Post {
   readonly room: Room;
   /** Who is here as it was written last, as JSON; `undefined`: it has to be written again. */
   written: string | undefined;
-  writtenAt: number;
-  timer: ReturnType<typeof setTimeout> | undefined;
+  readonly writing: Paced;
+  readonly telling: Paced;
   /** The last news that was heard, or made. */
   version: string | undefined;
   /** Whether there will be a look at the store that has not begun. */
@@ -65,6 +66,12 @@ interface Post {
 }
 
 const NOBODY = "[]";
+
+/**
+ * Whoever comes is told of with all who are here, to all of them: a message of N users N times. A room
+ * is told of some 10 MB a second of that, at about 100 bytes a user; ten or fewer at once.
+ */
+const USERS_TOLD_PER_MS = 100;
 
 export class Presence {
   readonly #deps: PresenceDeps;
@@ -94,11 +101,11 @@ export class Presence {
     const post = this.#posts.get(graph) ?? this.#open(graph);
     this.#postOf.set(guest, post);
     post.room.seat(guest, person);
-    this.#writeSoon(post);
     this.#look(post);
+    this.#changed(post);
     return () => {
       post.room.unseat(guest);
-      this.#writeSoon(post);
+      this.#changed(post);
     };
   }
 
@@ -112,9 +119,9 @@ export class Presence {
     const post = this.#postOf.get(guest);
     if (post === undefined) return;
     post.room.edit(guest, block, this.#deps.now());
+    this.#changed(post);
     // What it edits it isn't told, but in the list that it gets now.
     post.room.speaksToday(guest);
-    this.#writeSoon(post);
   }
 
   /** Ends the sockets here of who may no longer use the graph, and tells the other instances. */
@@ -133,7 +140,7 @@ export class Presence {
     clearInterval(this.#ticks);
     const posts = [...this.#posts.values()];
     await Promise.all(posts.map((post) => {
-      clearTimeout(post.timer);
+      rest(post);
       return this.#do(post, () => this.#write(post));
     }));
     if (!this.#hasLease) return;
@@ -146,11 +153,15 @@ export class Presence {
   }
 
   #open(graph: GraphId): Post {
+    const room = new Room(graph);
     const post: Post = {
-      room: new Room(graph),
+      room,
       written: NOBODY,
-      writtenAt: 0,
-      timer: undefined,
+      writing: new Paced(
+        () => void this.#do(post, () => this.#write(post)),
+        () => this.#times.quietMs,
+      ),
+      telling: new Paced(() => room.tell(), () => Math.floor(room.toTell / USERS_TOLD_PER_MS)),
       version: undefined,
       looking: false,
       work: Promise.resolve(),
@@ -169,14 +180,10 @@ export class Presence {
     this.#look(post);
   }
 
-  #writeSoon(post: Post): void {
-    if (post.timer !== undefined || this.#closed) return;
-    const since = this.#deps.now() - post.writtenAt;
-    post.timer = setTimeout(() => {
-      post.timer = undefined;
-      post.writtenAt = this.#deps.now();
-      void this.#do(post, () => this.#write(post));
-    }, Math.max(0, this.#times.quietMs - since));
+  /** Who is here, or what they edit. */
+  #changed(post: Post): void {
+    post.telling.soon();
+    post.writing.soon();
   }
 
   async #write(post: Post): Promise<void> {
@@ -202,6 +209,7 @@ export class Presence {
     }
     if (post.written === NOBODY && (this.#closed || room.here().length === 0)) {
       this.#posts.delete(room.graph);
+      rest(post);
     }
   }
 
@@ -214,6 +222,7 @@ export class Presence {
       await this.#putOut(post);
       const { kv, now } = this.#deps;
       post.room.setOthers(await readPresent(kv, post.room.graph, this.#instance, now()));
+      post.telling.soon();
     });
   }
 
@@ -242,7 +251,7 @@ export class Presence {
       log.warn("Cannot renew the lease of this instance", { cause });
     }
     for (const post of [...this.#posts.values()]) {
-      this.#writeSoon(post);
+      post.writing.soon();
       const hasOthers = post.room.here().some(({ id }) => id !== post.creator);
       if (post.room.isAsking || hasOthers) this.#look(post);
       // One graph after the other: thousands must not ask the store at once.
@@ -265,4 +274,9 @@ export class Presence {
     });
     return post.work;
   }
+}
+
+function rest({ writing, telling }: Post): void {
+  writing.stop();
+  telling.stop();
 }

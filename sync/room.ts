@@ -10,11 +10,11 @@ import type { Person } from "./users.ts";
 /** A socket of a graph: a connection (connection.ts). No method may throw. */
 export interface Guest {
   /**
-   * Takes news of who is here.
+   * Takes news of who is here: a message's text.
    *
    * @param all tells the whole of it as it is when it is called: for one who can't take news now
    */
-  people(news: OnlineUsers | Editing, all: () => OnlineUsers): void;
+  people(news: string, all: () => string): void;
   /** Ends the socket at once; code and reason as WebSocket has them. */
   close(code: number, reason: string): void;
 }
@@ -33,19 +33,20 @@ export class Room {
   #others: readonly Present[] = [];
   /** What the guests were told last. */
   #shown: ReadonlyMap<UserId, OnlineUser> = new Map();
+  /** Who has said since then what his user edits, the last of each user. */
+  #spoke = new Map<UserId, Guest>();
 
   constructor(readonly graph: GraphId) {}
 
   seat(guest: Guest, person: Person): void {
     this.#seats.set(guest, { person, today: false, editing: undefined, at: 0 });
-    this.#tell();
   }
 
   unseat(guest: Guest): void {
-    if (this.#seats.delete(guest)) this.#tell();
+    this.#seats.delete(guest);
   }
 
-  /** From now on it is told who is here; who is already, at once. */
+  /** From now on it is told who is here; what the others were told last, at once. */
   speaksToday(guest: Guest): void {
     const seat = this.#seats.get(guest);
     if (seat === undefined || seat.today) return;
@@ -58,13 +59,35 @@ export class Room {
     const seat = this.#seats.get(guest);
     if (seat === undefined) return;
     this.#seats.set(guest, { ...seat, editing, at });
-    this.#tell(guest);
+    this.#spoke.set(seat.person.id, guest);
   }
 
   /** Who is at sockets elsewhere, in the place of who was. */
   setOthers(others: readonly Present[]): void {
     this.#others = others;
-    this.#tell();
+  }
+
+  /** Tells what has changed since the last time: who is here, or else what someone edits. */
+  tell(): void {
+    const [before, spoke] = [this.#shown, this.#spoke];
+    this.#shown = onlineOf([...this.here(), ...this.#others]);
+    this.#spoke = new Map();
+    if (!haveSameUsers(before, this.#shown)) return this.#send(this.#all());
+    for (const [id, user] of this.#shown) {
+      const editing = user["editing-block-uuid"];
+      if (before.get(id)?.["editing-block-uuid"] === editing) continue;
+      const news: Editing = {
+        "type": "presence",
+        "user-id": id,
+        "editing-block-uuid": editing ?? null,
+      };
+      this.#send(JSON.stringify(news), spoke.get(id));
+    }
+  }
+
+  /** How many users are told of at most, each to every guest once. */
+  get toTell(): number {
+    return this.#seats.size * (this.#seats.size + this.#others.length);
   }
 
   /** Who is at sockets here, each user once, by their ids. */
@@ -92,26 +115,13 @@ export class Room {
     return [...this.#seats.values()].some(({ today }) => today);
   }
 
-  #all(): OnlineUsers {
-    return { "type": "online-users", "online-users": [...this.#shown.values()] };
+  #all(): string {
+    const news: OnlineUsers = { "type": "online-users", "online-users": [...this.#shown.values()] };
+    return JSON.stringify(news);
   }
 
-  /** Tells what has changed: who is here, or else what someone edits. @param sender knows it */
-  #tell(sender?: Guest): void {
-    const before = this.#shown;
-    this.#shown = onlineOf([...this.here(), ...this.#others]);
-    if (!haveSameUsers(before, this.#shown)) return this.#send(this.#all());
-    for (const [id, user] of this.#shown) {
-      const editing = user["editing-block-uuid"];
-      if (before.get(id)?.["editing-block-uuid"] === editing) continue;
-      this.#send(
-        { "type": "presence", "user-id": id, "editing-block-uuid": editing ?? null },
-        sender,
-      );
-    }
-  }
-
-  #send(news: OnlineUsers | Editing, sender?: Guest): void {
+  /** @param sender knows it */
+  #send(news: string, sender?: Guest): void {
     for (const [guest, { today }] of [...this.#seats]) {
       if (today && guest !== sender) guest.people(news, () => this.#all());
     }

@@ -1,7 +1,14 @@
 /** A socket of a graph that writes down what it is told of people. */
-import type { Editing, OnlineUsers } from "../../protocol/today/presence.ts";
+import { z } from "zod";
+import {
+  editingSchema,
+  type OnlineUser,
+  onlineUsersSchema,
+} from "../../protocol/today/presence.ts";
 import type { Guest } from "../../sync/room.ts";
 import { within } from "./deadline.ts";
+
+const newsSchema = z.discriminatedUnion("type", [onlineUsersSchema, editingSchema]);
 
 /** Lets a test look at all that was heard, or wait for something. */
 export class TestGuest implements Guest {
@@ -9,7 +16,8 @@ export class TestGuest implements Guest {
   readonly heard: string[] = [];
   #wake: (() => void) | undefined;
 
-  people(news: OnlineUsers | Editing): void {
+  people(text: string): void {
+    const news = newsSchema.parse(JSON.parse(text));
     this.#hear(
       news.type === "online-users"
         ? `here: ${news["online-users"].map(described).toSorted().join(", ")}`
@@ -35,7 +43,7 @@ export class TestGuest implements Guest {
   }
 }
 
-function described(user: OnlineUsers["online-users"][number]): string {
+function described(user: OnlineUser): string {
   const block = user["editing-block-uuid"];
   return block === undefined ? user["user-id"] : `${user["user-id"]}(${block})`;
 }

@@ -198,6 +198,22 @@ Deno.test("Many changes of one graph are one write, and the creator alone costs 
   assert.deepEqual(take(), { gets: 0, getManys: 1, lists: 1, listed: 1, commits: 2 });
 });
 
+Deno.test("Of many who come at once all are told, but not each time that one comes", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  await using here = new Instance(kv, {});
+  const devices = Array.from({ length: 100 }, () => here.enter(graph, alice));
+  const { guest } = here.enter(graph, bob);
+  for (const one of [guest, ...devices.map((device) => device.guest)]) {
+    await one.until("here: alice, bob");
+  }
+  for (let i = 0; i < 100; i++) here.presence.edit(guest, `${i}`);
+  for (const { guest } of devices) {
+    await guest.until("bob edits 99");
+    assert.ok(guest.heard.length < 20, guest.heard.join());
+  }
+});
+
 Deno.test("An instance that was slow, so that its lease ran out and was swept, is there again", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await newGraph(kv);

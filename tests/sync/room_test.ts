@@ -14,6 +14,7 @@ function roomOf(...users: readonly UserId[]): [Room, ...TestGuest[]] {
     room.seat(guest, { id });
     return guest;
   });
+  room.tell();
   return [room, ...guests];
 }
 
@@ -21,6 +22,7 @@ Deno.test("A guest is told nothing until it has spoken today's dialect, and then
   const [room, a, b] = roomOf(alice, bob);
   assert.ok(a !== undefined && b !== undefined);
   room.edit(b, "x", 1);
+  room.tell();
   assert.deepEqual(a.heard, []);
   room.speaksToday(a);
   room.speaksToday(a);
@@ -34,10 +36,15 @@ Deno.test("Who comes or goes is told with the whole list, what is edited by itse
   assert.ok(a !== undefined && b !== undefined);
   room.speaksToday(a);
   room.edit(b, "x", 1);
+  room.tell();
   room.edit(b, "x", 2);
+  room.tell();
   room.edit(b, undefined, 3);
+  room.tell();
   room.unseat(b);
+  room.tell();
   room.unseat(b);
+  room.tell();
   assert.deepEqual(a.heard, [
     "here: alice, bob",
     "bob edits x",
@@ -51,6 +58,7 @@ Deno.test("A guest isn't told what it edits itself; its user's other sockets are
   assert.ok(laptop !== undefined && phone !== undefined);
   for (const guest of [laptop, phone]) room.speaksToday(guest);
   room.edit(laptop, "x", 1);
+  room.tell();
   assert.deepEqual(laptop.heard, ["here: alice"]);
   assert.deepEqual(phone.heard, ["here: alice", "alice edits x"]);
 });
@@ -59,14 +67,20 @@ Deno.test("Of a user with several sockets, here or elsewhere, the one counts tha
   const [room, laptop, phone] = roomOf(alice, alice);
   assert.ok(laptop !== undefined && phone !== undefined);
   room.edit(phone, "x", 5);
+  room.tell();
   room.edit(laptop, "y", 4);
+  room.tell();
   assert.deepEqual(room.here(), [{ id: alice, editing: "x", at: 5 }]);
   const listener = new TestGuest();
   room.seat(listener, { id: bob });
+  room.tell();
   room.speaksToday(listener);
   room.setOthers([{ id: alice, editing: "z", at: 6 }]);
+  room.tell();
   room.setOthers([{ id: alice, editing: "w", at: 3 }]);
+  room.tell();
   room.unseat(phone);
+  room.tell();
   assert.deepEqual(listener.heard, [
     "here: alice(x), bob",
     "alice edits z",
@@ -81,8 +95,11 @@ Deno.test("What a user is called is told with the list, when he calls himself ot
     assert.ok(a !== undefined);
     room.speaksToday(a);
     room.setOthers([{ id: bob, [what]: "Bob", at: 0 }]);
+    room.tell();
     room.setOthers([{ id: bob, [what]: "Bob", at: 1 }]);
+    room.tell();
     room.setOthers([{ id: bob, [what]: "Robert", at: 0 }]);
+    room.tell();
     assert.deepEqual(a.heard, ["here: alice", "here: alice, bob", "here: alice, bob"]);
   }
 });
@@ -92,16 +109,19 @@ Deno.test("Of each user all is told that his token says of him, and nothing that
   const room = new Room(newGraphId());
   const told: unknown[] = [];
   const listener: Guest = {
-    people: (news, all) => void told.push(news.type === "presence" ? news : all()),
+    people: (news) => void told.push(JSON.parse(news)),
     close: () => {},
   };
   const guest = new TestGuest();
   room.seat(guest, { id: bob, ...person });
   room.seat(listener, { id: alice });
+  room.tell();
   room.speaksToday(listener);
   assert.deepEqual(room.here(), [{ id: alice, at: 0 }, { id: bob, ...person, at: 0 }]);
   room.edit(guest, "x", 1);
+  room.tell();
   room.edit(guest, undefined, 2);
+  room.tell();
   assert.deepEqual(told, [
     {
       "type": "online-users",
@@ -131,7 +151,9 @@ Deno.test("One who comes elsewhere as another goes is told of, though they are a
   assert.ok(a !== undefined);
   room.speaksToday(a);
   room.setOthers([{ id: bob, at: 0 }]);
+  room.tell();
   room.setOthers([{ id: carol, at: 0 }]);
+  room.tell();
   assert.deepEqual(a.heard, ["here: alice", "here: alice, bob", "here: alice, carol"]);
 });
 
@@ -140,8 +162,44 @@ Deno.test("A guest that has left takes no seat by what it says", () => {
   assert.ok(a !== undefined && b !== undefined);
   room.speaksToday(a);
   room.unseat(b);
+  room.tell();
   room.edit(b, "x", 1);
+  room.tell();
   room.speaksToday(b);
   assert.deepEqual(room.here(), [{ id: alice, at: 0 }]);
   assert.deepEqual([a.heard, b.heard], [["here: alice, bob", "here: alice"], []]);
+});
+
+Deno.test("What has changed several times is told as it is in the end, and not at all if it is as before", () => {
+  const [room, a, b] = roomOf(alice, bob);
+  assert.ok(a !== undefined && b !== undefined);
+  for (const guest of [a, b]) room.speaksToday(guest);
+  room.edit(b, "x", 1);
+  room.edit(b, "y", 2);
+  room.edit(a, "z", 3);
+  assert.deepEqual(a.heard, ["here: alice, bob"]);
+  room.tell();
+  room.edit(b, "w", 4);
+  room.edit(b, "y", 5);
+  room.unseat(a);
+  room.seat(a, { id: alice });
+  room.edit(a, "z", 6);
+  room.speaksToday(a);
+  room.tell();
+  assert.deepEqual(a.heard, [
+    "here: alice, bob",
+    "bob edits y",
+    "here: alice(z), bob(y)",
+  ]);
+  assert.deepEqual(b.heard, ["here: alice, bob", "alice edits z"]);
+});
+
+Deno.test("How much there is to tell grows with who is told and who is told of", () => {
+  const [room, a] = roomOf(alice, alice, bob);
+  assert.ok(a !== undefined);
+  assert.equal(room.toTell, 9);
+  room.setOthers([{ id: carol, at: 0 }]);
+  assert.equal(room.toTell, 12);
+  room.unseat(a);
+  assert.equal(room.toTell, 6);
 });
