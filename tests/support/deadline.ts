@@ -3,6 +3,9 @@
 /** How long a test waits for something that should happen at once. */
 export const DEADLINE_MS = 10_000;
 
+/** The same for a program, which has to start or end: many of them do, on a machine that is busy. */
+export const PROGRAM_DEADLINE_MS = 60_000;
+
 /**
  * @param what ends the sentence "Waited … for …"
  * @throws {Error} the promise has not settled in time

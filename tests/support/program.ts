@@ -1,5 +1,5 @@
 /** A program of ours as a process of its own: what it prints, and how it ends. */
-import { within } from "./deadline.ts";
+import { PROGRAM_DEADLINE_MS, within } from "./deadline.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -49,12 +49,14 @@ export function runProgram(
     pid: child.pid,
     ended,
     printed: (pattern) =>
-      within(stdout.matching(pattern), `${file} to print ${pattern}`).catch((cause) => {
-        throw new Error(`stdout: ${stdout.text}\nstderr: ${stderr.text}`, { cause });
-      }),
+      within(stdout.matching(pattern), `${file} to print ${pattern}`, PROGRAM_DEADLINE_MS).catch(
+        (cause) => {
+          throw new Error(`stdout: ${stdout.text}\nstderr: ${stderr.text}`, { cause });
+        },
+      ),
     end: async (signal) => {
       child.kill(signal);
-      return await within(ended, `${file} to end on ${signal}`);
+      return await within(ended, `${file} to end on ${signal}`, PROGRAM_DEADLINE_MS);
     },
     async [Symbol.asyncDispose](): Promise<void> {
       try {

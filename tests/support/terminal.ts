@@ -1,9 +1,6 @@
 /** A shell into which commands are pasted, and what it and they print. */
 import assert from "node:assert/strict";
-import { within } from "./deadline.ts";
-
-/** A command may be several programs, one after the other, on a busy machine. */
-const DEADLINE_MS = 30_000;
+import { PROGRAM_DEADLINE_MS, within } from "./deadline.ts";
 
 export class Terminal implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
@@ -63,7 +60,7 @@ export class Terminal implements AsyncDisposable {
         await new Promise<void>((resolve) => this.#wake = resolve);
       }
     };
-    return await within(found(), String(pattern), DEADLINE_MS).catch((cause) => {
+    return await within(found(), String(pattern), PROGRAM_DEADLINE_MS).catch((cause) => {
       throw new Error(`stdout: ${this.#stdout}\nstderr: ${this.#stderr}`, { cause });
     });
   }
