@@ -54,7 +54,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
       path,
       authenticate(services.verify),
       limitRequests(services.limits.requests),
-      bodyShare(services.limits.shares),
+      bodyShare(services.limits.unanswered),
       plainBody(),
     );
   }

@@ -10,7 +10,7 @@ import type { LogFormat, LogLevel } from "./telemetry/log.ts";
 import type { MetricsAccess } from "./telemetry/metrics.ts";
 
 /** What the variables say, one by one. */
-interface Values {
+interface Values extends LimitSettings {
   /** TCP port; 0 takes any free one. */
   readonly port: number;
   readonly host: string;
@@ -24,11 +24,7 @@ interface Values {
   readonly oidcJwksUrl: string | undefined;
   /** `sub`s and e-mails, not empty; without it whoever has a good token may come in. */
   readonly allowedUsers: readonly string[] | undefined;
-  readonly requestsPerSecond: number;
-  readonly framesPerSecond: number;
-  readonly socketsPerUser: number;
   readonly graphsPerUser: number;
-  readonly maxBodyBytes: number;
   /** Rows that a flush made useless stay readable for so long. */
   readonly rowsGraceMs: number;
   /** Files that were replaced can be read for so long; uploads can be silent for so long. */
@@ -49,7 +45,7 @@ interface Values {
 }
 
 /** The settings, parsed. Frozen; whoever needs a value gets it as an argument. */
-export interface Config extends Values, LimitSettings {
+export interface Config extends Values {
   /** What the settings of sign-in come to together. */
   readonly signIn: SignInSettings;
   /** Where assets are kept; without it they are in KV. */
@@ -81,6 +77,9 @@ const MIN_SECRET_BYTES = 32;
 
 const MIN_METRICS_TOKEN_CHARACTERS = 16;
 
+const MIB = 1024 * 1024;
+const SECOND_MS = 1000;
+
 const LOG_LEVELS = ["trace", "debug", "info", "warning", "error", "fatal"] as const;
 
 export const settings: Settings = {
@@ -106,7 +105,7 @@ export const settings: Settings = {
     about: "the KV database: a file, or the address (`http://…`) of a denokv server; " +
       "`:memory:` forgets everything at the end; " +
       "`:assigned:`, the default on Deno Deploy, is what Deploy assigned",
-    parse: (text) => isAddress(text) && !isPlainUrl(text) ? undefined : text,
+    parse: (text) => isAddress(text) && plainUrl(text) === undefined ? undefined : text,
   },
   authSecret: {
     name: "AUTH_SECRET",
@@ -177,41 +176,29 @@ export const settings: Settings = {
     type: "an integer from 1 to 400",
     default: "100",
     about: "size of a JSON body, in MiB",
-    parse: (text) => {
-      const mib = parseInteger(text, 1, 400);
-      return mib === undefined ? undefined : mib * 1024 * 1024;
-    },
+    parse: (text) => parseInteger(text, 1, 400, MIB),
   },
   rowsGraceMs: {
     name: "ROWS_GRACE_SECONDS",
     type: "an integer from 120 to 86400",
     default: "900",
     about: "how long rows that were replaced stay readable, for downloads that began before",
-    parse: (text) => {
-      // A page is of the version that a pull told up to a minute ago (sync/downloads.ts).
-      const seconds = parseInteger(text, 120, 86_400);
-      return seconds === undefined ? undefined : seconds * 1000;
-    },
+    // A page is of the version that a pull told up to a minute ago (sync/downloads.ts).
+    parse: (text) => parseInteger(text, 120, 86_400, SECOND_MS),
   },
   assetsGraceMs: {
     name: "ASSETS_GRACE_SECONDS",
     type: "an integer from 60 to 86400",
     default: "3600",
     about: "how long a replaced asset stays for those who read it, and an upload may be silent",
-    parse: (text) => {
-      const seconds = parseInteger(text, 60, 86_400);
-      return seconds === undefined ? undefined : seconds * 1000;
-    },
+    parse: (text) => parseInteger(text, 60, 86_400, SECOND_MS),
   },
   nodeCacheBytes: {
     name: "NODE_CACHE_MIB",
     type: "an integer from 1 to 65536",
     default: "48",
     about: "memory for decoded rows, in MiB",
-    parse: (text) => {
-      const mib = parseInteger(text, 1, 65_536);
-      return mib === undefined ? undefined : mib * 1024 * 1024;
-    },
+    parse: (text) => parseInteger(text, 1, 65_536, MIB),
   },
   trustProxy: {
     name: "TRUST_PROXY",
@@ -290,23 +277,26 @@ export const settings: Settings = {
   },
 };
 
-/** Whether an address is one that can be shown in logs. */
-function isPlainUrl(text: string): boolean {
+/** An address that can be shown in logs. */
+function plainUrl(text: string): URL | undefined {
   const url = URL.parse(text);
-  return url !== null && url.username === "" && url.password === "";
+  return url?.username === "" && url.password === "" ? url : undefined;
 }
 
-function parseInteger(text: string, least: number, most: number): number | undefined {
+/** An integer from `least` to `most`, times the unit that it is of. */
+function parseInteger(
+  text: string,
+  least: number,
+  most: number,
+  unit: number = 1,
+): number | undefined {
   const integer = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
-  return integer >= least && integer <= most ? integer : undefined;
+  return integer >= least && integer <= most ? integer * unit : undefined;
 }
 
 /** As it was written, since it is compared with tokens; a user or password has no place in it. */
 function parseHttpUrl(text: string): string | undefined {
-  const url = URL.parse(text);
-  const plain = url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
-    url.password === "";
-  return plain ? text : undefined;
+  return /^https?:$/.test(plainUrl(text)?.protocol ?? "") ? text : undefined;
 }
 
 /** A list of nobody would be taken for no list at all, so it is refused. */
@@ -325,7 +315,7 @@ export function environment(): Readonly<Record<string, string>> {
   return Deno.env.toObject();
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
+export type Variables = Readonly<Record<string, string | undefined>>;
 
 /** What the variables say of one setting. */
 export interface Reading<Value> {
@@ -378,11 +368,16 @@ export function problemsOf(variables: Variables): readonly string[] {
   return [...problems, ...signInProblems(variables), ...s3Problems(variables)];
 }
 
+/** Whether the variables, or its default, give a setting a text, good or not. */
+export function isSet(setting: Setting<unknown>, variables: Variables): boolean {
+  return readSetting(setting, variables).text !== undefined;
+}
+
 /** All of S3's settings or none. */
 function s3Problems(variables: Variables): readonly string[] {
   const { s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey } = settings;
   const all = [s3Endpoint, s3Bucket, s3Region, s3AccessKeyId, s3SecretAccessKey];
-  const missing = all.filter((one) => readSetting<unknown>(one, variables).text === undefined);
+  const missing = all.filter((one) => !isSet(one, variables));
   if (missing.length === all.length) return [];
   return missing.map(({ name, type }) =>
     `${name} must be set to ${type}, as other settings of S3 are set`
@@ -392,17 +387,15 @@ function s3Problems(variables: Variables): readonly string[] {
 /** What only shows of several settings together; one that is wrong by itself is set all the same. */
 function signInProblems(variables: Variables): readonly string[] {
   const { authSecret, oidcIssuer, oidcAudience, oidcJwksUrl } = settings;
-  const isSet = (setting: Setting<unknown>): boolean =>
-    readSetting(setting, variables).text !== undefined;
-  if (isSet(oidcIssuer)) {
-    return isSet(oidcAudience) ? [] : [
+  if (isSet(oidcIssuer, variables)) {
+    return isSet(oidcAudience, variables) ? [] : [
       `${oidcAudience.name} must be set to ${oidcAudience.type}, as ${oidcIssuer.name} is set: ` +
       "else a token that is made for any other program would let its user in",
     ];
   }
-  const lonely = [oidcAudience, oidcJwksUrl].find(isSet);
+  const lonely = [oidcAudience, oidcJwksUrl].find((one) => isSet(one, variables));
   if (lonely !== undefined) return [`${oidcIssuer.name} must be set, as ${lonely.name} is set`];
-  return isSet(authSecret) ? [] : [
+  return isSet(authSecret, variables) ? [] : [
     `${authSecret.name} must be set to ${authSecret.type}, for tokens of your own; ` +
     `or ${oidcIssuer.name} and ${oidcAudience.name}, for tokens of an OpenID Connect provider`,
   ];

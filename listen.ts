@@ -50,7 +50,7 @@ export function listen(
   };
   const first = serve(address, followed);
   const { addr } = first;
-  // Of PORT 0 clients know what it has become.
+  // Clients know what PORT 0 has become.
   const samePlace = "port" in addr ? { ...address, port: addr.port } : address;
   // Those that have ceased, too: there are requests of theirs to be answered.
   const servers = [first];

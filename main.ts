@@ -5,7 +5,7 @@ import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
 import { stampFormat } from "./kv/format.ts";
 import { ASSIGNED, isShared, mustTakeCommits, openKv, OpenKvError } from "./kv/open.ts";
-import { keepAlive, repeat, untilSignal } from "./life_cycle.ts";
+import { keepAlive, untilSignal } from "./life_cycle.ts";
 import { listen, ListenError } from "./listen.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
@@ -72,9 +72,8 @@ export async function start(
     async stop(): Promise<void> {
       endHeartbeat();
       // Sockets first: shutdown() would overtake our reason with its own (platform.md §8).
-      const { code, reason } = closeReason.shutdown;
-      await settledWithin(1500, hub.leave(code, reason));
-      hub.closeEverything(code, reason);
+      await settledWithin(1500, hub.leave(closeReason.shutdown));
+      hub.closeEverything(closeReason.shutdown);
       await settledWithin(1500, server.shutdown());
       await settledWithin(300, services.leave());
       await settledWithin(700, services.idle());
@@ -103,9 +102,15 @@ function notWarm(cause: unknown): void {
   log.warn("Cannot warm up, so the first batch takes longer", { cause });
 }
 
-/** Sweeps at the start, for what a process before this one left, and every five minutes. */
-function sweepOften(parts: SweepParts): void {
-  void repeat("sweep", SWEEP_EVERY_MS, () => sweep(parts));
+/**
+ * Sweeps at the start, for what a process before this one left, and again SWEEP_EVERY_MS after each sweep
+ * has ended, well or not.
+ */
+async function sweepOften(parts: SweepParts): Promise<never> {
+  for (;;) {
+    await sweep(parts).catch((cause) => log.error("Cannot sweep", { cause }));
+    await new Promise((resolve) => setTimeout(resolve, SWEEP_EVERY_MS));
+  }
 }
 
 /**
@@ -113,7 +118,7 @@ function sweepOften(parts: SweepParts): void {
  * opened or written to, or a place where it can't listen ends it with status 1 and a line that says so.
  *
  * @param ready called once the server listens
- * @param keepSwept called once after that
+ * @param keepSwept called once after that, and not waited for
  */
 export async function run<Read extends Config>(
   readConfig: () => Read | Promise<Read>,

@@ -3,7 +3,7 @@ import type { BlobStores } from "./assets/store.ts";
 import { openVerifier, type SignInSettings } from "./auth/verify.ts";
 import { observeCommits } from "./kv/commit.ts";
 import { readMeta } from "./kv/graphs.ts";
-import { readHead } from "./kv/head.ts";
+import { knownChecksum, readHead } from "./kv/head.ts";
 import { canRead } from "./kv/ready.ts";
 import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
@@ -124,7 +124,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     operations: observedOperations({
       version: async (graph) => {
         const head = await readHead(kv, graph);
-        return head && { ...reachedAt(head.t, head.checksum), log: head.log };
+        return head && { ...reachedAt(head.t, knownChecksum(head)), log: head.log };
       },
       pull: (graph, since) => pull(kv, graph, since, recent),
       txBatch: (graph, txs, sender) => txBatch(batch, graph, txs, sender),

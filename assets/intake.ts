@@ -23,9 +23,9 @@ export class UploadRefusedError extends Error {
 /** What is promised of the bytes. */
 export interface Expected {
   readonly maxBytes: number;
-  readonly length?: number;
+  readonly length?: number | undefined;
   /** Hex, lower case. */
-  readonly sha256?: string;
+  readonly sha256?: string | undefined;
 }
 
 /** What was seen of the bytes once all were. */
@@ -51,7 +51,8 @@ export class Intake {
   }
 
   /**
-   * The bytes in pieces, each valid until the next one is asked for. Ends well only if all that was promised of them is true.
+   * The bytes in pieces, each valid until the next one is asked for. Ends well only if all that was
+   * promised of them is true.
    *
    * @throws {UploadRefusedError}
    */

@@ -121,12 +121,11 @@ class Bucket {
     answerMs: number,
   ) {
     this.#answerMs = answerMs;
-    const service = "s3";
     this.#client = new AwsClient({
       accessKeyId,
       secretAccessKey,
       region,
-      service,
+      service: "s3",
       retries: RETRIES,
     });
     this.#url = `${endpoint.replace(/\/+$/, "")}/${encodeURIComponent(bucket)}`;

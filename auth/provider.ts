@@ -3,9 +3,9 @@ import { errors, type JWTPayload, jwtVerify } from "jose";
 import { CLOCK_TOLERANCE_SECONDS, type KeySource } from "./key_source.ts";
 import { KEYS_TIMING, type KeysAddress, type KeysTiming, remoteKeys } from "./remote_keys.ts";
 
-/** Whose tokens are taken, and those for whom. */
+/** Whose tokens are taken, and for whom they have to be made. */
 export interface Provider extends KeysAddress {
-  /** A token has to be made for one of these; at least one. */
+  /** One of these; not empty. */
   readonly clientIds: readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** Tokens for development and tests. In production they come from whoever else knows AUTH_SECRET. */
+/** Tokens made with AUTH_SECRET: those of `deno task token`, of `deno task dev`, and of the tests. */
 import { type JWTPayload, SignJWT } from "jose";
 
 /**

@@ -12,7 +12,7 @@ export interface VerifiedUser {
   readonly id: UserId;
   /** Left out where the token has none, as access tokens do, and where nobody has verified it. */
   readonly email?: string;
-  /** The provider says that nobody has verified his address: what was his before is not, either. */
+  /** The token says that its e-mail isn't verified: then the one that he had before isn't his, either. */
   readonly unverified?: true;
   /** `preferred_username`, else `cognito:username`, else `username` (upstream.md §1.12). */
   readonly username?: string;

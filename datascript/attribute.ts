@@ -1,6 +1,6 @@
 /**
- * Attributes as trees are sorted by them. Nearly every step of a search compares two, so they have
- * numbers for it, which follow their order as keywords.
+ * Attributes as trees are sorted by them. Nearly every step of a search compares two, so each has a
+ * number for it, which follows its order as a keyword.
  */
 
 import { compareText, sortKey } from "./compare.ts";

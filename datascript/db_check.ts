@@ -11,20 +11,14 @@ import { compareValues } from "./compare.ts";
 import { type Datom, encodeDatom, TX0 } from "./datom.ts";
 import type { Db } from "./db.ts";
 import { bucketOf, Fingerprint } from "./fingerprint.ts";
-import { compareDatoms, compareFacts, type Index, INDEXES } from "./order.ts";
+import { compareDatoms, compareFacts, type Index } from "./order.ts";
 import { isSchemaAttribute } from "./schema.ts";
 import { encode } from "./transit.ts";
-import { type NodePlace, type Walk, type Walked, walkTree } from "./tree_check.ts";
+import { type NodePlace, type TreeShape, type Walk, type Walked, walkTree } from "./tree_check.ts";
 import { Keyword } from "./value.ts";
 
 /** What is wrong, as it is found: `place` is the sentence's subject, `what` the rest of it. */
 export type Tell = (place: string, what: string) => void;
-
-/** How many keys a node may have; the least is not for root nodes. */
-export interface NodeKeys {
-  readonly minKeys: number;
-  readonly maxKeys: number;
-}
 
 /** What the trees are made of. */
 export interface CheckedDb {
@@ -36,17 +30,17 @@ export interface CheckedDb {
   readonly whole: boolean;
 }
 
-/** Of the differences between two indexes so many buckets are looked at, and told so many datoms. */
+/** Where two indexes differ, so many buckets are looked at, and so many datoms told. */
 const LOCATED_BUCKETS = 8;
 const TOLD_DATOMS = 10;
 
 /** @param db all of whose stored nodes are at addresses; whoever drives it tells of missing nodes */
-export function* checkDb(db: Db, keys: NodeKeys, tell: Tell): Walk<CheckedDb> {
+export function* checkDb(db: Db, keys: Omit<TreeShape, "compare">, tell: Tell): Walk<CheckedDb> {
   const { root } = db;
   const addresses = new Set<number>();
   const times = new AttributeTimes();
-  const [eavt, aevt, indexed, avet] = Array.from({ length: 4 }, () => new Fingerprint());
-  if (!eavt || !aevt || !indexed || !avet) throw new RangeError("Cannot make four fingerprints");
+  const [eavt, aevt] = [new Fingerprint(), new Fingerprint()];
+  const [indexed, avet] = [new Fingerprint(), new Fingerprint()];
   const greatest = { e: 0, tx: TX0 };
   const strangers = new Set<string>();
 
@@ -124,7 +118,7 @@ function show(datom: Datom): string {
   return encode(encodeDatom(datom));
 }
 
-/** The same walk without the nodes that it, or one before it, has had: of a row there is one use. */
+/** The same walk, but without nodes that it, or one before it, has had: each row has one use. */
 function* onlyOnce<Result>(
   walk: Walk<Result>,
   had: Set<number>,
@@ -228,12 +222,8 @@ function* tellDifferences(
 ): Walk<void> {
   if (buckets.size === 0) return;
   const looked = new Set([...buckets].slice(0, LOCATED_BUCKETS));
-  const held: Record<Index, Set<string>> = {
-    eavt: new Set(),
-    aevt: new Set(),
-    avet: new Set(),
-  };
-  for (const index of INDEXES.filter((index) => index === one || index === other)) {
+  const held = { eavt: new Set<string>(), aevt: new Set<string>(), avet: new Set<string>() };
+  for (const index of [one, other]) {
     const shape = { compare: compareDatoms[index], minKeys: 0, maxKeys: Infinity };
     yield* walkTree(db.root.trees[index], shape, {
       problem: () => {},

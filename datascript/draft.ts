@@ -10,7 +10,7 @@ import { type Root, Stored } from "./stored.ts";
 import { BRANCHING_FACTOR, type Edit, EMPTY_TREE, insert, type Tree } from "./tree.ts";
 import type { Value } from "./value.ts";
 
-/** How the trees of an overlay are edited by an owner of their nodes that nobody was before. */
+/** Edits of an overlay's trees, by an owner of nodes that is new. */
 function newEdits(): Readonly<Record<keyof Overlay, Edit>> {
   const common = { source: NO_SOURCE, maxKeys: BRANCHING_FACTOR, owner: {} };
   return {

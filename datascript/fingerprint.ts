@@ -2,7 +2,7 @@
  * Sums by which two indexes are seen to hold the same datoms, in whatever order they come, without
  * either of them in memory. The sums are kept by entity, so that a difference is narrowed down.
  *
- * They show damage, not malice: two datoms that differ have the same 64 bits by chance alone.
+ * They are for damage, not for malice: two datoms that differ have the same 64 bits only by chance.
  */
 
 import type { Datom } from "./datom.ts";

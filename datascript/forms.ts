@@ -200,14 +200,17 @@ function parseValue(value: Value | undefined): Value {
   throw new TransactError("value-missing", "A value must not be missing or nil");
 }
 
-/** `:x/_y` in a map says that the entities named are the ones that have `:x/y`. */
-export function reversed(a: string): string | undefined {
+/**
+ * `:x/_y` → `:x/y`; `undefined` for one that is straight itself. In a map it says that the entities named
+ * are the ones that have `:x/y`.
+ */
+export function straightOf(a: string): string | undefined {
   const name = nameStart(a);
   return a[name] === "_" ? a.slice(0, name) + a.slice(name + 1) : undefined;
 }
 
 /** `:x/y` → `:x/_y`. */
-export function reverse(a: string): string {
+export function reverseOf(a: string): string {
   const name = nameStart(a);
   return `${a.slice(0, name)}_${a.slice(name)}`;
 }

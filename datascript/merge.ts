@@ -50,7 +50,7 @@ class Pass {
     const nodes = node.children === undefined
       ? this.#intoLeaf(node, facts)
       : this.#intoBranch(node, facts);
-    return nodes === undefined ? [ref] : nodes;
+    return nodes ?? [ref];
   }
 
   /** One root over them all. */

@@ -1,4 +1,4 @@
-/** The new nodes of a tree get addresses; and whose addresses it has no use for. */
+/** Addresses for the new nodes of a tree, and those of old nodes that it has no use for any more. */
 
 import type { Datom } from "./datom.ts";
 import type { Node, Ref } from "./node.ts";

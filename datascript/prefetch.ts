@@ -21,24 +21,21 @@ export function missingNodes(
   forms: readonly Form[],
   sought: readonly string[] = [],
 ): ReadonlySet<number> {
-  const missing = new Set<number>();
-  const scout = new Scout(db, missing, sought);
+  const scout = new Scout(db, sought);
   scout.roots();
   for (const form of forms) scout.visit(form);
-  return missing;
+  return scout.missing;
 }
 
 class Scout {
+  readonly missing = new Set<number>();
   readonly #db: Db;
-  readonly #missing: Set<number>;
+  readonly #sought: readonly string[];
   /** Entities whose datoms were looked at. */
   readonly #entities = new Set<number>();
 
-  readonly #sought: readonly string[];
-
-  constructor(db: Db, missing: Set<number>, sought: readonly string[]) {
+  constructor(db: Db, sought: readonly string[]) {
     this.#db = db;
-    this.#missing = missing;
     this.#sought = sought;
   }
 
@@ -127,7 +124,7 @@ class Scout {
       return read();
     } catch (thrown) {
       if (!(thrown instanceof NodeMissing)) throw thrown;
-      for (const address of thrown.addresses) this.#missing.add(address);
+      for (const address of thrown.addresses) this.missing.add(address);
       return undefined;
     }
   }

@@ -3,8 +3,7 @@
  * datoms of `:db/…` attributes, which change it from the next form on (datascript.md §4).
  */
 
-import type { Datom } from "./datom.ts";
-import { keywordOf } from "./datom.ts";
+import { type Datom, keywordOf } from "./datom.ts";
 import { CorruptRowError } from "./errors.ts";
 import { compareInTrie } from "./trie_order.ts";
 import { equal, Keyword, MapValue, type Value } from "./value.ts";

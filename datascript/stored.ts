@@ -19,7 +19,7 @@ export interface Root {
 }
 
 /** Addresses at and below this one are never given to a node. */
-export const MIN_ADDR = 1_000_000;
+const LAST_RESERVED_ADDR = 1_000_000;
 
 const NO_TREES: Trees = Object.freeze({
   eavt: EMPTY_TREE,
@@ -29,7 +29,7 @@ const NO_TREES: Trees = Object.freeze({
 
 /** The root of a database without a datom. */
 export function emptyRoot(schema: Schema): Root {
-  return { schema, trees: NO_TREES, maxEid: 0, maxTx: TX0, maxAddr: MIN_ADDR };
+  return { schema, trees: NO_TREES, maxEid: 0, maxTx: TX0, maxAddr: LAST_RESERVED_ADDR };
 }
 
 /** Eids from … to, without the last. */

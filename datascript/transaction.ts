@@ -14,8 +14,8 @@ import {
   isLookupRef,
   parseEntity,
   parseEntityRef,
-  reverse,
-  reversed,
+  reverseOf,
+  straightOf,
   type Tempid,
 } from "./forms.ts";
 import type { TxReport } from "./report.ts";
@@ -143,7 +143,7 @@ export class Transaction {
     const e = ref.kind === "tempid" ? this.#ofTempid(ref.id, a, v) : this.#entid(ref);
     // Whom a lookup ref or an ident finds is no other entity, whatever is said of it.
     const fixed = ref.kind === "lookup" || ref.kind === "ident";
-    const same = !fixed && this.#db.schema.isIdentity(a) ? this.#whoHas(a, v) : undefined;
+    const same = !fixed && this.#db.schema.isIdentity(a) ? this.#db.holder(a, v) : undefined;
     if (same !== undefined && same !== e && this.#tempidsOf.has(e)) this.#learnUpsert(e, same);
     this.#assert(e, a, v);
   }
@@ -154,7 +154,7 @@ export class Transaction {
     const old = this.#db.first(e, a, schema.isMany(a) ? v : undefined);
     if (old !== undefined && equal(old.v, v)) return;
     if (old !== undefined) this.#apply(old, false);
-    if (schema.isUnique(a) && this.#whoHas(a, v) !== undefined) {
+    if (schema.isUnique(a) && this.#db.holder(a, v) !== undefined) {
       throw new TransactError("unique-conflict", `Another entity has this :${a} already`);
     }
     this.#apply({ e, a, v }, true);
@@ -209,7 +209,7 @@ export class Transaction {
     const found = new Set<number>();
     for (const [a, value] of inClojuresOrder(form)) {
       for (const v of this.#valuesOf(a, value)) {
-        const same = this.#db.schema.isIdentity(a) ? this.#whoHasRaw(a, v) : undefined;
+        const same = this.#db.schema.isIdentity(a) ? this.#whoHas(a, v) : undefined;
         if (same === undefined) missing.push([a, v]);
         else {
           found.add(same);
@@ -241,13 +241,13 @@ export class Transaction {
   /** The values that a map gives an attribute: a collection's elements where it may have many. */
   #valuesOf(a: string, value: Value): readonly Value[] {
     const { schema } = this.#db;
-    const many = reversed(a) !== undefined || schema.isMany(a);
+    const many = straightOf(a) !== undefined || schema.isMany(a);
     const values = many ? collection(value) : undefined;
     return values === undefined || isLookupRef(value, schema) ? [value] : values;
   }
 
   #stepsOf(e: EntityRef, a: string, value: Value): readonly Step[] {
-    const straight = reversed(a);
+    const straight = straightOf(a);
     const { schema } = this.#db;
     if (straight !== undefined && !schema.isRef(straight)) {
       throw new TransactError(
@@ -261,7 +261,7 @@ export class Transaction {
         ? { op: "tie", e, a, to: other }
         : { op: "tie", e: other, a: straight, to: e };
     if (schema.isRef(straight ?? a) && value instanceof MapValue) {
-      const form = without(this.#nested(value), straight ?? reverse(a));
+      const form = without(this.#nested(value), straight ?? reverseOf(a));
       return [{ op: "nested", form, tieTo }];
     }
     return straight === undefined
@@ -317,23 +317,18 @@ export class Transaction {
       );
     }
     if (value === null) return undefined;
-    if (!schema.isRef(a)) return this.#whoHas(a, value);
+    if (!schema.isRef(a)) return this.#db.holder(a, value);
     const v = this.#known(parseEntityRef(value));
-    return v === undefined ? undefined : this.#whoHas(a, v);
+    return v === undefined ? undefined : this.#db.holder(a, v);
   }
 
-  /** The entity that has this value of a unique attribute. */
-  #whoHas(a: string, v: Value): number | undefined {
-    return this.#db.holder(a, v);
-  }
-
-  /** The same for a value as a form has it; a tempid and a nested map name nobody yet. */
-  #whoHasRaw(a: string, value: Value): number | undefined {
-    if (!this.#db.schema.isRef(a)) return this.#whoHas(a, value);
+  /** Who has a value as a form says it; a tempid and a nested map name nobody yet. */
+  #whoHas(a: string, value: Value): number | undefined {
+    if (!this.#db.schema.isRef(a)) return this.#db.holder(a, value);
     if (value instanceof MapValue) return undefined;
     const ref = parseEntityRef(value);
     const v = ref.kind === "tempid" ? undefined : this.#known(ref);
-    return v === undefined ? undefined : this.#whoHas(a, v);
+    return v === undefined ? undefined : this.#db.holder(a, v);
   }
 
   /** A form's value as it is stored: a ref's is an eid. @throws {TransactError} */
@@ -363,7 +358,7 @@ export class Transaction {
   #ofTempid(id: Tempid, a?: string, v?: Value): number {
     const given = this.#learnt.tempids.get(id);
     const same = a !== undefined && v !== undefined && this.#db.schema.isIdentity(a)
-      ? this.#whoHas(a, v)
+      ? this.#db.holder(a, v)
       : undefined;
     const e = same ?? given ?? this.#newEid();
     this.#becomes(id, e);

@@ -7,7 +7,7 @@ import type { Datom } from "./datom.ts";
 import type { Node, Ref } from "./node.ts";
 import type { CompareDatoms } from "./order.ts";
 import { forEachItem, nodeAt } from "./source.ts";
-import type { Edit, Tree } from "./tree.ts";
+import type { Tree, TreeRules } from "./tree.ts";
 
 /**
  * Yields refs whose nodes it needs, all children of a branch at once. It is to be given the nodes in
@@ -111,7 +111,7 @@ export function drive<Result>(
  * @returns what is wrong, a line each; empty for a sound tree
  * @throws {NodeMissing}
  */
-export function checkTree({ source, compare, maxKeys }: Edit, tree: Tree): readonly string[] {
+export function checkTree({ source, compare, maxKeys }: TreeRules, tree: Tree): readonly string[] {
   const problems: string[] = [];
   const shape = { compare, minKeys: maxKeys >>> 1, maxKeys };
   const walk = walkTree(tree, shape, {

@@ -13,10 +13,9 @@ import {
   type T,
   T_ZERO,
 } from "../protocol/ids.ts";
-import { CorruptValueError } from "./chunks.ts";
 import { type KvSet, objectSet } from "./change.ts";
 import { acceptedKey, acceptedRange, parseAcceptedKey } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
+import { listPlaces } from "./list.ts";
 import { parseStored } from "./stored.ts";
 
 /**
@@ -60,12 +59,8 @@ export async function* readAccepted(
   upTo: T,
 ): AsyncGenerator<{ readonly t: T; readonly ids: readonly SentId[] }> {
   const range = acceptedRange(graph, log, since, upTo);
-  for await (const { key, value } of kv.list(range, { batchSize: LIST_BATCH })) {
-    const place = parseAcceptedKey(key);
-    if (place === undefined) {
-      throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of an entry's id`);
-    }
-    yield { t: place.t, ids: parseStored(idsSchema, key, value) };
+  for await (const [{ t }, { key, value }] of listPlaces(kv, range, parseAcceptedKey)) {
+    yield { t, ids: parseStored(idsSchema, key, value) };
   }
 }
 

@@ -3,11 +3,10 @@ import { z } from "zod";
 import { storeNames } from "../protocol/asset.ts";
 import { blobIdSchema } from "../protocol/id_schema.ts";
 import type { AssetName, GraphId } from "../protocol/ids.ts";
-import { CorruptValueError } from "./chunks.ts";
-import { type Change, checkOf, objectSet, type Outcome } from "./change.ts";
+import { checkOf, type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { assetKey, assetsPrefix, looseKey, parseAssetKey } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
+import { listPlaces } from "./list.ts";
 import { droppedSet, type Loose, looseGuard } from "./loose.ts";
 import { parseFound } from "./stored.ts";
 
@@ -56,14 +55,8 @@ export async function readAsset(
  * @throws {CorruptValueError}
  */
 export async function* listAssets(kv: Deno.Kv, graph: GraphId): AsyncGenerator<NamedAsset> {
-  const assets = kv.list<unknown>({ prefix: assetsPrefix(graph) }, { batchSize: LIST_BATCH });
-  for await (const entry of assets) {
-    const place = parseAssetKey(entry.key);
-    if (place === undefined) {
-      throw new CorruptValueError(`Cannot read ${JSON.stringify(entry.key)} as a file's name`);
-    }
-    yield parseNamed(graph, place.name, entry);
-  }
+  const places = listPlaces(kv, { prefix: assetsPrefix(graph) }, parseAssetKey);
+  for await (const [{ name }, entry] of places) yield parseNamed(graph, name, entry);
 }
 
 /**
@@ -104,7 +97,7 @@ export async function unnameBlob(
   });
 }
 
-function dropped({ graph, asset }: NamedAsset, since: number): Change["sets"] {
+function dropped({ graph, asset }: NamedAsset, since: number): readonly KvSet[] {
   if (asset === undefined) return [];
   return [droppedSet({ graph, blob: asset.blob }, asset.store, since)];
 }

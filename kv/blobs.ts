@@ -73,7 +73,7 @@ async function writeParts(kv: Deno.Kv, place: BlobPlace, sets: readonly KvSet[])
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const loose = await readLoose(kv, place);
     if (loose?.why !== "upload") throw new UploadEndedError("Cannot store more of a blob");
-    const outcome = await commit(kv, { sets, deletes: [], checks: [looseGuard(loose)] });
+    const outcome = await commit(kv, { sets, checks: [looseGuard(loose)] });
     if (outcome.kind === "committed") return;
     // Parts are the same however often they are written.
     if (outcome.kind === "unknown") cause = outcome.cause;

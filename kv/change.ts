@@ -17,8 +17,8 @@ export interface KvSet {
 
 /** What one commit does: all of it or nothing. Of sets with the same key the last one counts. */
 export interface Change {
-  readonly sets: readonly KvSet[];
-  readonly deletes: readonly Deno.KvKey[];
+  readonly sets?: readonly KvSet[];
+  readonly deletes?: readonly Deno.KvKey[];
   /** What must still be so, beside the guard of whoever commits; fewer than MAX_CHECKS. */
   readonly checks?: readonly Deno.AtomicCheck[];
 }
@@ -77,7 +77,7 @@ export class Tally {
   }
 
   /** Counts all of a change, unless it doesn't fit: then there is no more to be counted. */
-  addAll({ sets, deletes, checks = [] }: Change): boolean {
+  addAll({ sets = [], deletes = [], checks = [] }: Change): boolean {
     return this.addChecks(checks) &&
       sets.every(({ key, size }) => this.add(key, size)) &&
       deletes.every((key) => this.add(key, 0));

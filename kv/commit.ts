@@ -111,7 +111,7 @@ export async function writeInCommits(
     for await (const batch of fullBatches(sets, guard)) {
       const outcome = await underWay;
       if (outcome.kind !== "committed") return outcome;
-      underWay = commit(kv, { sets: batch, deletes: [], checks: guard });
+      underWay = commit(kv, { sets: batch, checks: guard });
     }
     return await underWay;
   } finally {
@@ -172,7 +172,7 @@ export async function deleteKeys(
   for (const selector of selectors) {
     for await (const { key } of kv.list(selector, { batchSize })) {
       if (!tally.add(key, 0)) {
-        await commitOrThrow(kv, { sets: [], deletes });
+        await commitOrThrow(kv, { deletes });
         tally = new Tally();
         tally.add(key, 0);
         deletes = [];
@@ -180,22 +180,26 @@ export async function deleteKeys(
       deletes.push(key);
     }
   }
-  if (deletes.length > 0) await commitOrThrow(kv, { sets: [], deletes });
+  if (deletes.length > 0) await commitOrThrow(kv, { deletes });
 }
 
 function mustFit(change: Change): void {
   if (new Tally().addAll(change)) return;
-  const bytes = change.sets.reduce((sum, { size }) => sum + size, 0);
+  const { sets = [], deletes = [], checks = [] } = change;
+  const bytes = sets.reduce((sum, { size }) => sum + size, 0);
   throw new CommitTooLargeError(
-    `Cannot commit a change with ${change.sets.length} sets of ${bytes} bytes, ` +
-      `${change.deletes.length} deletes and ${change.checks?.length ?? 0} checks in one operation`,
+    `Cannot commit a change with ${sets.length} sets of ${bytes} bytes, ` +
+      `${deletes.length} deletes and ${checks.length} checks in one operation`,
   );
 }
 
-function operationOf(kv: Deno.Kv, change: Change): Deno.AtomicOperation {
-  const operation = kv.atomic().check(...change.checks ?? []);
-  for (const { key, value } of change.sets) operation.set(key, value);
-  for (const key of change.deletes) operation.delete(key);
+function operationOf(
+  kv: Deno.Kv,
+  { sets = [], deletes = [], checks = [] }: Change,
+): Deno.AtomicOperation {
+  const operation = kv.atomic().check(...checks);
+  for (const { key, value } of sets) operation.set(key, value);
+  for (const key of deletes) operation.delete(key);
   return operation;
 }
 

@@ -94,5 +94,5 @@ async function write(
   value: Told | Served,
   checks: Download["guards"],
 ): Promise<Outcome> {
-  return await commit(kv, { sets: [objectSet(key, value)], deletes: [], checks });
+  return await commit(kv, { sets: [objectSet(key, value)], checks });
 }

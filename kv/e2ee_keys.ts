@@ -2,11 +2,10 @@
 import { z } from "zod";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import { type KeyPair, keyPairSchema } from "../protocol/today/e2ee.ts";
-import { CorruptValueError } from "./chunks.ts";
 import type { KvSet, Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { graphKeyKey, graphKeysPrefix, keyPairKey, parseGraphKeyKey } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
+import { listPlaces } from "./list.ts";
 import type { Circle } from "./members.ts";
 import { parseFound, parseStored } from "./stored.ts";
 
@@ -18,7 +17,7 @@ export async function readKeyPair(kv: Deno.Kv, user: UserId): Promise<KeyPair | 
 /** In the place of the pair that the user had. @throws {Error} it isn't known to be written */
 export async function writeKeyPair(kv: Deno.Kv, user: UserId, pair: KeyPair): Promise<void> {
   const set = textsSet(keyPairKey(user), pair, Object.values(pair));
-  await commitOrThrow(kv, { sets: [set], deletes: [] });
+  await commitOrThrow(kv, { sets: [set] });
 }
 
 /** The graph's key, encrypted for this user. @throws {CorruptValueError} */
@@ -38,12 +37,11 @@ export interface GraphKey {
 
 /** What all users have of a graph's. Cost: one read per 500. @throws {CorruptValueError} */
 export async function listGraphKeys(kv: Deno.Kv, graph: GraphId): Promise<readonly GraphKey[]> {
-  const entries = kv.list<unknown>({ prefix: graphKeysPrefix(graph) }, { batchSize: LIST_BATCH });
-  return await Array.fromAsync(entries, ({ key, value }) => {
-    const place = parseGraphKeyKey(key);
-    if (place === undefined) throw new CorruptValueError("Cannot read the key of a graph's key");
-    return { user: place.user, key: parseStored(z.string(), key, value) };
-  });
+  const places = listPlaces(kv, { prefix: graphKeysPrefix(graph) }, parseGraphKeyKey);
+  return await Array.fromAsync(
+    places,
+    ([{ user }, { key, value }]) => ({ user, key: parseStored(z.string(), key, value) }),
+  );
 }
 
 /** The set of a key, for the commit that makes the graph. */
@@ -63,7 +61,6 @@ export async function writeGraphKey(
 ): Promise<Outcome> {
   return await commit(kv, {
     sets: [graphKeySet(circle.graph, { user, key })],
-    deletes: [],
     checks: circle.guard,
   });
 }

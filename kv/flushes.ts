@@ -25,7 +25,7 @@ import {
   gatherParts,
   parsePart,
 } from "./chunks.ts";
-import { bytesSet, type Change, checkOf, type NotCommitted, objectSet } from "./change.ts";
+import { bytesSet, checkOf, type KvSet, type NotCommitted, objectSet } from "./change.ts";
 import { commit, commitOrThrow, deleteKeys } from "./commit.ts";
 import { type Head, headGuard } from "./head.ts";
 import {
@@ -46,7 +46,7 @@ import {
 import { LIST_BATCH } from "./limits.ts";
 import { listBatches } from "./list.ts";
 import { lastAddr } from "./rows.ts";
-import { parseStored } from "./stored.ts";
+import { parseFound, parseStored } from "./stored.ts";
 
 /** Addresses that a flush may write at: `first` and up. */
 export interface Claim {
@@ -94,9 +94,7 @@ export async function claimAddresses(
   const { graph, rows } = head;
   const key = addressesKey(graph, rows);
   const entry = await kv.get<unknown>(key);
-  const given = entry.versionstamp === null
-    ? undefined
-    : parseStored(addressesSchema, key, entry.value);
+  const given = parseFound(addressesSchema, entry);
   const last = await lastAddr(kv, graph, rows) ?? 0;
   const first = parseAddr(Math.max(given?.last ?? 0, above, last) + 1);
   if (first === undefined) throw new CorruptValueError(`Cannot claim addresses above ${above}`);
@@ -106,7 +104,6 @@ export async function claimAddresses(
       objectSet(key, { ...given ?? { first }, last: first + count - 1 }),
       objectSet(claim, { count, since }),
     ],
-    deletes: [],
     checks: [checkOf(entry), headGuard(head)],
   });
   if (outcome.kind !== "committed") return outcome;
@@ -124,10 +121,7 @@ export async function firstClaimed(
   graph: GraphId,
   rows: Generation,
 ): Promise<Addr | undefined> {
-  const key = addressesKey(graph, rows);
-  const entry = await kv.get<unknown>(key);
-  if (entry.versionstamp === null) return undefined;
-  return parseStored(addressesSchema, key, entry.value).first;
+  return parseFound(addressesSchema, await kv.get(addressesKey(graph, rows)))?.first;
 }
 
 /** Addresses that are a flush's to write at, and to be swept with what it wrote if it was cut off. */
@@ -175,7 +169,7 @@ export function flushSets(
     readonly since: number;
     readonly dropped: readonly Addr[];
   },
-): Change["sets"] {
+): readonly KvSet[] {
   const { t, root, since, dropped } = flush;
   const texts: readonly (readonly [FlushList, string])[] = [
     ["root", root],
@@ -208,7 +202,7 @@ export async function readRoot(
   return found === undefined ? undefined : { t: found, content: decodeText(decodeParts(parts)) };
 }
 
-/** What flushes have made useless: of one graph's rows, or of all graphs. */
+/** What flushes have made useless: of some rows, or of those of all graphs. */
 export async function* listDropped(
   kv: Deno.Kv,
   graph?: GraphId,
@@ -267,12 +261,11 @@ export async function sweepClaims(kv: Deno.Kv, before: number): Promise<number> 
     // From here on the flush can neither write nor switch.
     const taken = await commit(kv, {
       sets: [objectSet(key, { count, since: 0 })],
-      deletes: [],
       checks: [{ key, versionstamp }],
     });
     if (taken.kind !== "committed") continue;
     await deleteKeys(kv, [rowsFrom(graph, rows, first, count)]);
-    await commitOrThrow(kv, { sets: [], deletes: [key] });
+    await commitOrThrow(kv, { deletes: [key] });
     swept++;
   }
   return swept;

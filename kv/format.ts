@@ -25,7 +25,6 @@ export async function stampFormat(kv: Deno.Kv): Promise<void> {
   if (format !== undefined && format >= FORMAT) return;
   await commit(kv, {
     sets: [objectSet(entry.key, { format: FORMAT })],
-    deletes: [],
     checks: [checkOf(entry)],
   });
 }

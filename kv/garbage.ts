@@ -5,8 +5,7 @@
  */
 import { z } from "zod";
 import type { Generation, GraphId } from "../protocol/ids.ts";
-import { CorruptValueError } from "./chunks.ts";
-import { type Change, type NotCommitted, objectSet } from "./change.ts";
+import { checkOf, type KvSet, type NotCommitted, objectSet } from "./change.ts";
 import { commit, commitOrThrow, deleteKeys, deleteRange } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
 import {
@@ -22,8 +21,8 @@ import {
   rowsPrefix,
   spillRange,
 } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
-import { parseStored } from "./stored.ts";
+import { listPlaces } from "./list.ts";
+import { parseFound, parseStored } from "./stored.ts";
 
 /** A marker: what lies under this generation is, or will be, nobody's. */
 export interface Garbage {
@@ -43,7 +42,7 @@ export function markGarbage(
   graph: GraphId,
   generations: readonly Generation[],
   since: number,
-): Change["sets"] {
+): readonly KvSet[] {
   return generations.map((generation) => objectSet(garbageKey(graph, generation), { since }));
 }
 
@@ -93,7 +92,6 @@ async function open(
 ): Promise<OpenedGeneration> {
   const outcome = await commit(kv, {
     sets: markGarbage(graph, [generation], since),
-    deletes: [],
     checks: [check],
   });
   if (outcome.kind !== "committed") return outcome;
@@ -107,12 +105,8 @@ async function open(
  * @throws {CorruptValueError}
  */
 export async function* listGarbage(kv: Deno.Kv, graph?: GraphId): AsyncGenerator<Garbage> {
-  const markers = kv.list<unknown>({ prefix: garbagePrefix(graph) }, { batchSize: LIST_BATCH });
-  for await (const { key, value } of markers) {
-    const place = parseGarbageKey(key);
-    if (place === undefined) {
-      throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as the key of a marker`);
-    }
+  const markers = listPlaces(kv, { prefix: garbagePrefix(graph) }, parseGarbageKey);
+  for await (const [place, { key, value }] of markers) {
     yield { ...place, since: parseStored(markerSchema, key, value).since };
   }
 }
@@ -128,11 +122,9 @@ export async function readMarker(
   graph: GraphId,
   generation: Generation,
 ): Promise<Deno.AtomicCheck | undefined> {
-  const key = garbageKey(graph, generation);
-  const { value, versionstamp } = await kv.get<unknown>(key);
-  if (versionstamp === null) return undefined;
-  const { since } = parseStored(markerSchema, key, value);
-  return since === SWEPT ? undefined : { key, versionstamp };
+  const entry = await kv.get(garbageKey(graph, generation));
+  const marker = parseFound(markerSchema, entry);
+  return marker === undefined || marker.since === SWEPT ? undefined : checkOf(entry);
 }
 
 /**
@@ -149,17 +141,17 @@ export async function sweepGeneration(
 ): Promise<boolean> {
   // Another versionstamp on the marker: from here on nobody who opened the generation can write
   // under it or make it the head's, so what the head says next stays so.
-  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], SWEPT), deletes: [] });
+  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], SWEPT) });
   const head = await readHead(kv, graph);
   const live = head !== undefined && generationsOf(head).includes(generation);
   if (!live) {
     // Claims first: from then on no flush writes a row behind the sweep's back.
     await deleteRange(kv, claimPrefix(graph, generation));
-    await commitOrThrow(kv, { sets: [], deletes: [addressesKey(graph, generation)] });
+    await commitOrThrow(kv, { deletes: [addressesKey(graph, generation)] });
     for (const prefix of prefixesOf(graph, generation)) await deleteRange(kv, prefix);
     await deleteKeys(kv, [spillRange(graph, generation)]);
   }
-  await commitOrThrow(kv, { sets: [], deletes: [garbageKey(graph, generation)] });
+  await commitOrThrow(kv, { deletes: [garbageKey(graph, generation)] });
   return !live;
 }
 

@@ -82,8 +82,8 @@ export class Gathering {
   /** `undefined` where the store refuses it as a whole. */
   async #commitAsOne(some: readonly Waiting[]): Promise<Outcome | undefined> {
     const all: Change = {
-      sets: some.flatMap(({ change }) => change.sets),
-      deletes: some.flatMap(({ change }) => change.deletes),
+      sets: some.flatMap(({ change }) => change.sets ?? []),
+      deletes: some.flatMap(({ change }) => change.deletes ?? []),
       checks: some.flatMap(({ change }) => change.checks ?? []),
     };
     try {
@@ -95,7 +95,7 @@ export class Gathering {
 }
 
 /** As texts, of all that it reads or writes: those of one key are the same, of two mostly not. */
-function keysOf({ sets, deletes, checks = [] }: Change): readonly string[] {
+function keysOf({ sets = [], deletes = [], checks = [] }: Change): readonly string[] {
   return [...sets.map(({ key }) => key), ...deletes, ...checks.map(({ key }) => key)]
     .map((key) => key.join("\0"));
 }

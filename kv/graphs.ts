@@ -9,8 +9,7 @@ import {
   T_ZERO,
   type UserId,
 } from "../protocol/ids.ts";
-import { CorruptValueError } from "./chunks.ts";
-import { type Change, checkOf, objectSet, type Outcome } from "./change.ts";
+import { type Change, checkOf, type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readSoundHeads } from "./head.ts";
@@ -36,8 +35,8 @@ import {
   unreadyPrefix,
   uploadKey,
 } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
-import { parseStored, soundOf } from "./stored.ts";
+import { listPlaces } from "./list.ts";
+import { parseFound, parseStored, soundOf } from "./stored.ts";
 
 const metaSchema = z.object({
   owner: userIdSchema,
@@ -54,7 +53,7 @@ const metaSchema = z.object({
 export type GraphMeta = Readonly<z.output<typeof metaSchema>>;
 
 /** A graph with its head, as of two moments close to each other. */
-export interface OwnedGraph {
+export interface GraphAtHead {
   readonly graph: GraphId;
   readonly meta: GraphMeta;
   readonly head: Head;
@@ -105,11 +104,11 @@ export interface Creation {
   /** Its rows; it has none without. */
   readonly first?: FirstRows;
   /** Where it matters which graphs the owner has; such creations exclude each other. */
-  readonly owned?: OwnedCount;
+  readonly owned?: OwnedCount | undefined;
   /** Of a graph for today's clients: that of an empty one. */
-  readonly checksum?: Checksum;
+  readonly checksum?: Checksum | undefined;
   /** What else is set with it. */
-  readonly beside?: Change["sets"];
+  readonly beside?: readonly KvSet[];
 }
 
 /**
@@ -203,7 +202,7 @@ export async function readyChange(
  *
  * @throws {CorruptValueError} a key is none of the index
  */
-export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly OwnedGraph[]> {
+export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly GraphAtHead[]> {
   return await readGraphs(kv, await listOwnedIds(kv, user));
 }
 
@@ -216,7 +215,7 @@ export async function listOwned(kv: Deno.Kv, user: UserId): Promise<readonly Own
 export async function readGraphs(
   kv: Deno.Kv,
   graphs: readonly GraphId[],
-): Promise<readonly OwnedGraph[]> {
+): Promise<readonly GraphAtHead[]> {
   const metas = await readSoundMetas(kv, graphs);
   const heads = await readSoundHeads(kv, graphs);
   return graphs.flatMap((graph, i) => {
@@ -234,11 +233,7 @@ export async function readGraphs(
 export async function listGraphIds(kv: Deno.Kv): Promise<readonly GraphId[]> {
   const graphs = new Set<GraphId>();
   for (const prefix of [graphsPrefix(), headsPrefix()]) {
-    for await (const { key } of kv.list({ prefix }, { batchSize: LIST_BATCH })) {
-      const graph = parseGraphKey(key);
-      if (graph === undefined) throw new CorruptValueError("Cannot read a key of a graph");
-      graphs.add(graph);
-    }
+    for await (const [graph] of listPlaces(kv, { prefix }, parseGraphKey)) graphs.add(graph);
   }
   return [...graphs];
 }
@@ -286,36 +281,25 @@ const unreadySchema = z.object({ since: z.int().nonnegative() });
 export async function* listUnready(
   kv: Deno.Kv,
 ): AsyncGenerator<{ readonly graph: GraphId; readonly since: number }> {
-  const selector = { prefix: unreadyPrefix() };
-  for await (const { key, value } of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
-    const graph = parseUnreadyKey(key);
-    if (graph === undefined) throw new CorruptValueError("Cannot read the key of an unready graph");
+  const places = listPlaces(kv, { prefix: unreadyPrefix() }, parseUnreadyKey);
+  for await (const [graph, { key, value }] of places) {
     yield { graph, since: parseStored(unreadySchema, key, value).since };
   }
 }
 
 /** Graphs that were removed, and of which files may be left. */
 export async function* listGone(kv: Deno.Kv): AsyncGenerator<GraphId> {
-  for await (const { key } of kv.list({ prefix: gonePrefix() }, { batchSize: LIST_BATCH })) {
-    const graph = parseGoneKey(key);
-    if (graph === undefined) throw new CorruptValueError("Cannot read the key of a removed graph");
-    yield graph;
-  }
+  for await (const [graph] of listPlaces(kv, { prefix: gonePrefix() }, parseGoneKey)) yield graph;
 }
 
 /** Says that no file is left of a removed graph. */
 export async function forgetGone(kv: Deno.Kv, graph: GraphId): Promise<void> {
-  await commitOrThrow(kv, { sets: [], deletes: [goneKey(graph)] });
+  await commitOrThrow(kv, { deletes: [goneKey(graph)] });
 }
 
 async function listOwnedIds(kv: Deno.Kv, user: UserId): Promise<readonly GraphId[]> {
-  const graphs: GraphId[] = [];
-  for await (const { key } of kv.list({ prefix: ownedPrefix(user) }, { batchSize: LIST_BATCH })) {
-    const place = parseOwnedKey(key);
-    if (place === undefined) throw new CorruptValueError("Cannot read a key of the owner's index");
-    graphs.push(place.graph);
-  }
-  return graphs;
+  const places = listPlaces(kv, { prefix: ownedPrefix(user) }, parseOwnedKey);
+  return await Array.fromAsync(places, ([{ graph }]) => graph);
 }
 
 async function readSoundMetas(
@@ -327,6 +311,5 @@ async function readSoundMetas(
 
 /** @throws {CorruptValueError} */
 export function parseMeta(entry: Deno.KvEntryMaybe<unknown>): GraphMeta | undefined {
-  if (entry.versionstamp === null) return undefined;
-  return parseStored(metaSchema, entry.key, entry.value);
+  return parseFound(metaSchema, entry);
 }

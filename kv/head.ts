@@ -6,7 +6,7 @@ import { z } from "zod";
 import { checksumSchema, generationSchema, tSchema } from "../protocol/id_schema.ts";
 import type { Checksum, Generation, GraphId, T } from "../protocol/ids.ts";
 import { type Activity, activitySchema } from "./activity.ts";
-import { type Change, objectSet } from "./change.ts";
+import { type Change, type KvSet, type NotCommitted, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
 import { getAll } from "./get_many.ts";
 import { headKey } from "./keys.ts";
@@ -45,8 +45,7 @@ export interface Head extends HeadState {
 /** As commit.ts has it; the new head stands in for its versionstamp. */
 export type HeadOutcome =
   | { readonly kind: "committed"; readonly head: Head }
-  | { readonly kind: "conflict" }
-  | { readonly kind: "unknown"; readonly cause: unknown };
+  | NotCommitted;
 
 const headSchema = z.object({
   t: tSchema,
@@ -116,7 +115,7 @@ export async function isStill(kv: Deno.Kv, { graph, versionstamp }: Head): Promi
 }
 
 /** The stored head, to be set by whoever has a guard of another kind (graphs.ts). */
-export function headSet(graph: GraphId, state: HeadState): Change["sets"][number] {
+export function headSet(graph: GraphId, state: HeadState): KvSet {
   return objectSet(headKey(graph), storedHead(state));
 }
 
@@ -135,13 +134,13 @@ export async function commitHead(
   kv: Deno.Kv,
   head: Head,
   next: HeadState,
-  change: Change,
+  { sets = [], deletes = [], checks = [] }: Change = {},
 ): Promise<HeadOutcome> {
   const { graph } = head;
   const outcome = await commit(kv, {
-    sets: [headSet(graph, next), ...change.sets],
-    deletes: change.deletes,
-    checks: [headGuard(head), ...change.checks ?? []],
+    sets: [headSet(graph, next), ...sets],
+    deletes,
+    checks: [headGuard(head), ...checks],
   });
   if (outcome.kind !== "committed") return outcome;
   const { versionstamp } = outcome;
@@ -173,6 +172,11 @@ function storedHead(state: HeadState): HeadState {
     ...checksum !== undefined && { checksum },
     ...importing !== undefined && { importing },
   };
+}
+
+/** The checksum as of the head's version; `undefined`: it has none, or nobody knows it. */
+export function knownChecksum({ checksum }: HeadState): Checksum | undefined {
+  return checksum === "unknown" ? undefined : checksum;
 }
 
 /** For a head of other rows than this one's: whose clients need a checksum still do. */

@@ -33,6 +33,7 @@
  * | `["loose", graph, blob]`                  | LooseState   | loose.ts: a blob that no name has    |
  * | `["gone", graph]`                         | `{ since }`  | graphs.ts: its files are to be removed |
  * | `["unready", graph]`                      | `{ since }`  | graphs.ts: waits for the upload that makes it |
+ * | `["format"]`                              | `{ format }` | format.ts: of the whole database     |
  * | `["ready"]`                               | nothing      | nobody: ready.ts reads it            |
  * | `["upload", graph]`                       | `{ rows, by }` | snapshot_uploads.ts: rows that come in by and by |
  *
@@ -123,15 +124,9 @@ export function ownedPrefix(user: UserId): Deno.KvKey {
   return ["owned", user];
 }
 
-export function parseOwnedKey(
-  key: Deno.KvKey,
-): { readonly user: UserId; readonly graph: GraphId } | undefined {
-  const [name, userText, graphText, ...more] = key;
-  if (name !== "owned" || more.length > 0) return undefined;
-  const user = parseUserId(userText);
-  const graph = parseGraphId(graphText);
-  if (user === undefined || graph === undefined) return undefined;
-  return { user, graph };
+export function parseOwnedKey(key: Deno.KvKey): GraphUser | undefined {
+  const [name, user, graph, ...more] = key;
+  return name === "owned" && more.length === 0 ? graphUser(graph, user) : undefined;
 }
 
 /** Set with each new graph of a user that counts: while its versionstamp stays, there are no more. */
@@ -312,10 +307,9 @@ export function flushKey(
   return [list, graph, rows, t, part];
 }
 
-/** All of one list: of some rows, of a graph, or of all graphs. */
+/** All of one list: of some rows, or of those of all graphs. */
 export function flushPrefix(list: FlushList, graph?: GraphId, rows?: Generation): Deno.KvKey {
-  if (graph === undefined) return [list];
-  return rows === undefined ? [list, graph] : [list, graph, rows];
+  return graph === undefined || rows === undefined ? [list] : [list, graph, rows];
 }
 
 /** All parts that flushes up to t (inclusive) left in one of the lists. */

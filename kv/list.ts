@@ -1,8 +1,29 @@
-/** Lists of the store in batches, the next of which is under way while one is dealt with. */
+/** Lists of the store: entry by entry, or in batches, of which the next is under way meanwhile. */
+import { CorruptValueError } from "./chunks.ts";
 import { selectorBehind } from "./keys.ts";
 import { FIRST_LIST_BATCH, LIST_BATCH, LIST_BATCH_BYTES } from "./limits.ts";
 
 type Batch = readonly Deno.KvEntry<unknown>[];
+
+/**
+ * The entries that a selector finds, one by one, each with what its key says. For short values: one read
+ * per LIST_BATCH.
+ *
+ * @throws {CorruptValueError} a key can't be parsed
+ */
+export async function* listPlaces<Place>(
+  kv: Deno.Kv,
+  selector: Deno.KvListSelector,
+  parseKey: (key: Deno.KvKey) => Place | undefined,
+): AsyncGenerator<readonly [place: Place, entry: Deno.KvEntry<unknown>]> {
+  for await (const entry of kv.list<unknown>(selector, { batchSize: LIST_BATCH })) {
+    const place = parseKey(entry.key);
+    if (place === undefined) {
+      throw new CorruptValueError(`Cannot read the key ${JSON.stringify(entry.key)}`);
+    }
+    yield [place, entry];
+  }
+}
 
 /**
  * The entries that a selector finds, in batches. What the caller does with one takes no time while
@@ -11,7 +32,7 @@ type Batch = readonly Deno.KvEntry<unknown>[];
  *
  * Cost: one read a batch. Two are in memory: at worst, the first one of full parts, 7 MB, else 2.
  *
- * @param wanted how many entries the caller will hardly go beyond: nothing is read ahead of them
+ * @param wanted how many entries the caller will hardly go beyond: beyond them nothing is read ahead
  */
 export async function* listBatches(
   kv: Deno.Kv,

@@ -9,11 +9,10 @@
 import { z } from "zod";
 import { type BlobPlace, type StoreName, storeNames } from "../protocol/asset.ts";
 import type { GraphId } from "../protocol/ids.ts";
-import { CorruptValueError } from "./chunks.ts";
-import { type Change, type NotCommitted, objectSet, type Outcome } from "./change.ts";
+import { type KvSet, type NotCommitted, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { looseKey, loosePrefix, parseLooseKey } from "./keys.ts";
-import { LIST_BATCH } from "./limits.ts";
+import { listPlaces } from "./list.ts";
 import { parseStored } from "./stored.ts";
 
 /**
@@ -40,7 +39,7 @@ export function droppedSet(
   place: BlobPlace,
   store: StoreName,
   since: number,
-): Change["sets"][number] {
+): KvSet {
   return objectSet(looseKey(place), { why: "dropped", since, store } satisfies LooseState);
 }
 
@@ -81,7 +80,7 @@ export function endUpload(kv: Deno.Kv, loose: Loose, since: number): Promise<Loo
 /** Deletes the marker, if it is still as it was read: once nothing is left of the blob. */
 export async function forgetLoose(kv: Deno.Kv, loose: Loose): Promise<Outcome> {
   const deletes = [looseKey(loose.place)];
-  return await commit(kv, { sets: [], deletes, checks: [looseGuard(loose)] });
+  return await commit(kv, { deletes, checks: [looseGuard(loose)] });
 }
 
 /**
@@ -90,7 +89,8 @@ export async function forgetLoose(kv: Deno.Kv, loose: Loose): Promise<Outcome> {
  * @throws {CorruptValueError}
  */
 export async function readLoose(kv: Deno.Kv, place: BlobPlace): Promise<Loose | undefined> {
-  return parseLoose(place, await kv.get(looseKey(place)));
+  const entry = await kv.get<unknown>(looseKey(place));
+  return entry.versionstamp === null ? undefined : looseOf(place, entry);
 }
 
 /**
@@ -99,15 +99,8 @@ export async function readLoose(kv: Deno.Kv, place: BlobPlace): Promise<Loose | 
  * @throws {CorruptValueError}
  */
 export async function* listLoose(kv: Deno.Kv, graph?: GraphId): AsyncGenerator<Loose> {
-  const markers = kv.list<unknown>({ prefix: loosePrefix(graph) }, { batchSize: LIST_BATCH });
-  for await (const entry of markers) {
-    const place = parseLooseKey(entry.key);
-    const loose = place === undefined ? undefined : parseLoose(place, entry);
-    if (loose === undefined) {
-      throw new CorruptValueError(`Cannot read ${JSON.stringify(entry.key)} as a blob's marker`);
-    }
-    yield loose;
-  }
+  const markers = listPlaces(kv, { prefix: loosePrefix(graph) }, parseLooseKey);
+  for await (const [place, entry] of markers) yield looseOf(place, entry);
 }
 
 async function change(
@@ -117,15 +110,13 @@ async function change(
   guard: Deno.AtomicCheck,
 ): Promise<LooseOutcome> {
   const sets = [objectSet(looseKey(place), state)];
-  const outcome = await commit(kv, { sets, deletes: [], checks: [guard] });
+  const outcome = await commit(kv, { sets, checks: [guard] });
   if (outcome.kind !== "committed") return outcome;
   const { versionstamp } = outcome;
   return { kind: "committed", loose: { ...state, place, versionstamp } };
 }
 
-function parseLoose(place: BlobPlace, entry: Deno.KvEntryMaybe<unknown>): Loose | undefined {
-  const { key, value, versionstamp } = entry;
-  if (versionstamp === null) return undefined;
+function looseOf(place: BlobPlace, { key, value, versionstamp }: Deno.KvEntry<unknown>): Loose {
   return { ...parseStored(stateSchema, key, value), place, versionstamp };
 }
 

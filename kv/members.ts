@@ -7,10 +7,9 @@ import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import { type Role, roleSchema } from "../protocol/role.ts";
-import { CorruptValueError } from "./chunks.ts";
 import { checkOf, type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow, deleteRange } from "./commit.ts";
-import { type GraphMeta, type OwnedGraph, parseMeta, readGraphs } from "./graphs.ts";
+import { type GraphAtHead, type GraphMeta, parseMeta, readGraphs } from "./graphs.ts";
 import { getAll } from "./get_many.ts";
 import {
   downloadKey,
@@ -30,8 +29,9 @@ import {
   peopleKey,
   presentPrefix,
 } from "./keys.ts";
-import { GET_MANY_KEYS, LIST_BATCH } from "./limits.ts";
-import { parseStored } from "./stored.ts";
+import { GET_MANY_KEYS } from "./limits.ts";
+import { listPlaces } from "./list.ts";
+import { parseFound, parseStored } from "./stored.ts";
 
 const memberSchema = z.object({
   role: roleSchema,
@@ -104,7 +104,6 @@ export async function putMember(
       objectSet(membershipKey(user, graph), true),
       peopleSet(graph),
     ],
-    deletes: [],
     checks: [...guard, peopleGuard],
   });
 }
@@ -143,16 +142,15 @@ export async function listMembers(
   kv: Deno.Kv,
   graph: GraphId,
 ): Promise<readonly { readonly user: UserId; readonly member: Member }[]> {
-  const entries = kv.list<unknown>({ prefix: membersPrefix(graph) }, { batchSize: LIST_BATCH });
-  return await Array.fromAsync(entries, ({ key, value }) => {
-    const place = parseMemberKey(key);
-    if (place === undefined) throw new CorruptValueError("Cannot read a key of a member");
-    return { user: place.user, member: parseStored(memberSchema, key, value) };
-  });
+  const places = listPlaces(kv, { prefix: membersPrefix(graph) }, parseMemberKey);
+  return await Array.fromAsync(
+    places,
+    ([{ user }, { key, value }]) => ({ user, member: parseStored(memberSchema, key, value) }),
+  );
 }
 
 /** A graph, and what a user is to it who was invited. */
-export interface JoinedGraph extends OwnedGraph {
+export interface JoinedGraph extends GraphAtHead {
   readonly member: Member;
 }
 
@@ -187,12 +185,12 @@ export async function listJoined(kv: Deno.Kv, user: UserId): Promise<readonly Jo
 export async function sweepOrphans(kv: Deno.Kv, graph: GraphId): Promise<void> {
   for (const { user } of await listMembers(kv, graph)) {
     const deletes = [memberKey(graph, user), membershipKey(user, graph)];
-    await commitOrThrow(kv, { sets: [], deletes });
+    await commitOrThrow(kv, { deletes });
   }
   await deleteRange(kv, graphKeysPrefix(graph));
   await deleteRange(kv, presentPrefix(graph));
   await deleteRange(kv, downloadsPrefix(graph));
-  await commitOrThrow(kv, { sets: [], deletes: [orphansKey(graph)] });
+  await commitOrThrow(kv, { deletes: [orphansKey(graph)] });
 }
 
 /**
@@ -201,20 +199,13 @@ export async function sweepOrphans(kv: Deno.Kv, graph: GraphId): Promise<void> {
  * @throws {CorruptValueError}
  */
 export async function* listOrphans(kv: Deno.Kv): AsyncGenerator<GraphId> {
-  for await (const { key } of kv.list({ prefix: orphansPrefix() }, { batchSize: LIST_BATCH })) {
-    const graph = parseOrphansKey(key);
-    if (graph === undefined) throw new CorruptValueError("Cannot read the key of a marker");
-    yield graph;
-  }
+  const markers = listPlaces(kv, { prefix: orphansPrefix() }, parseOrphansKey);
+  for await (const [graph] of markers) yield graph;
 }
 
 async function listJoinedIds(kv: Deno.Kv, user: UserId): Promise<readonly GraphId[]> {
-  const entries = kv.list({ prefix: membershipsPrefix(user) }, { batchSize: LIST_BATCH });
-  return await Array.fromAsync(entries, ({ key }) => {
-    const place = parseMembershipKey(key);
-    if (place === undefined) throw new CorruptValueError("Cannot read a key of a membership");
-    return place.graph;
-  });
+  const places = listPlaces(kv, { prefix: membershipsPrefix(user) }, parseMembershipKey);
+  return await Array.fromAsync(places, ([{ graph }]) => graph);
 }
 
 function standingOf(
@@ -228,6 +219,5 @@ function standingOf(
 }
 
 function parseMember(entry: Deno.KvEntryMaybe<unknown> | undefined): Member | undefined {
-  if (entry === undefined || entry.versionstamp === null) return undefined;
-  return parseStored(memberSchema, entry.key, entry.value);
+  return entry && parseFound(memberSchema, entry);
 }

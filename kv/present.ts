@@ -6,7 +6,6 @@
 import { z } from "zod";
 import { userIdSchema } from "../protocol/id_schema.ts";
 import type { GraphId } from "../protocol/ids.ts";
-import { CorruptValueError } from "./chunks.ts";
 import { bytesSet, checkOf, type KvSet, type NotCommitted, objectSet } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { getAll } from "./get_many.ts";
@@ -21,8 +20,9 @@ import {
   presentPrefix,
 } from "./keys.ts";
 import { LIST_BATCH, PART_BYTES } from "./limits.ts";
+import { listPlaces } from "./list.ts";
 import { peopleSet } from "./members.ts";
-import { parseStored } from "./stored.ts";
+import { parseFound, parseStored } from "./stored.ts";
 
 const presentSchema = z.object({
   id: userIdSchema,
@@ -50,7 +50,7 @@ export interface Lease {
 /** `gone`: there is no such graph, and nothing was written. */
 export type PresentWritten = NotCommitted | { readonly kind: "gone" } | {
   readonly kind: "committed";
-  /** What all instances hear of, and what they heard of before it: a watch may tell of the last alone. */
+  /** Which news all instances hear, and which one was before it: of several a watch may tell the last alone. */
   readonly versionstamp: string;
   readonly before: string | null;
   /** Whether it had a lease: else what it has said of other graphs may have been swept. */
@@ -88,13 +88,13 @@ export async function writePresent(
 /** Answers whether there was one to renew. @throws {Error} it isn't known to be renewed */
 export async function renewLease(kv: Deno.Kv, lease: Lease): Promise<boolean> {
   const { versionstamp } = await kv.get(instanceKey(lease.instance));
-  await commitOrThrow(kv, { sets: [leaseSet(lease)], deletes: [] });
+  await commitOrThrow(kv, { sets: [leaseSet(lease)] });
   return versionstamp !== null;
 }
 
 /** What the instance has said counts no more. @throws {Error} it isn't known to be ended */
 export async function endLease(kv: Deno.Kv, instance: string): Promise<void> {
-  await commitOrThrow(kv, { sets: [], deletes: [instanceKey(instance)] });
+  await commitOrThrow(kv, { deletes: [instanceKey(instance)] });
 }
 
 /**
@@ -111,13 +111,10 @@ export async function readPresent(
   own: string,
   now: number,
 ): Promise<readonly Present[]> {
-  const entries = await Array.fromAsync(
-    kv.list<unknown>({ prefix: presentPrefix(graph) }, { batchSize: LIST_BATCH }),
+  const entries = listPlaces(kv, { prefix: presentPrefix(graph) }, parsePresentKey);
+  const others = (await Array.fromAsync(entries)).flatMap(([{ instance }, { key, value }]) =>
+    instance === own ? [] : [{ instance, users: decode(key, value) }]
   );
-  const others = entries.flatMap(({ key, value }) => {
-    const { instance } = placeOf(key);
-    return instance === own ? [] : [{ instance, users: decode(key, value) }];
-  });
   const alive = await liveOf(kv, others.map(({ instance }) => instance), now);
   return others.flatMap(({ instance, users }) => alive.has(instance) ? users : []);
 }
@@ -131,7 +128,7 @@ export async function readPresent(
 export async function sweepPresent(kv: Deno.Kv, now: number): Promise<number> {
   // Leases are read after what they are for: one that comes to life meanwhile is seen alive.
   const entries = await Array.fromAsync(
-    kv.list<unknown>({ prefix: presentPrefix() }, { batchSize: LIST_BATCH }),
+    listPlaces(kv, { prefix: presentPrefix() }, parsePresentKey),
   );
   const leases = kv.list<unknown>({ prefix: instancesPrefix() }, { batchSize: LIST_BATCH });
   const alive = new Set<string | undefined>();
@@ -141,10 +138,10 @@ export async function sweepPresent(kv: Deno.Kv, now: number): Promise<number> {
     if (until > now) alive.add(parseInstanceKey(lease.key));
     else over.push(lease);
   }
-  const left = entries.filter(({ key }) => !alive.has(placeOf(key).instance));
+  const left = entries.flatMap(([{ instance }, entry]) => alive.has(instance) ? [] : [entry]);
   for (const { key, versionstamp } of [...left, ...over]) {
     // A conflict: it was written just now, by an instance that was slow and not dead.
-    await commit(kv, { sets: [], deletes: [key], checks: [{ key, versionstamp }] });
+    await commit(kv, { deletes: [key], checks: [{ key, versionstamp }] });
   }
   return left.length;
 }
@@ -156,9 +153,9 @@ async function liveOf(
 ): Promise<ReadonlySet<string>> {
   const leases = await getAll(kv, instances.map(instanceKey));
   return new Set(instances.filter((_, i) => {
-    const lease = leases[i];
-    if (lease === undefined || lease.versionstamp === null) return false;
-    return parseStored(leaseSchema, lease.key, lease.value).until > now;
+    const entry = leases[i];
+    const lease = entry && parseFound(leaseSchema, entry);
+    return lease !== undefined && lease.until > now;
   }));
 }
 
@@ -183,10 +180,4 @@ function encode(users: readonly Present[]): Uint8Array {
 function decode(key: Deno.KvKey, value: unknown): readonly Present[] {
   const bytes = parseStored(z.instanceof(Uint8Array), key, value);
   return parseStored(z.array(presentSchema), key, JSON.parse(new TextDecoder().decode(bytes)));
-}
-
-function placeOf(key: Deno.KvKey): { readonly instance: string } {
-  const place = parsePresentKey(key);
-  if (place === undefined) throw new CorruptValueError("Cannot read a key of who is present");
-  return place;
 }

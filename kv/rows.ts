@@ -19,7 +19,7 @@ import {
   parsePart,
   partCount,
 } from "./chunks.ts";
-import { bytesSet, type Change } from "./change.ts";
+import { bytesSet, type KvSet } from "./change.ts";
 import { getAll } from "./get_many.ts";
 import { parseRowKey, rowKey, rowPartsRange, rowsAfter, rowsPrefix } from "./keys.ts";
 import { LIST_BATCH, LIST_BATCH_BYTES } from "./limits.ts";
@@ -62,11 +62,12 @@ function rowText({ addr, content, addresses }: Row): string {
 
 /** @throws {CorruptValueError} */
 export function parseRowJson(graph: GraphId, rows: Generation, { addr, json }: RowJson): Row {
-  return parseRow(graph, rows, addr, json);
+  const key = rowKey({ graph, generation: rows, addr, part: 0 });
+  return parseStored(rowSchema, key, parseJson(key, decodeText(json)));
 }
 
 /** The sets that write a row. Over a row that is there already: see `strayRowParts`. */
-export function rowSets(graph: GraphId, rows: Generation, row: Row): Change["sets"] {
+export function rowSets(graph: GraphId, rows: Generation, row: Row): readonly KvSet[] {
   return partSets(graph, rows, row.addr, encodeTextParts(rowText(row)));
 }
 
@@ -80,7 +81,7 @@ export function importedRowSets(
   graph: GraphId,
   rows: Generation,
   { addr, json }: RowJson,
-): Change["sets"] {
+): readonly KvSet[] {
   return partSets(graph, rows, addr, encodeParts(json, COMPRESS_LONG_FROM));
 }
 
@@ -89,7 +90,7 @@ function partSets(
   rows: Generation,
   addr: Addr,
   parts: readonly Uint8Array[],
-): Change["sets"] {
+): readonly KvSet[] {
   // Part 0 last: a row of which a cut-off writer has left some parts is no row.
   return parts.map((bytes, part) =>
     bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes)
@@ -105,7 +106,7 @@ function partSets(
  *
  * @param sets of rows of this generation, as `rowSets` makes them, whole rows only
  */
-export async function strayRowParts(kv: Deno.Kv, sets: Change["sets"]): Promise<Deno.KvKey[]> {
+export async function strayRowParts(kv: Deno.Kv, sets: readonly KvSet[]): Promise<Deno.KvKey[]> {
   const firstStrays = firstKeysBeyond(sets);
   const found = await getAll(kv, firstStrays);
   const strays: Deno.KvKey[] = [];
@@ -131,8 +132,8 @@ export async function readRow(
   rows: Generation,
   addr: Addr,
 ): Promise<Row | undefined> {
-  const bytes = await readRowBytes(kv, graph, rows, addr);
-  return bytes === undefined ? undefined : parseRow(graph, rows, addr, bytes);
+  const json = await readRowBytes(kv, graph, rows, addr);
+  return json && parseRowJson(graph, rows, { addr, json });
 }
 
 /**
@@ -156,10 +157,10 @@ export async function readRowsMany(
     const first = firsts[i];
     if (first === undefined || first.versionstamp === null || found.has(addr)) continue;
     const part = parsePart(first.value);
-    const bytes = partCount(part) === 1
+    const json = partCount(part) === 1
       ? decodeParts([part])
       : await readRowBytes(kv, graph, rows, addr);
-    if (bytes !== undefined) found.set(addr, parseRow(graph, rows, addr, bytes));
+    if (json !== undefined) found.set(addr, parseRowJson(graph, rows, { addr, json }));
   }
   return found;
 }
@@ -301,11 +302,6 @@ function tryDecode(parts: readonly Uint8Array[]): Uint8Array | undefined {
   }
 }
 
-function parseRow(graph: GraphId, rows: Generation, addr: Addr, bytes: Uint8Array): Row {
-  const key = rowKey({ graph, generation: rows, addr, part: 0 });
-  return parseStored(rowSchema, key, parseJson(key, decodeText(bytes)));
-}
-
 function parseJson(key: Deno.KvKey, text: string): unknown {
   try {
     return JSON.parse(text);
@@ -315,7 +311,7 @@ function parseJson(key: Deno.KvKey, text: string): unknown {
 }
 
 /** For each row the key of the part after its last one, which comes first (partSets). */
-function firstKeysBeyond(sets: Change["sets"]): Deno.KvKey[] {
+function firstKeysBeyond(sets: readonly KvSet[]): Deno.KvKey[] {
   const keys: Deno.KvKey[] = [];
   for (const [i, { key }] of sets.entries()) {
     const place = parseRowKey(key);

@@ -8,13 +8,13 @@
 import { z } from "zod";
 import { generationSchema, userIdSchema } from "../protocol/id_schema.ts";
 import { type Generation, type GraphId, newGeneration, type UserId } from "../protocol/ids.ts";
-import { type NotCommitted, objectSet } from "./change.ts";
+import { checkOf, type NotCommitted, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
 import { markGarbage, readMarker } from "./garbage.ts";
 import { areMet } from "./get_many.ts";
 import { type Head, headGuard } from "./head.ts";
 import { garbageKey, uploadKey } from "./keys.ts";
-import { parseFound, parseStored } from "./stored.ts";
+import { parseFound } from "./stored.ts";
 
 /** A graph's upload, and a hold of it. */
 export interface Upload {
@@ -63,13 +63,11 @@ export async function holdUpload(
   graph: GraphId,
   since: number,
 ): Promise<HeldUpload> {
-  const key = uploadKey(graph);
-  const { value, versionstamp } = await kv.get<unknown>(key);
-  if (versionstamp === null) return { kind: "none" };
-  const stored = parseStored(uploadSchema, key, value);
-  const marker = await readMarker(kv, graph, stored.rows);
-  if (marker === undefined) return { kind: "none" };
-  return await hold(kv, graph, stored, since, [{ key, versionstamp }, marker]);
+  const entry = await kv.get(uploadKey(graph));
+  const stored = parseFound(uploadSchema, entry);
+  const marker = stored && await readMarker(kv, graph, stored.rows);
+  if (stored === undefined || marker === undefined) return { kind: "none" };
+  return await hold(kv, graph, stored, since, [checkOf(entry), marker]);
 }
 
 /** What the graph's upload is under, if there is one. One strong read. @throws {CorruptValueError} */
@@ -77,7 +75,7 @@ export async function readUploadRows(
   kv: Deno.Kv,
   graph: GraphId,
 ): Promise<Generation | undefined> {
-  return parseFound(uploadSchema, await kv.get<unknown>(uploadKey(graph)))?.rows;
+  return parseFound(uploadSchema, await kv.get(uploadKey(graph)))?.rows;
 }
 
 /** Whether an upload into the graph is under way. Two strong reads. @throws {CorruptValueError} */
@@ -102,11 +100,9 @@ export async function forgetUpload(
   graph: GraphId,
   rows: Generation,
 ): Promise<void> {
-  const key = uploadKey(graph);
-  const { value, versionstamp } = await kv.get<unknown>(key);
-  if (versionstamp === null || parseStored(uploadSchema, key, value).rows !== rows) return;
-  const checks = [{ key, versionstamp }];
-  const outcome = await commit(kv, { sets: [], deletes: [key], checks });
+  const entry = await kv.get(uploadKey(graph));
+  if (parseFound(uploadSchema, entry)?.rows !== rows) return;
+  const outcome = await commit(kv, { deletes: [entry.key], checks: [checkOf(entry)] });
   if (outcome.kind === "unknown") {
     throw new Error(`Cannot forget an upload into ${graph}`, { cause: outcome.cause });
   }
@@ -122,7 +118,6 @@ async function hold(
   const keys = [uploadKey(graph), garbageKey(graph, rows)];
   const outcome = await commit(kv, {
     sets: [objectSet(uploadKey(graph), { rows, by }), ...markGarbage(graph, [rows], since)],
-    deletes: [],
     checks,
   });
   if (outcome.kind !== "committed") return outcome;

@@ -17,7 +17,7 @@ import {
   parsePart,
 } from "./chunks.ts";
 import { utf8 } from "./bytes.ts";
-import { bytesSet, type Change, objectSet } from "./change.ts";
+import { bytesSet, type KvSet, objectSet } from "./change.ts";
 import {
   entriesPrefix,
   entriesRange,
@@ -36,7 +36,7 @@ export interface ShownEntry {
   /** Transit text as clients get it. */
   readonly tx: string;
   /** What a client of today's said that it is for. */
-  readonly outlinerOp?: string;
+  readonly outlinerOp?: string | undefined;
 }
 
 /** An entry to be written. */
@@ -82,7 +82,7 @@ const spilledSchema = z.object({ writer: z.string() });
 const tailSchema = z.tuple([z.string(), z.string()]);
 
 /** The sets that write an entry and its tail, for the commit that moves the head to its t. */
-export function entryChange(graph: GraphId, log: Generation, entry: NewEntry): Change["sets"] {
+export function entryChange(graph: GraphId, log: Generation, entry: NewEntry): readonly KvSet[] {
   const { t } = entry;
   return textsOf(entry).flatMap(([list, text]) =>
     encodeTextParts(text, COMPRESS_LIST_FROM[list]).map((bytes, part) =>
@@ -100,7 +100,7 @@ export function spilledEntryChange(
   graph: GraphId,
   log: Generation,
   entry: NewEntry,
-): { readonly parts: Change["sets"]; readonly sets: Change["sets"] } {
+): { readonly parts: readonly KvSet[]; readonly sets: readonly KvSet[] } {
   const { t, writer } = entry;
   return {
     parts: textsOf(entry).flatMap(([list, text]) =>

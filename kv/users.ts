@@ -6,7 +6,7 @@ import { checkOf, objectSet, type Outcome } from "./change.ts";
 import { commit } from "./commit.ts";
 import { getAll } from "./get_many.ts";
 import { emailKey, userKey } from "./keys.ts";
-import { parseStored } from "./stored.ts";
+import { parseFound } from "./stored.ts";
 
 const profileSchema = z.object({
   email: z.string().exactOptional(),
@@ -45,9 +45,9 @@ export async function writeProfile(
   };
   const email = parseEmail(profile.email);
   const outdated = emails.filter((other) => other !== email && isHis(other));
-  const next = storedProfile(profile);
+  const next = profileOf(profile);
   const known = before !== undefined &&
-    JSON.stringify(storedProfile(before)) === JSON.stringify(next);
+    JSON.stringify(profileOf(before)) === JSON.stringify(next);
   if (known && outdated.length === 0 && (email === undefined || isHis(email))) return "known";
   return await commit(kv, {
     sets: [
@@ -87,17 +87,15 @@ function emailsOf(...profiles: readonly (Profile | undefined)[]): readonly Email
 }
 
 function parseProfile(entry: Deno.KvEntryMaybe<unknown>): Profile | undefined {
-  if (entry.versionstamp === null) return undefined;
-  return parseStored(profileSchema, entry.key, entry.value);
+  return parseFound(profileSchema, entry);
 }
 
 function ownerOf(entry: Deno.KvEntryMaybe<unknown>): UserId | undefined {
-  if (entry.versionstamp === null) return undefined;
-  return parseStored(userIdSchema, entry.key, entry.value);
+  return parseFound(userIdSchema, entry);
 }
 
-/** Only what is to be stored, its fields in one order. */
-function storedProfile({ email, username, name }: Profile): Profile {
+/** Just this of a user, whatever else is there; the fields in one order. */
+export function profileOf({ email, username, name }: Profile): Profile {
   return {
     ...email !== undefined && { email },
     ...username !== undefined && { username },

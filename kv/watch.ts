@@ -1,4 +1,4 @@
-/** The heads of some graphs, and what their people come by, as others move them. */
+/** The heads of some graphs, and the keys that move with their people, as others move them. */
 import { loggerFor } from "../telemetry/log.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { type Head, parseHead, readHeads } from "./head.ts";
@@ -14,8 +14,8 @@ export interface SeenHead {
   readonly graph: GraphId;
   readonly head: Head | undefined;
   /**
-   * Another one with each time that someone was put out, came or went; `null`: nobody yet, or none
-   * since the last time (of this nobody is asked).
+   * Changes whenever someone is put out, comes or goes. `null`: nobody has yet; or over KV Connect, as of
+   * heads below, nobody has since the last time.
    */
   readonly people: string | null;
 }

@@ -27,10 +27,10 @@ export interface RequestLimits {
    * Of this process's memory, for what a user has sent: bodies until their answer, frames until they are
    * dealt with. Else twenty bodies that stop just before their end hold two gigabytes.
    */
-  readonly shares: Shares;
+  readonly unanswered: Shares;
   /**
-   * The same for answers on sockets that nobody has read, of which 48 that slept held a gigabyte. One of
-   * any length, or a client that has missed more could never have it.
+   * The same for answers on sockets that nobody has read yet: those of 48 devices that slept held a
+   * gigabyte. One alone may be of any length, or a client that has missed more could never have it.
    */
   readonly unread: Shares;
   readonly maxBodyBytes: number;
@@ -57,7 +57,7 @@ export function openLimits(settings: LimitSettings): RequestLimits {
     sockets: new Seats(settings.socketsPerUser),
     pulls: new AtOnce(PULLS_AT_ONCE),
     pages: new AtOnce(PAGES_AT_ONCE),
-    shares: new Shares(Math.max(BODIES_AT_ONCE * settings.maxBodyBytes, MIN_SHARE_BYTES)),
+    unanswered: new Shares(Math.max(BODIES_AT_ONCE * settings.maxBodyBytes, MIN_SHARE_BYTES)),
     unread: new Shares(UNREAD_BYTES, true),
     maxBodyBytes: settings.maxBodyBytes,
   };

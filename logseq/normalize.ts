@@ -18,11 +18,10 @@ const FIRST: readonly string[] = [IDENT, VALUE_TYPE, CARDINALITY];
 /**
  * The log entry of a batch, for the seed's clients alone: a list of `:db/add`, `:db/retract` and
  * `:db.fn/retractEntity` forms, in the order of the recorded logs (datascript.md §5.4). So a ref may
- * be retracted after its entity, which this engine takes for nothing, and DataScript refuses. But what
- * would be said with an attribute after its end comes first: it is no ref any more from then on, and
- * who had a value would keep its eid as a number. Then comes that an entity goes which is made anew:
- * else what is told of the new one, its ident before all, is taken for the old one's, and goes with
- * it.
+ * be retracted after its entity, which this engine takes for nothing, and DataScript refuses. Two kinds
+ * of forms come before all others. First what would be said with an attribute after its end: that is no
+ * ref any more by then, and whoever had a value would keep its eid as a number. Then the ends of entities
+ * that are made anew: else what is told of the new one would be taken for the old one's, and go with it.
  */
 export function normalize(report: TxReport): List {
   const { items, stories } = toldBy(report, new Names(report.before));

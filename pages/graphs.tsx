@@ -1,4 +1,4 @@
-/** The page at `/` of who is signed in: the own graphs, and what can be done with them. */
+/** The page at `/` for who is signed in: his graphs, and what can be done with them. */
 import type { JSX } from "hono/jsx/jsx-runtime";
 import prettyBytes from "pretty-bytes";
 import type { GraphOverview } from "../sync/overview.ts";

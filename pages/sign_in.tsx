@@ -1,4 +1,4 @@
-/** The page at `/` of who isn't signed in. */
+/** The page at `/` for who isn't signed in. */
 import type { JSX } from "hono/jsx/jsx-runtime";
 import { Page } from "./page.tsx";
 

@@ -20,16 +20,16 @@ import { presenceSchema } from "./today/presence.ts";
 import { parseTxBatch } from "./tx_batch.ts";
 
 /** First frame of a client; `client` is its own name for its repository and means nothing here. */
-export const helloSchema = z.object({ type: z.literal("hello"), client: z.string() });
+const helloSchema = z.object({ type: z.literal("hello"), client: z.string() });
 /** Asks for a pong. */
-export const pingSchema = z.object({ type: z.literal("ping") });
+const pingSchema = z.object({ type: z.literal("ping") });
 /** Asks for the entries after `since`; all of them without it. */
-export const pullSchema = z.object({
+const pullSchema = z.object({
   type: z.literal("pull"),
   since: tSchema.optional().transform((since) => since ?? T_ZERO),
 });
 /** Uploads transactions on top of version `t_before`; see tx_batch.ts. */
-export const txBatchSchema = z.object({
+const txBatchSchema = z.object({
   type: z.literal("tx/batch"),
   t_before: tSchema,
   txs: z.array(z.string()).readonly(),

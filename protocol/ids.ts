@@ -1,7 +1,6 @@
 /**
  * The names by which things are called in requests and in the store, as types that only their parsers
- * can make.
- * Parsers answer `undefined` for what is not such a name; the caller knows which error word that is.
+ * can make. Parsers answer `undefined` for what is not such a name; the caller knows which error word that is.
  */
 
 declare const brand: unique symbol;
@@ -41,9 +40,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Any UUID text, whatever its version; upper case is folded, so that one graph has one key. */
 export function parseGraphId(value: unknown): GraphId | undefined {
-  if (typeof value !== "string") return undefined;
-  const text = value.toLowerCase();
-  return UUID.test(text) ? text as GraphId : undefined;
+  return foldedUuid(value) as GraphId | undefined;
 }
 
 /** A new random graph id. */
@@ -106,9 +103,9 @@ const ASSET_EXT = /^[^\p{Cc}\p{Cs}./\\%?#]{1,255}$/u;
 export function parseAssetName(value: unknown): AssetName | undefined {
   if (typeof value !== "string") return undefined;
   const [id, ext, ...more] = value.split(".");
-  if (id === undefined || ext === undefined || more.length > 0) return undefined;
-  const uuid = id.toLowerCase();
-  return UUID.test(uuid) && ASSET_EXT.test(ext) ? `${uuid}.${ext}` as AssetName : undefined;
+  const uuid = foldedUuid(id);
+  if (uuid === undefined || ext === undefined || more.length > 0) return undefined;
+  return ASSET_EXT.test(ext) ? `${uuid}.${ext}` as AssetName : undefined;
 }
 
 /** The part after the dot. */
@@ -125,11 +122,10 @@ export function parseBlobId(value: unknown): BlobId | undefined {
 export function newBlobId(): BlobId {
   return crypto.randomUUID() as BlobId;
 }
+
 /** Any UUID text; upper case is folded. */
 export function parseTxId(value: unknown): TxId | undefined {
-  if (typeof value !== "string") return undefined;
-  const text = value.toLowerCase();
-  return UUID.test(text) ? text as TxId : undefined;
+  return foldedUuid(value) as TxId | undefined;
 }
 
 const SENT_ID_DIGEST = /^[0-9a-f]{16}$/;
@@ -161,6 +157,12 @@ export function nextT(t: T): T {
 
 export const ROOT_ADDR = 0 as Addr;
 export const TAIL_ADDR = 1 as Addr;
+
+/** UUID text of any version, in lower case. */
+function foldedUuid(value: unknown): string | undefined {
+  const text = typeof value === "string" ? value.toLowerCase() : "";
+  return UUID.test(text) ? text : undefined;
+}
 
 function isNonNegativeInteger(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;

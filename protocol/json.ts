@@ -9,7 +9,7 @@
 export const MAX_JSON_DEPTH = 32;
 
 /** The same in a transaction or a row, where each value may be an array with a tag. */
-export const MAX_TRANSIT_DEPTH = 1000;
+const MAX_TRANSIT_DEPTH = 1000;
 
 /** Values in a text; a batch has one for each transaction, today's has ten. */
 export const MAX_JSON_VALUES = 1_000_000;

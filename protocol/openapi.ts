@@ -182,9 +182,7 @@ const OPERATIONS: readonly Operation[] = [
       "too many graphs",
       "duplicate graph name",
       "missing user rsa key pair",
-      "missing body",
-      "invalid body",
-      "body too large",
+      ...NEEDS_BODY,
     ],
   },
   {
@@ -351,7 +349,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "Upserts rows by addr; with reset it empties the graph first; for managers",
     body: ["Import"],
     answer: { schemas: ["Imported"], text: "count: the rows in this call" },
-    refusals: [...NEEDS_GRAPH, "missing body", "invalid body", "body too large"],
+    refusals: [...NEEDS_GRAPH, ...NEEDS_BODY],
   },
   {
     method: "get",

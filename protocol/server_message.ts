@@ -9,7 +9,7 @@ import { txRejectSchema } from "./reject.ts";
 import { editingSchema, onlineUsersSchema } from "./today/presence.ts";
 
 /** The words of `{"type":"error"}`; the connection stays open after each. */
-export const socketErrorWords = [
+const socketErrorWords = [
   "invalid request",
   "unknown type",
   "invalid since",
@@ -18,7 +18,7 @@ export const socketErrorWords = [
 export type SocketErrorWord = (typeof socketErrorWords)[number];
 
 /** One entry of the log: the version that it made, and the transaction as Transit JSON. */
-export const logEntrySchema = z.strictObject({ t: tSchema, tx: z.string() });
+const logEntrySchema = z.strictObject({ t: tSchema, tx: z.string() });
 
 /**
  * Answer to hello: the graph's current version. Of a graph that today's clients use it has a
@@ -34,9 +34,9 @@ export const pullOkSchema = z.strictObject({
 /** The batch is stored; `t` is the version that it made. */
 export const txBatchOkSchema = z.strictObject({ type: z.literal("tx/batch/ok"), t: tSchema });
 /** News to the other sockets of a graph: its version is `t` now. */
-export const changedSchema = z.strictObject({ type: z.literal("changed"), t: tSchema });
-export const pongSchema = z.strictObject({ type: z.literal("pong") });
-export const socketErrorSchema = z.strictObject({
+const changedSchema = z.strictObject({ type: z.literal("changed"), t: tSchema });
+const pongSchema = z.strictObject({ type: z.literal("pong") });
+const socketErrorSchema = z.strictObject({
   type: z.literal("error"),
   message: z.enum(socketErrorWords),
 });

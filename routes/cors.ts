@@ -2,7 +2,7 @@
 import type { MiddlewareHandler } from "hono";
 
 /** The same for every answer (protocol.md §2), but for what is only in today's dialect. */
-export const CORS_HEADERS: Readonly<Record<string, string>> = Object.freeze({
+const CORS_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   "access-control-allow-origin": "*",
   "access-control-allow-headers": "content-type,authorization,x-amz-meta-checksum,x-amz-meta-type",
   "access-control-allow-methods": "GET,POST,PUT,DELETE,OPTIONS,HEAD",

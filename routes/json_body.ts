@@ -8,7 +8,7 @@ import { bodyChunks, BodyCutOffError } from "./body_chunks.ts";
 import { heldChunks, type Hold } from "./body_share.ts";
 import { refuse } from "./refuse.ts";
 
-/** A body as it came: none at all, not JSON, cut off or nested too deeply, or some JSON value that nobody has looked at. */
+/** A body as it came: none; no JSON, cut off, or nested too deeply; or a value that nobody has looked at. */
 export type JsonBody =
   | { readonly kind: "missing" }
   | { readonly kind: "malformed" }

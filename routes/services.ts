@@ -1,11 +1,9 @@
 /**
  * What the routes call, as they see it. services.ts at the root ties these to the store; nothing here
- * knows of one.
- * Where there is no such graph the answer is `undefined`: it may be deleted between the access
- * check and the call.
+ * knows of one. Where there is no such graph the answer is `undefined`: it may be deleted between the
+ * access check and the call.
  */
 import type { UploadRefusal } from "../assets/intake.ts";
-import type { LookUpAccess } from "../auth/access.ts";
 import type { VerifyToken } from "../auth/verify.ts";
 import type { RequestLimits } from "../limits/request_limits.ts";
 import type { AssetName, Checksum, GraphId, T, UserId } from "../protocol/ids.ts";
@@ -15,7 +13,7 @@ import type { OpenAsset, SentAsset } from "../sync/assets.ts";
 import type { BackupAnswer } from "../sync/backup_file.ts";
 import type { SyncOperations } from "../sync/connection.ts";
 import type { Keys } from "../sync/e2ee.ts";
-import type { CreateOutcome, ListedFor } from "../sync/graphs.ts";
+import type { CreateOutcome, Graphs } from "../sync/graphs.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { ImportedRows } from "../sync/import.ts";
 import type { Members } from "../sync/members.ts";
@@ -27,18 +25,10 @@ import type { PageQuery, PageRefusal, RowsPage } from "../sync/snapshot.ts";
 import type { UploadCall, UploadOutcome } from "../sync/snapshot_upload.ts";
 import type { Users } from "../sync/users.ts";
 
-/** The graphs as things that are made, listed and removed. */
-export interface GraphServices {
-  readonly access: LookUpAccess;
-  /** Whether the upload that makes the graph has ended. */
-  readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
+/** The graphs as things that are made, listed and removed; of those that end the sockets are closed. */
+export interface GraphServices extends Omit<Graphs, "create" | "createWithin"> {
+  /** Unless the user has as many as he may. */
   readonly create: (user: UserId, body: NewGraph) => Promise<CreateOutcome>;
-  /** The user's own and those that he was invited to, newest `updated_at` first. */
-  readonly list: (user: UserId) => Promise<readonly ListedFor[]>;
-  /** Removes all that a graph owns, and closes its sockets; all is gone when this answers. */
-  readonly remove: (graph: GraphId) => Promise<void>;
-  /** Empties log and rows, sets t to 0, and closes the graph's sockets. */
-  readonly reset: (graph: GraphId) => Promise<true | undefined>;
 }
 
 /** The rows of a graph, out and in. */
@@ -91,12 +81,9 @@ export interface AssetServices {
   readonly remove: (graph: GraphId, name: AssetName) => Promise<void>;
 }
 
-export type MemberServices = Members;
-export type KeyServices = Keys;
 export type UserServices = Pick<Users, "seen">;
-export type PresenceServices = Pick<Presence, "enter">;
 
-/** What a user sees of the own graphs. */
+/** What a user sees of his graphs. */
 export interface PageServices {
   /** The one that changed last first. */
   readonly overview: (user: UserId) => Promise<readonly GraphOverview[]>;
@@ -117,10 +104,10 @@ export interface Services {
     graph: GraphId,
   ) => Promise<AsyncGenerator<Uint8Array<ArrayBuffer>> | undefined>;
   readonly hub: Hub;
-  readonly members: MemberServices;
-  readonly keys: KeyServices;
+  readonly members: Members;
+  readonly keys: Keys;
   readonly users: UserServices;
-  readonly presence: PresenceServices;
+  readonly presence: Pick<Presence, "enter">;
   /** Whether the store answers; may throw, or take as long as it likes. */
   readonly ready: () => Promise<void>;
   readonly limits: RequestLimits;

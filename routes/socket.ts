@@ -1,11 +1,11 @@
 /** `GET /sync/:id` with an upgrade: ties a WebSocket's events to a connection. */
-import { setAlarm } from "../limits/alarm.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { closeReason } from "../sync/close_codes.ts";
 import { Connection, type ConnectionHooks, type SyncOperations } from "../sync/connection.ts";
 import type { Hub } from "../sync/hub.ts";
 import type { Guest } from "../sync/room.ts";
 import { loggerFor } from "../telemetry/log.ts";
+import { setAlarm } from "./alarm.ts";
 
 /** A socket silent for half of this gets a ping frame, and is closed if nothing comes at all. */
 const IDLE_TIMEOUT_SECONDS = 120;
@@ -40,9 +40,7 @@ export function isUpgrade(request: Request): boolean {
 export interface SocketGuest extends Omit<ConnectionHooks, "onEnd" | "onGone"> {
   /** Ms since the epoch; without it the socket may stay. */
   readonly until?: number;
-  /**
-   * Called at its opening; what it returns, when it has closed and its last frame is dealt with.
-   */
+  /** Called at its opening; what it returns, when it has closed and its last frame is dealt with. */
   readonly enter: (connection: Guest) => () => void;
   /** Called once the socket has closed, or will never open; it may be called twice. */
   readonly leave: () => void;
@@ -60,10 +58,12 @@ export function openSocket(
   graph: GraphId,
   hub: Hub,
   operations: SyncOperations,
-  guest: SocketGuest,
+  { until, enter, leave, ...hooks }: SocketGuest,
   { openingMs = OPENING_MS, closingMs = CLOSING_MS }: SocketTimes = {},
 ): Response {
-  let callOff = setAlarm(Date.now() + openingMs, guest.leave);
+  let exit = (): void => {};
+  let callOff = setAlarm(Date.now() + openingMs, leave);
+  let callOffGone = (): void => {};
   const { socket, response } = Deno.upgradeWebSocket(request, {
     idleTimeout: IDLE_TIMEOUT_SECONDS,
   });
@@ -72,10 +72,7 @@ export function openSocket(
     graph,
     operations,
     {
-      turn: guest.turn,
-      share: guest.share,
-      unread: guest.unread,
-      pulling: guest.pulling,
+      ...hooks,
       onEnd: () => {
         callOffGone = setAlarm(Date.now() + closingMs, remove);
       },
@@ -85,25 +82,22 @@ export function openSocket(
       },
     },
   );
-  let exit = (): void => {};
-  let callOffGone = (): void => {};
   const remove = (): void => {
     hub.delete(graph, connection);
     exit();
   };
-  const { code, reason } = closeReason.expired;
   socket.onopen = (): void => {
     hub.add(graph, connection);
-    exit = guest.enter(connection);
+    exit = enter(connection);
     callOff();
-    if (guest.until !== undefined) {
-      callOff = setAlarm(guest.until, () => connection.close(code, reason));
+    if (until !== undefined) {
+      callOff = setAlarm(until, () => connection.close(closeReason.expired));
     }
   };
   socket.onmessage = (event): void => connection.receive(event.data);
   socket.onclose = (): void => {
     callOff();
-    guest.leave();
+    leave();
     connection.gone();
   };
   socket.onerror = (event): void => {

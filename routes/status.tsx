@@ -1,5 +1,5 @@
 /**
- * The status pages, for people with a browser: sign in, see the own graphs, download, delete. They
+ * The status pages, for people with a browser: sign in, see one's graphs, download, delete. They
  * go by the session's cookie (session.ts) and by nothing else.
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { socketEnd } from "../auth/user.ts";
 import { parseAfter, parseLimit, parseSince } from "../protocol/http.ts";
-import { reject, type TxReject } from "../protocol/reject.ts";
+import { reject } from "../protocol/reject.ts";
 import { entriesRefusal } from "../protocol/today/server_message.ts";
 import { isEntriesBatch, parseEntriesBatch } from "../protocol/today/tx_batch.ts";
 import { parseTxBatch } from "../protocol/tx_batch.ts";
@@ -38,7 +38,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return openSocket(c.req.raw, graph, hub, operations, {
       turn: () => limits.frames.wait(user.id),
       pulling: (pull) => limits.pulls.run(user.id, pull),
-      share: limits.shares.of(user.id),
+      share: limits.unanswered.of(user.id),
       unread: limits.unread.of(user.id),
       ...user.expiresAt !== undefined && { until: socketEnd(user.expiresAt, Date.now()) },
       enter: (connection) => presence.enter(graph, user, connection),
@@ -74,7 +74,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     }
     const parsed = parseTxBatch(body.value);
     if (!parsed.ok && parsed.fault === "invalid tx") return refuse(c, "invalid tx");
-    if (!parsed.ok) return c.json(reject.invalidTBefore() satisfies TxReject);
+    if (!parsed.ok) return c.json(reject.invalidTBefore());
     const answer = await operations.txBatch(c.get("graph"), parsed.batch);
     return answer === undefined ? refuse(c, "not found") : c.json(answer);
   });

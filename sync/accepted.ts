@@ -51,9 +51,10 @@ export class AcceptedIds {
    *
    * @throws {CorruptValueError}
    */
-  async at({ graph, log, t }: Head): Promise<ReadonlyMap<SentId, T>> {
+  async at(head: Head): Promise<ReadonlyMap<SentId, T>> {
+    const { graph, log, t } = head;
     const oldest = rememberedSince(t);
-    const kept = this.#usable({ graph, log, t }) ?? { log, t: oldest, versions: new Map() };
+    const kept = this.#usable(head) ?? { log, t: oldest, versions: new Map() };
     const since = kept.t > oldest ? kept.t : oldest;
     if (since < t) {
       for await (const accepted of readAccepted(this.#kv, graph, log, since, t)) {
@@ -79,7 +80,7 @@ export class AcceptedIds {
     }
   }
 
-  #usable({ graph, log, t }: Pick<Head, "graph" | "log" | "t">): Kept | undefined {
+  #usable({ graph, log, t }: Head): Kept | undefined {
     const kept = this.#kept.get(graph);
     return kept !== undefined && kept.log === log && kept.t <= t ? kept : undefined;
   }

@@ -10,7 +10,7 @@ import { readGraphGuard } from "../kv/graphs.ts";
 import { readLoose } from "../kv/loose.ts";
 import type { AssetHeaders } from "../protocol/asset.ts";
 import type { AssetName, GraphId } from "../protocol/ids.ts";
-import { untilSettled } from "./settle.ts";
+import { attempted, untilSettled } from "./settle.ts";
 import { type BlobUpload, type BlobUploadDeps, openBlobUpload } from "./blob_upload.ts";
 
 /** A file as a client sends it. */
@@ -45,11 +45,7 @@ export async function putAsset(
   const { length, sha256, ...kept } = headers;
   let upload: BlobUpload | undefined;
   try {
-    const intake = new Intake({
-      maxBytes,
-      ...length !== undefined && { length },
-      ...sha256 !== undefined && { sha256 },
-    });
+    const intake = new Intake({ maxBytes, length, sha256 });
     upload = await openBlobUpload(deps, graph);
     if (upload === undefined) return undefined;
     await upload.write(intake.checked(body));
@@ -85,7 +81,7 @@ async function giveName(
       throw new Error("Cannot name a blob whose upload was ended");
     }
     const outcome = await nameBlob(kv, named, loose, { ...facts, createdAt: now() }, guard);
-    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+    return attempted(outcome, undefined);
   });
 }
 
@@ -112,6 +108,6 @@ export async function removeAsset(
     const named = await readAsset(kv, graph, name);
     if (named.asset === undefined) return { done: undefined };
     const outcome = await unnameBlob(kv, named, now());
-    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+    return attempted(outcome, undefined);
   });
 }

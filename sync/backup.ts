@@ -7,13 +7,13 @@ import { listRows, parseRowJson, type Row } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
 import { writeKvsFile, type WriteOptions } from "../sqlite/kvs_file.ts";
 import { RowMissingError } from "./database.ts";
-import { isEmpty, readBase } from "./base.ts";
+import { hasSameBase, hasSameRows, isEmpty, readBase } from "./base.ts";
 import { addressesBelow } from "./rows_check.ts";
 import { rootAndTail } from "./snapshot.ts";
 
 export interface BackupOptions extends WriteOptions {
   /** Called before the first row, and after each. Begins again at 0 if the rows were replaced. */
-  readonly progress?: (done: number, total: number) => void;
+  readonly progress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** What was written. */
@@ -55,14 +55,11 @@ export async function backupGraph(
       return await backupAt(kv, head, path, options);
     } catch (cause) {
       // Rows that were replaced, or swept after a flush, are no damage.
-      if (attempt === ATTEMPTS || isSameRows(await readHead(kv, graph), head)) throw cause;
+      if (attempt === ATTEMPTS) throw cause;
+      const now = await readHead(kv, graph);
+      if (now !== undefined && hasSameBase(now, head)) throw cause;
     }
   }
-}
-
-function isSameRows(now: Head | undefined, head: Head): boolean {
-  return now?.log === head.log && now.rows === head.rows && now.rowsVersion === head.rowsVersion &&
-    now.flushed === head.flushed;
 }
 
 async function backupAt(
@@ -106,7 +103,7 @@ async function* copiedRows(
   first: readonly Row[],
   addresses: ReadonlySet<number>,
 ): AsyncGenerator<Row> {
-  const { graph, rows, rowsVersion } = head;
+  const { graph, rows } = head;
   yield* first;
   let copied = 0;
   for await (const row of listRows(kv, graph, rows, TAIL_ADDR)) {
@@ -120,7 +117,7 @@ async function* copiedRows(
     );
   }
   const now = await readHead(kv, graph);
-  if (now?.rows !== rows || now.rowsVersion !== rowsVersion) {
+  if (now === undefined || !hasSameRows(now, head)) {
     throw new RowMissingError(`Cannot copy the rows of ${graph} as they were replaced`);
   }
 }

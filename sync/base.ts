@@ -1,6 +1,6 @@
 /** What a graph's tail goes on top of: the root and tail rows as they were imported, or a flush's root. */
 import { readRoot } from "../kv/flushes.ts";
-import type { Head } from "../kv/head.ts";
+import type { Head, HeadState } from "../kv/head.ts";
 import { lastAddr, readRow, type Row } from "../kv/rows.ts";
 import { ROOT_ADDR, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 
@@ -31,11 +31,21 @@ export async function readBase(kv: Deno.Kv, head: Head, t: T): Promise<Base> {
   return { t: T_ZERO, root, tail };
 }
 
+/** Whether what is at an address in the one is the same in the other. */
+export function hasSameRows(one: HeadState, other: HeadState): boolean {
+  return one.rows === other.rows && one.rowsVersion === other.rowsVersion;
+}
+
+/** Whether both are on top of the same base, of one log: only batches came between them, if anything. */
+export function hasSameBase(one: HeadState, other: HeadState): boolean {
+  return one.log === other.log && one.flushed === other.flushed && hasSameRows(one, other);
+}
+
 /**
  * Whether the first batch came between these two, which writes the rows of a graph that has none: of
  * what was read meanwhile some may be missing.
  */
-export function isFounded(before: Head, after: Head): boolean {
+export function wasFounded(before: Head, after: Head): boolean {
   return before.t === T_ZERO && after.t !== T_ZERO;
 }
 

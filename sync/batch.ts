@@ -6,7 +6,7 @@ import { TransactError } from "../datascript/errors.ts";
 import type { Form } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
 import { encode } from "../datascript/transit.ts";
-import type { Head } from "../kv/head.ts";
+import { type Head, knownChecksum } from "../kv/head.ts";
 import { SOUGHT } from "../logseq/order.ts";
 import { AMONG_THEMSELVES, BESIDE_TODAYS, preparation, type Prepared } from "../logseq/prepare.ts";
 import type { GraphId } from "../protocol/ids.ts";
@@ -63,9 +63,10 @@ async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<B
   }
   if (!prepared.ok) return refused(deps, head, reject.cycle(encode(prepared.cycle)), "cycle");
 
-  const checksum = head.checksum === undefined || head.checksum === "unknown"
+  const known = knownChecksum(head);
+  const checksum = known === undefined
     ? head.checksum
-    : await checksumAfter(deps.databases, open, head.checksum, [prepared.report]);
+    : await checksumAfter(deps.databases, open, known, [prepared.report]);
   return {
     store: { open, made: [{ ...prepared, sent: [] }], checksum },
     answer: (t) => ({ type: "tx/batch/ok", t }),

@@ -9,7 +9,7 @@ import { endUpload, forgetLoose, markUpload, readLoose, renewUpload } from "../k
 import type { BlobPlace } from "../protocol/asset.ts";
 import { type GraphId, newBlobId } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
-import { untilSettled } from "./settle.ts";
+import { attempted, untilSettled } from "./settle.ts";
 
 export interface BlobUploadDeps {
   readonly kv: Deno.Kv;
@@ -34,9 +34,7 @@ export async function openBlobUpload(
     const place = { graph, blob: newBlobId() };
     const since = now();
     const outcome = await markUpload(kv, place, stores.written, since, guard);
-    return outcome.kind === "committed"
-      ? { done: new BlobUpload(deps, place, since) }
-      : { again: outcome };
+    return attempted(outcome, new BlobUpload(deps, place, since));
   });
 }
 
@@ -91,7 +89,7 @@ export class BlobUpload {
       if (loose?.why !== "upload") throw new UploadEndedError("Cannot go on with an upload");
       const since = now();
       const outcome = await renewUpload(kv, loose, since);
-      return outcome.kind === "committed" ? { done: since } : { again: outcome };
+      return attempted(outcome, since);
     });
   }
 }

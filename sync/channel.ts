@@ -6,7 +6,7 @@ import type { OpenCarrier } from "./fanout.ts";
 import type { News } from "./news.ts";
 
 /** Same name in every isolate of the process. */
-export const CHANNEL_NAME = "graph changes";
+const CHANNEL_NAME = "graph changes";
 
 const log = loggerFor("channel");
 

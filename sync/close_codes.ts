@@ -1,5 +1,6 @@
 /** With which code and reason a socket is closed, and why. 4000 and up are ours (RFC 6455 §7.4.2). */
 
+/** As WebSocket has them. */
 export interface CloseReason {
   readonly code: number;
   readonly reason: string;

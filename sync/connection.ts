@@ -193,12 +193,12 @@ export class Connection implements Listener, Guest {
     if (!this.#busy) void this.#work();
   }
 
-  close(code: number, reason: string): void {
-    this.#end({ code, reason });
+  close(reason: CloseReason): void {
+    this.#end(reason);
   }
 
-  leave(code: number, reason: string): void {
-    this.#leaving ??= { code, reason };
+  leave(reason: CloseReason): void {
+    this.#leaving ??= reason;
     if (!this.#busy) this.#end(this.#leaving);
   }
 

@@ -14,8 +14,8 @@ import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
 import { type Addr, type GraphId, parseAddr, ROOT_ADDR, T_ZERO } from "../protocol/ids.ts";
-import { readBase } from "./base.ts";
-import { CachedNodes, type NodeCache, rowsIdOf } from "./node_cache.ts";
+import { hasSameBase, hasSameRows, readBase } from "./base.ts";
+import { CachedNodes, type NodeCache } from "./node_cache.ts";
 import { ReadAhead } from "./read_ahead.ts";
 
 /** Databases kept open take at most about this much memory beside their nodes. */
@@ -69,8 +69,7 @@ export class Databases {
    */
   async open(head: Head): Promise<OpenDb> {
     const kept = this.#open.get(head.graph);
-    const usable = kept !== undefined && kept.head.log === head.log && kept.head.t <= head.t &&
-      kept.head.flushed === head.flushed && rowsIdOf(kept.head) === rowsIdOf(head);
+    const usable = kept !== undefined && kept.head.t <= head.t && hasSameBase(kept.head, head);
     if (usable && kept.head.t === head.t) return { ...kept, head };
     const start = usable ? kept : await this.#openRows(head);
     const since = usable ? kept.head.t : head.flushed;
@@ -105,8 +104,8 @@ export class Databases {
   flushed(head: Head, root: Root): void {
     const kept = this.#open.get(head.graph);
     // Where others have moved the head meanwhile, it is opened anew.
-    if (kept === undefined || kept.head.t !== head.t || kept.head.log !== head.log) return;
-    if (rowsIdOf(kept.head) !== rowsIdOf(head)) return;
+    if (kept?.head.t !== head.t || kept.head.log !== head.log) return;
+    if (!hasSameRows(kept.head, head)) return;
     this.#keep({ ...kept, head, db: rebased(kept.db, root, kept.nodes) });
   }
 
@@ -130,11 +129,13 @@ export class Databases {
     ahead?: () => ReadonlySet<number>,
   ): Promise<Result> {
     try {
-      const done = ahead && tryWork(work);
-      if (done !== undefined) return done.result;
-      if (ahead !== undefined && !await readAhead?.whole()) {
-        readAhead?.beside((work) => this.#beside = this.#beside.then(work));
-        await this.#loadAhead(head, nodes, ahead);
+      if (ahead !== undefined) {
+        const done = tryWork(work);
+        if (done !== undefined) return done.result;
+        if (!await readAhead?.whole()) {
+          readAhead?.beside((work) => this.#beside = this.#beside.then(work));
+          await this.#loadAhead(head, nodes, ahead);
+        }
       }
       return await this.runOn(head, nodes, work);
     } finally {

@@ -7,7 +7,7 @@ import { encodeSum, plus, ZERO } from "../logseq/digest.ts";
 import { readHead } from "../kv/head.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { summedStretches } from "./checksum.ts";
-import type { Databases, OpenDb } from "./database.ts";
+import type { Databases } from "./database.ts";
 import { jsonChunks } from "./json_chunks.ts";
 
 /**
@@ -29,21 +29,13 @@ export async function diagnostics(
     "attrs": summedAttributes(db),
   }));
   const start = JSON.stringify(told).replace(/\}$/, ',"blocks":[');
-  const blocks = new Blocks(databases, open);
-  return jsonChunks(start, blocks.json(), () => `],"checksum":"${encodeSum(blocks.sum)}"}`);
-}
-
-/** The blocks one after another, and the sum of those that were read. */
-class Blocks {
-  sum = ZERO;
-
-  constructor(private readonly databases: Databases, private readonly open: OpenDb) {}
-
-  async *json(): AsyncGenerator<readonly Uint8Array[]> {
-    const encoder = new TextEncoder();
-    for await (const entities of summedStretches(this.databases, this.open)) {
-      this.sum = plus(this.sum, sumOf(entities));
+  const encoder = new TextEncoder();
+  let sum = ZERO;
+  const blocks = async function* (): AsyncGenerator<readonly Uint8Array[]> {
+    for await (const entities of summedStretches(databases, open)) {
+      sum = plus(sum, sumOf(entities));
       yield entities.map(({ facts }) => encoder.encode(JSON.stringify(Object.fromEntries(facts))));
     }
-  }
+  };
+  return jsonChunks(start, blocks(), () => `],"checksum":"${encodeSum(sum)}"}`);
 }

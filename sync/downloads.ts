@@ -12,7 +12,7 @@ import {
 import type { Head } from "../kv/head.ts";
 import { type GraphId, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
-import { untilSettled } from "./settle.ts";
+import { attempted, untilSettled } from "./settle.ts";
 
 /** A page follows its pull at once, or the client has given up. */
 const TOLD_MS = 60_000;
@@ -50,7 +50,7 @@ export async function rememberTold(
     const told = toldOf(download, at);
     if (told?.log === log && told.t > t) return { done: undefined };
     const outcome = await writeTold(kv, graph, caller, { log, t, at }, download);
-    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+    return attempted(outcome, undefined);
   });
 }
 
@@ -72,7 +72,7 @@ export async function rememberServed(
     if (known === undefined) return { done: undefined };
     const outcome = await writeServed(kv, graph, caller, served, known);
     known = undefined;
-    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+    return attempted(outcome, undefined);
   });
 }
 

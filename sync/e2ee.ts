@@ -4,7 +4,7 @@ import { readCircle } from "../kv/members.ts";
 import { findByEmail } from "../kv/users.ts";
 import type { Email, GraphId, UserId } from "../protocol/ids.ts";
 import type { Grant, KeyPair } from "../protocol/today/e2ee.ts";
-import { untilSettled } from "./settle.ts";
+import { attempted, untilSettled } from "./settle.ts";
 
 /** `forbidden`: the user is not, or no longer, what it takes. `not found`: no such graph. */
 export type KeyRefusal = "not found" | "forbidden";
@@ -59,7 +59,7 @@ async function setGraphKey(
     if (circle === undefined) return { done: "not found" };
     if (circle.standings[0]?.role === undefined) return { done: "forbidden" };
     const outcome = await writeGraphKey(kv, circle, user, key);
-    return outcome.kind === "committed" ? { done: "done" } : { again: outcome };
+    return attempted(outcome, "done");
   });
 }
 
@@ -98,7 +98,7 @@ async function grantOne(
       if (caller?.role !== "manager") return { done: "forbidden" };
       if (target?.role === undefined) return { done: "missing" };
       const outcome = await writeGraphKey(kv, circle, user, key);
-      return outcome.kind === "committed" ? { done: "done" } : { again: outcome };
+      return attempted(outcome, "done");
     },
   );
 }

@@ -5,7 +5,7 @@
  * empty, then entry by entry.
  */
 import { missingNodes } from "../datascript/prefetch.ts";
-import type { Head } from "../kv/head.ts";
+import { type Head, knownChecksum } from "../kv/head.ts";
 import { type PreparedEntry, prepareEntry } from "../logseq/entries.ts";
 import { SOUGHT } from "../logseq/order.ts";
 import type { Checksum, GraphId, SentId, T, TxId } from "../protocol/ids.ts";
@@ -111,10 +111,11 @@ async function notOnTop(
   batch: EntriesBatch,
   before: Progress,
 ): Promise<Plan<Step>> {
-  const isWhole = before.t === batch.tBefore;
-  const t = isWhole ? reachedBefore(await deps.accepted.at(head), batch) : undefined;
+  // Else some of its entries are stored already, by this call.
+  const isUntouched = before.t === batch.tBefore;
+  const t = isUntouched ? reachedBefore(await deps.accepted.at(head), batch) : undefined;
   if (t !== undefined) {
-    const checksum = t === head.t ? head.checksum : undefined;
+    const checksum = t === head.t ? knownChecksum(head) : undefined;
     return { answer: { answered: entriesOk(reachedAt(t, checksum)) } };
   }
   deps.log.debug("Refused a batch of {graph} at t {t} as stale", { graph: head.graph, t: head.t });
@@ -153,10 +154,10 @@ async function planEntries(
     failed,
   });
   const [first, ...more] = made;
-  if (first === undefined) return { answer: step(head.t, checksumOf(head)) };
+  if (first === undefined) return { answer: step(head.t, knownChecksum(head)) };
 
   const reports = [first.report, ...more.map(({ report }) => report)] as const;
-  const checksum = await checksumAfter(deps.databases, open, checksumOf(head), reports);
+  const checksum = await checksumAfter(deps.databases, open, knownChecksum(head), reports);
   return {
     store: { open, made: [first, ...more], checksum },
     answer: (t) => {
@@ -192,8 +193,7 @@ async function applied(
     switch (prepared.kind) {
       case "changed": {
         const { report, entry } = prepared;
-        const op = outlinerOp === undefined ? {} : { outlinerOp };
-        made.push({ report, entry, sent: [...sent, ...idle.splice(0)], ...op });
+        made.push({ report, entry, sent: [...sent, ...idle.splice(0)], outlinerOp });
         db = report.after;
         break;
       }
@@ -211,7 +211,7 @@ async function applied(
           why,
         });
         if (txId !== undefined) success.pop();
-        return { made, success, failed: { ...txId !== undefined && { txId }, missing } };
+        return { made, success, failed: { txId, missing } };
       }
       default:
         return prepared satisfies never;
@@ -232,8 +232,4 @@ async function prepare(
   if (forms === undefined) return { kind: "failed", why: "not transaction data", missing: [] };
   const ahead = (): ReadonlySet<number> => missingNodes(db, forms, SOUGHT);
   return await databases.run(open, () => prepareEntry(db, forms, op), ahead);
-}
-
-function checksumOf({ checksum }: Head): Checksum | undefined {
-  return checksum === "unknown" ? undefined : checksum;
 }

@@ -18,7 +18,7 @@ export interface Fanout {
   moved(graph: GraphId, t: T, sender?: object): void;
   /** The graph was deleted, or starts again at 0: its sockets are closed. */
   ended(graph: GraphId, end: GraphEnd): void;
-  /** Others should look who is there, and who may be; whoever says it has done so. */
+  /** Others should look who is there, and who may be; whoever calls this has looked. */
   people(graph: GraphId, version: string): void;
   /** From now on; of what others told. */
   onPeople(listener: (news: PeopleNews) => void): void;

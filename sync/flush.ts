@@ -24,6 +24,7 @@ import { commitHead, type Head, isStill, readHead } from "../kv/head.ts";
 import { rowSets } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { hasSameBase } from "./base.ts";
 import { addrOf, type Databases, type OpenDb } from "./database.ts";
 import { nextTurn } from "./next_turn.ts";
 import type { CachedNodes } from "./node_cache.ts";
@@ -44,9 +45,9 @@ export interface FlushDeps {
 }
 
 /** `done`: the head's rows hold all up to `t`. `lost`: another's flush, import or reset came first. */
-export type FlushOutcome = { readonly kind: "done"; readonly head: Head } | {
-  readonly kind: "lost";
-};
+export type FlushOutcome =
+  | { readonly kind: "done"; readonly head: Head }
+  | { readonly kind: "lost" };
 
 /** Facts folded in, and rows made, between two looks at the event loop: some milliseconds of work. */
 const FACTS_SLICE = 1024;
@@ -139,7 +140,7 @@ async function store(
         if (current?.rows === rows && current.flushed === head.t) {
           return { done: { kind: "done", head: current } };
         }
-        if (current === undefined || !isSameBase(current, head)) return { done: { kind: "lost" } };
+        if (current === undefined || !hasSameBase(current, head)) return { done: { kind: "lost" } };
         const switched = await commitHead(kv, current, { ...current, flushed: head.t }, {
           sets: flushed,
           deletes: [claim.key],
@@ -180,7 +181,7 @@ async function claimFor(
     () =>
       untilSettled<Claim | undefined>(`claim addresses of ${graph}`, async () => {
         const current = await readHead(kv, graph);
-        if (current === undefined || !isSameBase(current, head)) return { done: undefined };
+        if (current === undefined || !hasSameBase(current, head)) return { done: undefined };
         const outcome = await claimAddresses(kv, current, count, above, now());
         if (outcome.kind === "claimed") return { done: outcome.claim };
         // Another flush has claimed some, unless it was a batch that came first.
@@ -205,12 +206,6 @@ function rootOf(
     maxTx: db.maxTx,
     maxAddr,
   };
-}
-
-/** Whether a flush of the one is one of the other: batches may have come since. */
-function isSameBase(current: Head, head: Head): boolean {
-  return current.log === head.log && current.rows === head.rows &&
-    current.rowsVersion === head.rowsVersion && current.flushed === head.flushed;
 }
 
 /**

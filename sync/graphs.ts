@@ -4,11 +4,11 @@ import { generationsOf, listGarbage, markGarbage, sweepGeneration } from "../kv/
 import {
   countOwned,
   createGraph,
+  type GraphAtHead,
   type GraphMeta,
   isNameTaken,
   listOwned,
   type OwnedCount,
-  type OwnedGraph,
   readMeta,
   removeGraph,
 } from "../kv/graphs.ts";
@@ -30,7 +30,7 @@ import type { ListedGraph } from "../protocol/today/http.ts";
 import type { RoleInGraph } from "../protocol/today/members.ts";
 import { removeAssets } from "./asset_sweep.ts";
 import type { Fanout } from "./fanout.ts";
-import { type Attempt, untilSettled } from "./settle.ts";
+import { type Attempt, attempted, untilSettled } from "./settle.ts";
 import { trySweep } from "./try_sweep.ts";
 
 export interface GraphsDeps {
@@ -133,8 +133,8 @@ async function attemptCreate(
   owned?: OwnedCount,
 ): Promise<Attempt<GraphId>> {
   const outcome = await createGraph(kv, graph, meta, {
-    ...owned !== undefined && { owned },
-    ...meta.e2ee !== undefined && { checksum: EMPTY_CHECKSUM },
+    owned,
+    checksum: meta.e2ee === undefined ? undefined : EMPTY_CHECKSUM,
   });
   if (outcome.kind === "committed") return { done: graph };
   // The id is new, so if the graph is there, it was this call that made it.
@@ -161,7 +161,7 @@ async function remove(deps: GraphsDeps, graph: GraphId): Promise<void> {
     // Both go in one commit: if one is gone, all is.
     if (meta === undefined || head === undefined) return { done: undefined };
     const outcome = await removeGraph(kv, meta, head, now());
-    return outcome.kind === "committed" ? { done: undefined } : { again: outcome };
+    return attempted(outcome, undefined);
   });
   deps.ended?.(graph, "deleted");
   // All markers, not just those of the last head: an import may be under way, and a removal before
@@ -191,8 +191,8 @@ async function reset({ kv, now, ended }: GraphsDeps, graph: GraphId): Promise<tr
       flushed: T_ZERO,
       updatedAt: now(),
       ...checksumLost(head),
-    }, { sets: markGarbage(graph, generationsOf(head), now()), deletes: [] });
-    return outcome.kind === "committed" ? { done: true } : { again: outcome };
+    }, { sets: markGarbage(graph, generationsOf(head), now()) });
+    return attempted(outcome, true);
   });
   if (done && left !== undefined) {
     ended?.(graph, "reset");
@@ -201,7 +201,7 @@ async function reset({ kv, now, ended }: GraphsDeps, graph: GraphId): Promise<tr
   return done;
 }
 
-function listed({ graph, meta, head }: OwnedGraph): Omit<ListedFor, keyof RoleInGraph> {
+function listed({ graph, meta, head }: GraphAtHead): Omit<ListedFor, keyof RoleInGraph> {
   const { name, schemaVersion } = meta;
   return {
     "graph_id": graph,
@@ -220,7 +220,7 @@ function listed({ graph, meta, head }: OwnedGraph): Omit<ListedFor, keyof RoleIn
 }
 
 /** What the user is to a graph of his list, as today's clients read it. */
-function roleIn(graph: OwnedGraph | JoinedGraph): RoleInGraph {
+function roleIn(graph: GraphAtHead | JoinedGraph): RoleInGraph {
   if (!("member" in graph)) return { role: "manager" };
   return { "role": graph.member.role, "invited-by": graph.member.invitedBy };
 }

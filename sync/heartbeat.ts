@@ -23,8 +23,7 @@ export async function beat(kv: Deno.Kv, hub: Hub): Promise<void> {
     if (head !== undefined) {
       for (const listener of hub.each(graph)) listener.remind(head.t, head.log);
     } else if (await isGone(kv, graph)) {
-      const { code, reason } = closeReason.deleted;
-      hub.closeAll(graph, code, reason);
+      hub.closeAll(graph, closeReason.deleted);
     }
   }
 }

@@ -1,5 +1,6 @@
 /** The sockets of each graph in this isolate. Knows who listens, not what there is to say. */
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
+import type { CloseReason } from "./close_codes.ts";
 
 /** One who wants to hear of a graph: a connection (connection.ts). No method may throw. */
 export interface Listener {
@@ -9,10 +10,10 @@ export interface Listener {
   compare(t: T, log: Generation): void;
   /** The same, and told again to who was told it already: a sign of life. */
   remind(t: T, log: Generation): void;
-  /** Ends the socket at once; code and reason as WebSocket has them. */
-  close(code: number, reason: string): void;
+  /** Ends the socket at once. */
+  close(reason: CloseReason): void;
   /** Ends the socket after the answers to all that has come in. */
-  leave(code: number, reason: string): void;
+  leave(reason: CloseReason): void;
 }
 
 /** Told when a graph gets its first listener (`true`), and when it has lost its last (`false`). */
@@ -22,8 +23,8 @@ export type HubObserver = (graph: GraphId, listened: boolean) => void;
 export class Hub {
   readonly #listeners = new Map<GraphId, Set<Listener>>();
   readonly #observers: HubObserver[] = [];
-  #waiting: (() => void)[] = [];
-  #leaving: { readonly code: number; readonly reason: string } | undefined;
+  readonly #waiting: (() => void)[] = [];
+  #leaving: CloseReason | undefined;
 
   /** Adding one twice is adding it once. Of a hub that is being left it is sent away at once. */
   add(graph: GraphId, listener: Listener): void {
@@ -32,7 +33,7 @@ export class Hub {
       this.#listeners.set(graph, new Set([listener]));
       this.#tellObservers(graph, true);
     } else listeners.add(listener);
-    if (this.#leaving !== undefined) listener.leave(this.#leaving.code, this.#leaving.reason);
+    if (this.#leaving !== undefined) listener.leave(this.#leaving);
   }
 
   /** Idempotent: a socket may report its end twice (platform.md §2). */
@@ -65,23 +66,23 @@ export class Hub {
   }
 
   /** Closes the sockets of one graph. They leave the hub when they are gone. */
-  closeAll(graph: GraphId, code: number, reason: string): void {
-    for (const listener of this.each(graph)) listener.close(code, reason);
+  closeAll(graph: GraphId, reason: CloseReason): void {
+    for (const listener of this.each(graph)) listener.close(reason);
   }
 
   /** Closes every socket now. */
-  closeEverything(code: number, reason: string): void {
-    for (const graph of this.graphs()) this.closeAll(graph, code, reason);
+  closeEverything(reason: CloseReason): void {
+    for (const graph of this.graphs()) this.closeAll(graph, reason);
   }
 
   /**
    * Closes every socket after its answers, also those that open from now on. Answers once all of
    * them are gone.
    */
-  async leave(code: number, reason: string): Promise<void> {
-    this.#leaving = { code, reason };
+  async leave(reason: CloseReason): Promise<void> {
+    this.#leaving = reason;
     for (const graph of this.graphs()) {
-      for (const listener of this.each(graph)) listener.leave(code, reason);
+      for (const listener of this.each(graph)) listener.leave(reason);
     }
     if (this.#listeners.size === 0) return;
     await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -36,10 +36,10 @@ import {
   type T,
   T_ZERO,
 } from "../protocol/ids.ts";
-import { readBase } from "./base.ts";
+import { hasSameRows, readBase } from "./base.ts";
 import type { Fanout } from "./fanout.ts";
 import type { GraphEnd } from "./news.ts";
-import { type Attempt, untilSettled } from "./settle.ts";
+import { type Attempt, attempted, untilSettled } from "./settle.ts";
 import { trySweep } from "./try_sweep.ts";
 
 export interface ImportDeps {
@@ -160,11 +160,8 @@ function withRows({ importing, ...state }: Head, rows: readonly RowJson[]): Head
 /** A client's last call has no rows. */
 async function endImport({ kv, now }: ImportDeps, head: Head): Promise<Outcome> {
   if (head.importing === undefined) return { done: true };
-  const outcome = await commitHead(kv, head, { ...withRows(head, []), updatedAt: now() }, {
-    sets: [],
-    deletes: [],
-  });
-  return outcome.kind === "committed" ? { done: true } : { again: outcome };
+  const outcome = await commitHead(kv, head, { ...withRows(head, []), updatedAt: now() });
+  return attempted(outcome, true);
 }
 
 interface Compared {
@@ -245,7 +242,7 @@ async function upsertInPlace(
     deletes: await strayRowParts(kv, sets),
     checks: guards,
   });
-  return outcome.kind === "committed" ? { done: true } : { again: outcome };
+  return attempted(outcome, true);
 }
 
 /** All the graph's rows, with these in place of those of their addrs, as new rows. */
@@ -271,8 +268,7 @@ async function copyWith(
     yield* rootSets(head, generation, root, now());
   };
   return await build(deps, head, generation, sets(), (current) => {
-    const same = current.rows === head.rows && current.rowsVersion === head.rowsVersion &&
-      current.flushed === head.flushed;
+    const same = hasSameRows(current, head) && current.flushed === head.flushed;
     const flushed = root?.t ?? head.flushed;
     return same
       ? {
@@ -324,6 +320,7 @@ interface Switch {
  *
  * @param switchOf for the head as it is by then; `undefined`: these rows are of no use with it
  * @param end what the graph's sockets are told
+ * @returns `again`: other rows have to be written
  */
 async function build(
   { kv, now, ended }: ImportDeps,

@@ -3,7 +3,6 @@
  * looked at in the same read as whom it is about, and the commit holds both to it: who is put out
  * meanwhile changes nothing any more. The creator is none of these: his rights are the graph's own.
  */
-import type { Outcome } from "../kv/change.ts";
 import {
   type Circle,
   listMembers,
@@ -16,7 +15,7 @@ import { findByEmail, type Profile, readProfiles } from "../kv/users.ts";
 import type { Email, GraphId, UserId } from "../protocol/ids.ts";
 import type { Role } from "../protocol/role.ts";
 import type { ListedMember } from "../protocol/today/members.ts";
-import { type Attempt, untilSettled } from "./settle.ts";
+import { type Attempt, attempted, untilSettled } from "./settle.ts";
 
 /** Of one graph, without its creator. */
 export const MAX_MEMBERS = 1000;
@@ -130,7 +129,7 @@ async function put(
   const member = before === undefined
     ? { role, invitedBy: by, createdAt: now() }
     : { ...before, role };
-  return attempted(await putMember(kv, circle, user, member));
+  return attempted(await putMember(kv, circle, user, member), "done");
 }
 
 async function remove(
@@ -153,14 +152,10 @@ async function remove(
     if (target?.role === undefined) return { done: "done" };
     const outcome = await removeMember(kv, circle, user);
     version = outcome.kind === "committed" ? outcome.versionstamp : crypto.randomUUID();
-    return attempted(outcome);
+    return attempted(outcome, "done");
   });
   if (version !== undefined) await removed(graph, version);
   return answer;
-}
-
-function attempted(outcome: Outcome): Attempt<MemberAnswer> {
-  return outcome.kind === "committed" ? { done: "done" } : { again: outcome };
 }
 
 async function find(kv: Deno.Kv, whom: Whom): Promise<UserId | undefined> {

@@ -1,6 +1,6 @@
 /** What there is to tell of a graph, and how the sockets of this isolate hear it. */
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
-import { type CloseReason, closeReason } from "./close_codes.ts";
+import { closeReason } from "./close_codes.ts";
 import type { Hub } from "./hub.ts";
 
 /** Why all sockets of a graph are closed. */
@@ -40,10 +40,8 @@ export function tell(hub: Hub, news: Exclude<News, PeopleNews>, sender?: object)
     case "at":
       for (const listener of hub.each(news.graph)) listener.compare(news.t, news.log);
       return;
-    case "ended": {
-      const { code, reason }: CloseReason = closeReason[news.end];
-      return hub.closeAll(news.graph, code, reason);
-    }
+    case "ended":
+      return hub.closeAll(news.graph, closeReason[news.end]);
     default:
       return news satisfies never;
   }

@@ -9,7 +9,8 @@ import { traced } from "../telemetry/trace.ts";
 import type { SyncOperations } from "./connection.ts";
 import type { Fanout } from "./fanout.ts";
 
-export interface Watch {
+/** Who watches, and by which clock. */
+export interface Observer {
   readonly meter: Meter;
   readonly log: Logger;
   /** Milliseconds from any start. */
@@ -23,22 +24,22 @@ type BatchAnswer = Awaited<ReturnType<SyncOperations["txBatch" | "txEntries"]>>;
 type BatchOutcome = "ok" | "gone" | Extract<BatchAnswer, { type: "tx/reject" }>["reason"];
 
 /** The same operations, watched. */
-export function observedOperations(operations: SyncOperations, watch: Watch): SyncOperations {
+export function observedOperations(operations: SyncOperations, observer: Observer): SyncOperations {
   return {
     version: operations.version,
     pull: (graph, since) => {
-      watch.meter.pull();
+      observer.meter.pull();
       return operations.pull(graph, since);
     },
     txBatch: (graph, batch, sender) =>
       observedBatch(
-        watch,
+        observer,
         { graph, base: batch.t_before, txs: batch.txs.length },
         () => operations.txBatch(graph, batch, sender),
       ),
     txEntries: (graph, batch, sender) =>
       observedBatch(
-        watch,
+        observer,
         { graph, base: batch.tBefore, txs: batch.entries.length },
         () => operations.txEntries(graph, batch, sender),
       ),
@@ -55,7 +56,7 @@ interface SeenBatch {
 }
 
 async function observedBatch<Answer extends BatchAnswer>(
-  { meter, log, clock }: Watch,
+  { meter, log, clock }: Observer,
   { graph, base, txs }: SeenBatch,
   store: () => Promise<Answer>,
 ): Promise<Answer> {

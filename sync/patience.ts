@@ -4,6 +4,5 @@
 export async function settledWithin(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
+  await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -235,9 +235,8 @@ export class Presence {
       // All sockets of a graph that was deleted are closed by news of that.
       if (circle === undefined) return;
       post.creator = circle.meta.owner;
-      const { code, reason } = closeReason.removed;
       for (const { user, role } of circle.standings) {
-        if (role === undefined) room.putOut(user, code, reason);
+        if (role === undefined) room.putOut(user, closeReason.removed);
       }
     }
   }

@@ -31,7 +31,7 @@ export async function pull(
   const entries = known === undefined
     ? readEntryBatches(kv, graph, log, since, t)
     : batchesOf(known);
-  return { t, generation: log, entries, ...checksum !== undefined && { checksum } };
+  return { t, generation: log, entries, checksum };
 }
 
 async function* batchesOf(entries: readonly LogEntry[]): AsyncGenerator<readonly LogEntry[]> {

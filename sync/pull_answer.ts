@@ -13,7 +13,7 @@ export interface PulledLog {
    * Of a graph that today's clients use, as of t. To them each entry tells its outliner op, null
    * where none is known; the seed's take no notice of either.
    */
-  readonly checksum?: Checksum | "unknown";
+  readonly checksum?: Checksum | "unknown" | undefined;
 }
 
 /** The answer in chunks, `t` before `txs`; see jsonChunks for size, memory and errors. */

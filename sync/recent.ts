@@ -45,7 +45,7 @@ export class RecentEntries {
 
 /** Without what else is written of it. */
 function shownOf({ t, tx, outlinerOp }: ShownEntry): ShownEntry {
-  return { t, tx, ...outlinerOp !== undefined && { outlinerOp } };
+  return { t, tx, outlinerOp };
 }
 
 function sizeOf(entries: readonly ShownEntry[]): number {

@@ -93,13 +93,10 @@ export async function restoreGraph(
   if (keys !== undefined && own === undefined) {
     throw new NoGraphKeyError(path, meta.owner, keys.map(({ user }) => user));
   }
-  const next: NewGraph = {
-    meta: { ...meta, createdAt: deps.now(), ...own !== undefined && { e2ee: true } },
-    key: own?.key,
-  };
+  const made = { ...meta, createdAt: deps.now(), ...own !== undefined && { e2ee: true } };
   const graph = await untilSettled<GraphId>(
     `restore ${path}`,
-    () => makeGraph(deps, newGraphId(), next, rows()),
+    () => makeGraph(deps, made, own?.key, rows()),
   );
   return { graph, rows: addresses.length };
 }
@@ -140,19 +137,18 @@ function rowAt(file: KvsFile, address: number): Row {
   return { ...row, addr };
 }
 
-interface NewGraph {
-  readonly meta: GraphMeta;
-  /** Of an encrypted one, for its owner. */
-  readonly key: string | undefined;
-}
-
-/** Rows first, where nobody looks for them; then the graph. */
+/**
+ * Rows first, where nobody looks for them; then the graph.
+ *
+ * @param key of an encrypted graph, for its owner
+ */
 async function makeGraph(
   { kv, now }: RestoreDeps,
-  graph: GraphId,
-  { meta, key }: NewGraph,
+  meta: GraphMeta,
+  key: string | undefined,
   rows: Iterable<Row>,
 ): Promise<Attempt<GraphId>> {
+  const graph = newGraphId();
   const generation = newGeneration();
   const opened = await openFirstGeneration(kv, graph, generation, now());
   if (opened.kind !== "opened") return { again: opened };
@@ -165,7 +161,7 @@ async function makeGraph(
     if (written.kind !== "committed") return { again: written };
     const outcome = await createGraph(kv, graph, meta, {
       first: { generation, guard: opened.guard },
-      ...key !== undefined && { beside: [graphKeySet(graph, { user: meta.owner, key })] },
+      beside: key === undefined ? [] : [graphKeySet(graph, { user: meta.owner, key })],
     });
     // The id is new, so if the graph is there, it was this call that made it.
     made = outcome.kind === "committed" || await readHead(kv, graph) !== undefined;

@@ -3,8 +3,10 @@
  * the store nor the clock: presence.ts keeps both together.
  */
 import type { Present } from "../kv/present.ts";
+import { profileOf } from "../kv/users.ts";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import type { Editing, OnlineUser, OnlineUsers } from "../protocol/today/presence.ts";
+import type { CloseReason } from "./close_codes.ts";
 import type { Person } from "./users.ts";
 
 /** A socket of a graph: a connection (connection.ts). No method may throw. */
@@ -15,8 +17,8 @@ export interface Guest {
    * @param all tells the whole of it as it is when it is called: for one who can't take news now
    */
   people(news: string, all: () => string): void;
-  /** Ends the socket at once; code and reason as WebSocket has them. */
-  close(code: number, reason: string): void;
+  /** Ends the socket at once. */
+  close(reason: CloseReason): void;
 }
 
 interface Seat {
@@ -94,9 +96,7 @@ export class Room {
   here(): readonly Present[] {
     const users = [...this.#seats.values()].map(({ person, editing, at }) => ({
       id: person.id,
-      ...person.email !== undefined && { email: person.email },
-      ...person.username !== undefined && { username: person.username },
-      ...person.name !== undefined && { name: person.name },
+      ...profileOf(person),
       ...editing !== undefined && { editing },
       at,
     }));
@@ -104,9 +104,9 @@ export class Room {
   }
 
   /** Ends all sockets of a user here. */
-  putOut(user: UserId, code: number, reason: string): void {
+  putOut(user: UserId, reason: CloseReason): void {
     for (const [guest, { person }] of [...this.#seats]) {
-      if (person.id === user) guest.close(code, reason);
+      if (person.id === user) guest.close(reason);
     }
   }
 
@@ -140,13 +140,11 @@ function latest(users: readonly Present[]): ReadonlyMap<UserId, Present> {
 
 function onlineOf(users: readonly Present[]): ReadonlyMap<UserId, OnlineUser> {
   const online = new Map<UserId, OnlineUser>();
-  for (const { id, email, username, name, editing } of latest(users).values()) {
-    online.set(id, {
-      "user-id": id,
-      ...email !== undefined && { email },
-      ...username !== undefined && { username },
-      ...name !== undefined && { name },
-      ...editing !== undefined && { "editing-block-uuid": editing },
+  for (const user of latest(users).values()) {
+    online.set(user.id, {
+      "user-id": user.id,
+      ...profileOf(user),
+      ...user.editing !== undefined && { "editing-block-uuid": user.editing },
     });
   }
   return online;

@@ -15,7 +15,7 @@ import { CorruptLogError } from "../kv/txlog.ts";
 import { type GraphId, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { loggerFor } from "../telemetry/log.ts";
-import { type Base, isFounded, readBase } from "./base.ts";
+import { type Base, hasSameRows, readBase, wasFounded } from "./base.ts";
 import { type DownloadDeps, type Downloader, isAhead, versionToServe } from "./downloads.ts";
 import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
 import { untilSettled } from "./settle.ts";
@@ -28,8 +28,8 @@ export interface RowStream {
   /** How many there are. */
   readonly count: number;
   /**
-   * Row 0, row 1, and the others ascending by addr, in batches as they are read: about 500 at a time,
-   * and when they are asked for.
+   * Row 0, row 1, and the others ascending by addr, in batches as they are read (listRowBatches), when
+   * they are asked for.
    *
    * Ends with a RowsLostError where there would be fewer, so that a cut answer isn't taken for a
    * whole one.
@@ -90,7 +90,7 @@ async function followedHead(kv: Deno.Kv, graph: GraphId): Promise<Followed | und
     if (head === undefined) return { done: undefined };
     if (head.checksum !== undefined) return { done: { head, isNew: false } };
     const marked = { ...head, checksum: "unknown" } as const;
-    const outcome = await commitHead(kv, head, marked, { sets: [], deletes: [] });
+    const outcome = await commitHead(kv, head, marked);
     return outcome.kind === "committed"
       ? { done: { head: outcome.head, isNew: true } }
       : { again: outcome };
@@ -116,7 +116,7 @@ export async function openRowStream(
     const opened = await openAt(kv, head, version);
     // What was swept behind a reset or an import is missing in what was read.
     const after = await readHead(kv, graph);
-    if (after !== undefined && hasSameRows(after, head) && !isFounded(head, after)) return opened;
+    if (after !== undefined && hasSameRows(after, head) && !wasFounded(head, after)) return opened;
   }
 }
 
@@ -221,9 +221,4 @@ async function* streamRows(
   if (next < addrs.length || after === undefined || !hasSameRows(after, head)) {
     throw new RowsLostError(`Cannot stream row ${next} of ${head.graph} as it is gone`);
   }
-}
-
-/** Whether what is at an address in the one is the same in the other. */
-function hasSameRows(after: Head, head: Head): boolean {
-  return after.rows === head.rows && after.rowsVersion === head.rowsVersion;
 }

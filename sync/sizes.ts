@@ -6,6 +6,7 @@ import { LRUCache } from "lru-cache";
 import type { Head } from "../kv/head.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import type { Logger } from "../telemetry/log.ts";
+import { settledWithin } from "./patience.ts";
 import { type GraphSize, graphSize } from "./stats.ts";
 
 interface Known {
@@ -43,7 +44,7 @@ export class Sizes {
    * counted for the first time. Never throws; a failure is logged and counted again when asked.
    */
   async of(head: Head, patienceMs: number): Promise<GraphSize | undefined> {
-    if (!this.#isGood(head)) await within(patienceMs, this.#count(head));
+    if (!this.#isGood(head)) await settledWithin(patienceMs, this.#count(head));
     return this.#known.get(head.graph)?.size;
   }
 
@@ -75,10 +76,4 @@ export class Sizes {
     const size = await graphSize(kv, head);
     this.#known.set(head.graph, { size, versionstamp: head.versionstamp, at: now() });
   }
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -8,7 +8,7 @@ import { type Head, readHead } from "../kv/head.ts";
 import { type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
-import { type Base, isFounded, readBase } from "./base.ts";
+import { type Base, readBase, wasFounded } from "./base.ts";
 import {
   type DownloadDeps,
   isAhead,
@@ -59,8 +59,8 @@ export type PageRefusal = "not ready" | "replaced";
 
 /**
  * One page of a graph's rows; `undefined` where there is no such graph. It may have fewer than are
- * wanted where they are long (NextPages). The last one (`done`) holds
- * rows 0 and 1 once more, as of the version that the caller's last pull told, or else as of now.
+ * wanted where they are long (NextPages). The last one (`done`) holds rows 0 and 1 once more, as of the
+ * version that the caller's last pull told, or else as of now.
  *
  * Cost: the page's rows in memory, and for rows 0 and 1 the whole tail; but for the last page one
  * commit. Nodes of the next page are listed meanwhile.
@@ -85,7 +85,7 @@ export async function rowsPage(
     // Rows that a reset took away meanwhile were missing in what was read, or some of those that the first
     // batch brought.
     const after = await readHead(kv, graph);
-    if (after?.rows !== head.rows || isFounded(head, after)) continue;
+    if (after?.rows !== head.rows || wasFounded(head, after)) continue;
     if (page === undefined) return "not ready";
     // Of no rows nobody can make a database that would be of the wrong version.
     if (page.rows.length > 0 && isAhead(download, head, deps.now())) return "replaced";

@@ -19,7 +19,7 @@ import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/id
 import { loggerFor } from "../telemetry/log.ts";
 import type { ImportDeps, ImportedRows } from "./import.ts";
 import { faultOfRows } from "./rows_check.ts";
-import { type Attempt, untilSettled } from "./settle.ts";
+import { type Attempt, attempted, untilSettled } from "./settle.ts";
 import { trySweep } from "./try_sweep.ts";
 
 const log = loggerFor("snapshot-upload");
@@ -107,7 +107,7 @@ async function stage(
   };
   return await whileHeld<Upload>(deps, begun, `stage rows for ${graph}`, async (held) => {
     const outcome = await writeInCommits(deps.kv, sets(), held.guards);
-    return outcome.kind === "committed" ? { done: held } : { again: outcome };
+    return attempted(outcome, held);
   });
 }
 
@@ -129,7 +129,11 @@ async function finish(deps: ImportDeps, begun: Upload): Promise<UploadOutcome> {
   return done ?? (settled.unknown ? "finished" : "not begun");
 }
 
-/** @param settled remembers whether the outcome of a commit was unknown */
+/**
+ * @param settled remembers whether the outcome of a commit was unknown
+ * @returns `again`: the switch alone is to be tried again; `done` with `again`: with a new hold, and a new
+ * look at the rows
+ */
 async function switchTo(
   { kv, now, ended }: ImportDeps,
   held: Upload,

@@ -44,7 +44,7 @@ export interface Version {
   readonly report: TxReport;
   /** The log entry. */
   readonly entry: List;
-  readonly outlinerOp?: string;
+  readonly outlinerOp?: string | undefined;
   /** The entries that are accepted with it: what made it, and others that changed nothing. */
   readonly sent: readonly SentId[];
 }
@@ -118,7 +118,7 @@ export async function storePlanned<Answer>(
       continue;
     }
 
-    const t = afterAll(head.t, store.made);
+    const t = versionAfter(head.t, store.made);
     const accepted = (): Answer => {
       deps.fanout.moved(graph, t, sender);
       return answer(t);
@@ -199,7 +199,7 @@ function keep(
   flusher.changed(head.graph, db.overlaySize, length);
 }
 
-function afterAll(t: T, made: Versions["made"]): T {
+function versionAfter(t: T, made: Versions["made"]): T {
   return made.reduce((last) => nextT(last), t);
 }
 
@@ -209,7 +209,7 @@ function entriesOf({ t: before }: Head, { made }: Versions, writer: string): rea
   return made.map(({ report, entry, outlinerOp }) => {
     t = nextT(t);
     const tail = encodeTailTx(report.datoms);
-    return { t, tx: encode(entry), tail, writer, ...outlinerOp !== undefined && { outlinerOp } };
+    return { t, tx: encode(entry), tail, writer, outlinerOp };
   });
 }
 
@@ -233,7 +233,7 @@ async function commitVersions(
   const updatedAt = now();
   const next = {
     ...state,
-    t: afterAll(head.t, made),
+    t: versionAfter(head.t, made),
     updatedAt,
     activity: withBatch(head.activity, updatedAt),
     ...checksum !== undefined && { checksum },
@@ -254,8 +254,8 @@ async function commitEntries(
   beside: Change,
 ): Promise<HeadOutcome> {
   const { graph, log } = head;
-  const commitBeside = (sets: Change["sets"]): Promise<HeadOutcome> =>
-    commitHead(kv, head, next, { ...beside, sets: [...sets, ...beside.sets] });
+  const commitBeside = (sets: readonly KvSet[]): Promise<HeadOutcome> =>
+    commitHead(kv, head, next, { ...beside, sets: [...sets, ...beside.sets ?? []] });
   try {
     return await commitBeside(entries.flatMap((entry) => entryChange(graph, log, entry)));
   } catch (thrown) {

@@ -1,13 +1,13 @@
 /** Deletes what nobody needs any more: what flushes made useless, and what was cut off half-way. */
 import { listDropped, sweepClaims, sweepDropped } from "../kv/flushes.ts";
 import { listGarbage, sweepGeneration } from "../kv/garbage.ts";
+import { listUnready, readMeta, removeGraph } from "../kv/graphs.ts";
 import { readHead } from "../kv/head.ts";
 import { listOrphans, sweepOrphans } from "../kv/members.ts";
 import { sweepPresent } from "../kv/present.ts";
-import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
-import { listUnready, readMeta, removeGraph } from "../kv/graphs.ts";
 import { forgetUpload, isUnderWay } from "../kv/snapshot_uploads.ts";
 import { loggerFor } from "../telemetry/log.ts";
+import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
 import { openGraphs } from "./graphs.ts";
 
 const log = loggerFor("sweep");

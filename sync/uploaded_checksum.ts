@@ -51,6 +51,6 @@ export class UploadedChecksums {
         checksum,
       });
     }
-    await commitHead(this.#kv, head, { ...head, checksum }, { sets: [], deletes: [] });
+    await commitHead(this.#kv, head, { ...head, checksum });
   }
 }

@@ -7,9 +7,9 @@ import { checkDb } from "../datascript/db_check.ts";
 import { EMPTY_TAIL, openDb } from "../datascript/root.ts";
 import { BRANCHING_FACTOR } from "../datascript/tree.ts";
 import { isListed, readMeta } from "../kv/graphs.ts";
-import { type Head, readHead } from "../kv/head.ts";
+import { type Head, knownChecksum, readHead } from "../kv/head.ts";
 import type { GraphId, T } from "../protocol/ids.ts";
-import { isEmpty, isFounded, readBase } from "./base.ts";
+import { hasSameRows, isEmpty, readBase, wasFounded } from "./base.ts";
 import { wholeChecksum } from "./checksum.ts";
 import { Databases, type OpenDb, RowMissingError } from "./database.ts";
 import { NodeCache } from "./node_cache.ts";
@@ -63,8 +63,7 @@ export async function verifyGraph(
     const verified = counted && { ...counted, problems: problems.found };
     if (head === undefined || verified === undefined) return verified;
     const now = await readHead(kv, graph);
-    const sameRows = now?.rows === head.rows && now.log === head.log &&
-      now.rowsVersion === head.rowsVersion && !isFounded(head, now);
+    const sameRows = now?.log === head.log && hasSameRows(now, head) && !wasFounded(head, now);
     // A flush takes rows away, after a while.
     const steady = verified.problems.length === 0 || now?.flushed === head.flushed;
     if (sameRows && steady) return verified;
@@ -138,8 +137,8 @@ async function verifyChecksum(
   open: OpenDb,
   problems: Problems,
 ): Promise<void> {
-  const { checksum } = open.head;
-  if (checksum === undefined || checksum === "unknown") return;
+  const checksum = knownChecksum(open.head);
+  if (checksum === undefined) return;
   const whole = await problems.catch("the checksum", () => wholeChecksum(databases, open));
   if (whole !== undefined && whole !== checksum) {
     problems.tell("the head", `has the checksum ${checksum}, where the database has ${whole}`);

@@ -29,7 +29,12 @@ async function readNodes(
   refs: readonly Ref[],
   problems: Problems,
 ): Promise<readonly (Node | undefined)[]> {
-  const rows = await readEach(kv, head, refs.map(parseAddr).filter(isAddr), problems);
+  const rows = await readEach(
+    kv,
+    head,
+    refs.map(parseAddr).filter((addr) => addr !== undefined),
+    problems,
+  );
   return refs.map((ref) => {
     if (typeof ref !== "number") return ref;
     const addr = parseAddr(ref);
@@ -39,10 +44,6 @@ async function readNodes(
       ? undefined
       : problems.catchNow(`row ${ref}`, () => decodeNode(row));
   });
-}
-
-function isAddr(addr: Addr | undefined): addr is Addr {
-  return addr !== undefined;
 }
 
 /** Rows by address; one that can't be read doesn't keep the others away. */

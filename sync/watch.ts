@@ -106,7 +106,7 @@ class Group {
   /** This isolate's own news, so that it isn't told again; after a reset the next head is a first. */
   know(news: News): void {
     const known = this.#graphs.get(news.graph);
-    // Of people each one looks by himself whether he has heard of that version.
+    // News of people has a version of its own, by which whoever hears it twice sees that.
     if (known === undefined || news.kind === "people") return;
     if (news.kind === "ended") this.#graphs.set(news.graph, undefined);
     else if (known.t < news.t) this.#graphs.set(news.graph, { ...known, t: news.t });

@@ -46,8 +46,7 @@ export async function backup(
   if (path === undefined || more.length > 0) {
     throw new TaskError(`After the graph there must be one file\n${USAGE}`);
   }
-  const options = { overwrite: values.force, ...progress && { progress } };
-  const written = await backupGraph(kv, graph, path, options);
+  const written = await backupGraph(kv, graph, path, { overwrite: values.force, progress });
   if (written === undefined) noGraph(graph);
   return { lines: [lineOf(path, graph, written)], failed: 0 };
 }
@@ -66,8 +65,7 @@ async function backupAll(
   for (const graph of await listGraphIds(kv)) {
     try {
       const path = join(folder, `${graph}.sqlite`);
-      const options = { overwrite: true, ...progress && { progress } };
-      const written = await backupGraph(kv, graph, path, options);
+      const written = await backupGraph(kv, graph, path, { overwrite: true, progress });
       if (written !== undefined) lines.push(lineOf(path, graph, written));
       // Else it has been removed meanwhile, or its head is missing.
       else if (await readMeta(kv, graph) !== undefined) {

@@ -4,12 +4,17 @@
  * start with them.
  */
 // deno-lint-ignore-file no-console
-import { environment, problemsOf, readSetting, type Setting, settings } from "../config.ts";
-
-type Variables = Readonly<Record<string, string | undefined>>;
+import {
+  environment,
+  problemsOf,
+  readSetting,
+  type Setting,
+  settings,
+  type Variables,
+} from "../config.ts";
 
 /** A setting in lines to read; the text of a secret is never among them. */
-export function settingLines(setting: Setting<unknown>, variables: Variables): readonly string[] {
+function settingLines(setting: Setting<unknown>, variables: Variables): readonly string[] {
   const { text, from } = readSetting(setting, variables);
   const value = text === undefined ? "" : setting.secret ? "(secret)" : text;
   const byDefault = setting.default === undefined ? "none" : setting.default || "empty";

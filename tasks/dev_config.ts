@@ -1,10 +1,8 @@
 /** The settings of a development machine: a secret is made at the first start, and kept. */
 import { randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
-import { type Config, ConfigError, parseConfig, settings } from "../config.ts";
+import { type Config, ConfigError, parseConfig, settings, type Variables } from "../config.ts";
 import { isFile } from "../kv/open.ts";
-
-type Variables = Readonly<Record<string, string | undefined>>;
 
 /** Settings that tokens can be made with. */
 export interface DevConfig extends Config {

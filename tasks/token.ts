@@ -5,11 +5,9 @@
 // deno-lint-ignore-file no-console
 import { parseArgs } from "node:util";
 import { signToken } from "../auth/sign.ts";
-import { ConfigError, environment, readSetting, type Setting, settings } from "../config.ts";
+import { ConfigError, environment, isSet, settings, type Variables } from "../config.ts";
 import { parseUserId } from "../protocol/ids.ts";
 import { hasDevSecret, readDevConfig } from "./dev_config.ts";
-
-type Variables = Readonly<Record<string, string | undefined>>;
 
 const USAGE = "Usage: deno task token --sub alice [--days 365]";
 const DAY_SECONDS = 24 * 60 * 60;
@@ -43,9 +41,8 @@ export async function makeToken(
 /** @throws {ConfigError} a server with these settings takes no token of ours */
 async function refuseProvidersAlone(variables: Variables): Promise<void> {
   const { authSecret, oidcIssuer } = settings;
-  const isSet = (setting: Setting<unknown>): boolean =>
-    readSetting(setting, variables).text !== undefined;
-  if (isSet(authSecret) || !isSet(oidcIssuer) || await hasDevSecret(variables)) return;
+  if (isSet(authSecret, variables) || !isSet(oidcIssuer, variables)) return;
+  if (await hasDevSecret(variables)) return;
   throw new ConfigError(
     `${authSecret.name} is not set, so this server takes only its provider's tokens: ` +
       `set it to ${authSecret.type}, here and for the server, to make your own`,

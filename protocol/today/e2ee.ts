@@ -8,7 +8,7 @@ import { emailSchema } from "../id_schema.ts";
 /** Longer than any key of a client by far, and two of them still fit into a value of the store. */
 export const MAX_KEY_LENGTH = 16_000;
 /** Grants in one body: each of them is a commit. */
-export const MAX_GRANTS = 1000;
+const MAX_GRANTS = 1000;
 
 const keySchema = z.string().min(1).max(MAX_KEY_LENGTH);
 

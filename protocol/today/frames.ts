@@ -14,10 +14,10 @@ import { isModestTransit } from "../json.ts";
 export type WireRow = z.output<typeof importRowSchema>;
 
 /** A frame's payload may have this many bytes: clients send up to 1 MB, unless one row is larger. */
-export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 /** A row's content and addresses may have this many characters (UTF-16 units) together. */
-export const MAX_ROW_LENGTH = 16 * 1024 * 1024;
+const MAX_ROW_LENGTH = 16 * 1024 * 1024;
 
 /**
  * `too large`: a frame, `row too large`: a row in it. `malformed`: the bytes end within a frame, or

@@ -24,7 +24,7 @@ export const addMemberBodySchema = z.intersection(
 export const setRoleBodySchema = z.object({ role: roleSchema });
 
 /** One who may use the graph. Of its creator there is no `invited-by`. */
-export const listedMemberSchema = z.strictObject({
+const listedMemberSchema = z.strictObject({
   "user-id": userIdSchema,
   "graph-id": graphIdSchema,
   "role": roleSchema,

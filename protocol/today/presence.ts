@@ -15,7 +15,7 @@ export const presenceSchema = z.object({
 });
 
 /** A user with a socket of the graph, and what his token says of him. */
-export const onlineUserSchema = z.strictObject({
+const onlineUserSchema = z.strictObject({
   "user-id": userIdSchema,
   "email": z.string().exactOptional(),
   "username": z.string().exactOptional(),

@@ -73,14 +73,13 @@ export interface Reached {
 
 /** What is told of an entry that failed. */
 export interface FailedEntry {
-  readonly txId?: TxId;
+  readonly txId: TxId | undefined;
   /** Uuids of blocks that it names and that are not there. */
   readonly missing: readonly string[];
 }
 
-/** A checksum that isn't known is left out. */
-export function reachedAt(t: T, checksum: Checksum | "unknown" | undefined): Reached {
-  return checksum === undefined || checksum === "unknown" ? { t } : { t, checksum };
+export function reachedAt(t: T, checksum: Checksum | undefined): Reached {
+  return checksum === undefined ? { t } : { t, checksum };
 }
 
 export function helloAnswer(reached: Reached): HelloAnswer {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bytesSet, type Change } from "../../kv/change.ts";
+import { bytesSet, type KvSet } from "../../kv/change.ts";
 import { commitOrThrow, writeInCommits } from "../../kv/commit.ts";
 import {
   type Claim,
@@ -38,7 +38,7 @@ async function claimed(
 }
 
 /** Rows of a byte each. */
-function rowsAt({ graph, rows }: Head, ...addrs: readonly number[]): Change["sets"] {
+function rowsAt({ graph, rows }: Head, ...addrs: readonly number[]): readonly KvSet[] {
   return addrs.map((addr) =>
     bytesSet(rowKey({ graph, generation: rows, addr: address(addr), part: 0 }), new Uint8Array(1))
   );

@@ -128,7 +128,7 @@ Deno.test("A fault in looking a graph or a token up is 500 too", async () => {
 
 Deno.test("A body beyond its user's share of memory is 429 with retry-after", async () => {
   const services = brokenServices();
-  const limits = { ...services.limits, shares: new Shares(10) };
+  const limits = { ...services.limits, unanswered: new Shares(10) };
   const [url, init] = request("/graphs", { method: "POST", body: '{"graph_name":"n"}' });
   const response = await createApp({ ...services, limits }).request(url, init);
   assert.equal(response.status, 429);

@@ -149,7 +149,7 @@ Deno.test("A client that doesn't answer the close is no listener after a while, 
     using tcp = await Deno.connect({ hostname: "127.0.0.1", port: door.port });
     await tcp.write(new TextEncoder().encode(UPGRADE));
     await within(until(() => door.events.includes("entered")), "the socket to open");
-    door.hub.closeEverything(4403, "no longer a member");
+    door.hub.closeEverything({ code: 4403, reason: "no longer a member" });
     await within(until(() => door.events.includes("exit")), "the end of its listening");
     assert.deepEqual(door.events, ["entered", "exit"]);
     assert.deepEqual(door.hub.graphs(), []);

@@ -5,7 +5,7 @@
 import datascript from "datascript";
 import { Datom } from "../../datascript/datom.ts";
 import type { Db } from "../../datascript/db.ts";
-import { isLookupRef, reversed, type Tempid } from "../../datascript/forms.ts";
+import { isLookupRef, straightOf, type Tempid } from "../../datascript/forms.ts";
 import type { Schema } from "../../datascript/schema.ts";
 import { encode } from "../../datascript/transit.ts";
 import {
@@ -99,13 +99,13 @@ export class DataScriptDb {
   }
 
   #values(a: string, value: Value): unknown {
-    const many = reversed(a) !== undefined || this.#schema.isMany(a);
+    const many = straightOf(a) !== undefined || this.#schema.isMany(a);
     if (!many || isLookupRef(value, this.#schema)) return this.#value(a, value);
     return collection(value)?.map((v) => this.#value(a, v)) ?? this.#value(a, value);
   }
 
   #value(a: string, value: Value): unknown {
-    if (!this.#schema.isRef(reversed(a) ?? a)) return plain(value);
+    if (!this.#schema.isRef(straightOf(a) ?? a)) return plain(value);
     return value instanceof MapValue ? this.#map(value) : refOf(value);
   }
 }

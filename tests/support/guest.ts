@@ -5,6 +5,7 @@ import {
   type OnlineUser,
   onlineUsersSchema,
 } from "../../protocol/today/presence.ts";
+import type { CloseReason } from "../../sync/close_codes.ts";
 import type { Guest } from "../../sync/room.ts";
 import { within } from "./deadline.ts";
 
@@ -25,7 +26,7 @@ export class TestGuest implements Guest {
     );
   }
 
-  close(code: number): void {
+  close({ code }: CloseReason): void {
     this.#hear(`close ${code}`);
   }
 

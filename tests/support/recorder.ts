@@ -1,5 +1,6 @@
 /** A listener that writes down what it is told. */
 import type { T } from "../../protocol/ids.ts";
+import type { CloseReason } from "../../sync/close_codes.ts";
 import type { Listener } from "../../sync/hub.ts";
 import { within } from "./deadline.ts";
 
@@ -17,10 +18,10 @@ export class Recorder implements Listener {
   remind(t: T): void {
     this.#hear(`still ${t}`);
   }
-  close(code: number, reason: string): void {
+  close({ code, reason }: CloseReason): void {
     this.#hear(`close ${code} ${reason}`);
   }
-  leave(code: number, reason: string): void {
+  leave({ code, reason }: CloseReason): void {
     this.#hear(`leave ${code} ${reason}`);
   }
   async next(): Promise<string | undefined> {

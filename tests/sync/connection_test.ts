@@ -174,7 +174,7 @@ Deno.test("A frame whose turn comes when its socket is closed is not dealt with"
   );
   say({ type: "tx/batch", t_before: 0, txs: ["[]"] });
   await turn();
-  connection.close(4403, "forbidden");
+  connection.close({ code: 4403, reason: "forbidden" });
   connection.gone();
   open();
   await turn();
@@ -669,8 +669,8 @@ Deno.test("A connection that is left answers what has come in, and takes no more
   });
   say({ type: "hello", client: "a" });
   say({ type: "tx/batch", t_before: 1, txs: ["[]"] });
-  connection.leave(1001, "bye");
-  connection.leave(1012, "again");
+  connection.leave({ code: 1001, reason: "bye" });
+  connection.leave({ code: 1012, reason: "again" });
   say({ type: "ping" });
   assert.equal(socket.closed, undefined);
   wait.open();
@@ -681,7 +681,7 @@ Deno.test("A connection that is left answers what has come in, and takes no more
 
 Deno.test("An idle connection that is left closes at once", () => {
   const { socket, connection } = bench();
-  connection.leave(1001, "bye");
+  connection.leave({ code: 1001, reason: "bye" });
   assert.deepEqual(socket.closed, { code: 1001, reason: "bye" });
 });
 
@@ -697,8 +697,8 @@ Deno.test("A closed connection deals with nothing more and says nothing more", a
   });
   say({ type: "hello", client: "a" });
   say({ type: "tx/batch", t_before: 0, txs: [] });
-  connection.close(1001, "bye");
-  connection.close(1012, "again");
+  connection.close({ code: 1001, reason: "bye" });
+  connection.close({ code: 1012, reason: "again" });
   connection.changed(version(9));
   say({ type: "ping" });
   wait.open();
@@ -887,7 +887,7 @@ Deno.test("Nobody is reminded between a hello and its answer, nor while he doesn
 Deno.test("A frame that comes to a socket that was closed takes none of its user's share", () => {
   const share = shareOf(1000);
   const { connection, say } = bench({}, {}, { share });
-  connection.close(1001, "bye");
+  connection.close({ code: 1001, reason: "bye" });
   say({ type: "ping" });
   say({ type: "ping" });
   assert.equal(share.held(), 0);
@@ -898,7 +898,7 @@ Deno.test("A socket that throws on close does no harm", () => {
   socket.close = () => {
     throw new DOMException("not open", "InvalidStateError");
   };
-  connection.close(1001, "bye");
+  connection.close({ code: 1001, reason: "bye" });
   say({ type: "ping" });
   connection.gone();
   assert.deepEqual([socket.sent, gone.count], [[], 1]);
@@ -911,7 +911,7 @@ Deno.test("The end of a socket whose client doesn't read is waited for no longer
   say({ type: "ping" });
   socket.onLook = looked.open;
   await within(looked.opened, "a look at what is unread");
-  connection.close(1001, "bye");
+  connection.close({ code: 1001, reason: "bye" });
   connection.gone();
   await within(until(() => gone.count === 1), "its end, though what was unread stays");
 });

@@ -13,11 +13,11 @@ function recorder(onClose?: () => void): Recorder {
     changed: () => {},
     compare: () => {},
     remind: () => {},
-    close: (code, reason) => {
+    close: ({ code, reason }) => {
       closed.push(`${code} ${reason}`);
       onClose?.();
     },
-    leave: (code, reason) => {
+    leave: ({ code, reason }) => {
       closed.push(`leave ${code} ${reason}`);
       onClose?.();
     },
@@ -53,7 +53,7 @@ Deno.test("Closing the sockets of a graph leaves those of others alone", () => {
   const [a, b] = [recorder(), recorder()];
   hub.add(graph, a);
   hub.add(other, b);
-  hub.closeAll(graph, 4404, "graph deleted");
+  hub.closeAll(graph, { code: 4404, reason: "graph deleted" });
   assert.deepEqual(a.closed, ["4404 graph deleted"]);
   assert.deepEqual(b.closed, []);
 });
@@ -65,11 +65,11 @@ Deno.test("Leaving ends when the last listener has left", async () => {
   hub.add(graph, a);
   hub.add(graph, b);
   let ended = false;
-  const leaving = hub.leave(1001, "bye").then(() => ended = true);
+  const leaving = hub.leave({ code: 1001, reason: "bye" }).then(() => ended = true);
   await Promise.resolve();
   assert.equal(ended, false);
   assert.deepEqual([a.closed, b.closed], [["leave 1001 bye"], ["leave 1001 bye"]]);
-  hub.closeEverything(1001, "now");
+  hub.closeEverything({ code: 1001, reason: "now" });
   assert.deepEqual(b.closed, ["leave 1001 bye", "1001 now"]);
   hub.delete(graph, b);
   await leaving;
@@ -78,7 +78,7 @@ Deno.test("Leaving ends when the last listener has left", async () => {
 
 Deno.test("Leaving an empty hub ends at once, and who comes after is sent away", async () => {
   const hub = new Hub();
-  await hub.leave(1001, "bye");
+  await hub.leave({ code: 1001, reason: "bye" });
   const late = recorder();
   hub.add(newGraphId(), late);
   assert.deepEqual(late.closed, ["leave 1001 bye"]);

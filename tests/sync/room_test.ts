@@ -135,7 +135,7 @@ Deno.test("Of each user all is told that his token says of him, and nothing that
 Deno.test("Only the sockets of the one who is put out are closed", () => {
   const [room, a, b, c] = roomOf(alice, bob, bob);
   assert.ok(a !== undefined && b !== undefined && c !== undefined);
-  room.putOut(bob, 4403, "no longer a member");
+  room.putOut(bob, { code: 4403, reason: "no longer a member" });
   assert.deepEqual([a.heard, b.heard, c.heard], [[], ["close 4403"], ["close 4403"]]);
 });
 

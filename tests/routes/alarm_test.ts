@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { setAlarm } from "../../limits/alarm.ts";
+import { setAlarm } from "../../routes/alarm.ts";
 import { within } from "../support/deadline.ts";
 
 const YEAR_MS = 365 * 24 * 60 * 60 * 1000;
