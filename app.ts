@@ -9,6 +9,7 @@ import { bodyShare, NoShareLeftError } from "./routes/body_share.ts";
 import { cors } from "./routes/cors.ts";
 import { docsRoutes } from "./routes/docs.tsx";
 import { e2eeRoutes } from "./routes/e2ee.ts";
+import { closeAfterRefusal } from "./routes/close_after_refusal.ts";
 import { graphRoutes } from "./routes/graphs.ts";
 import { healthRoutes, readyRoutes } from "./routes/health.ts";
 import { limitRequests } from "./routes/limit_requests.ts";
@@ -33,6 +34,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
   const app = new Hono();
   const clock = (): number => performance.now();
   app.use(cors());
+  app.use(closeAfterRefusal());
   app.use(requestLog(clock));
   app.use(requestMetrics(served?.metrics ?? NO_METER, clock));
   app.notFound((c) => refuse(c, "not found"));
