@@ -7,8 +7,11 @@ import type { Guest } from "../sync/room.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { setAlarm } from "./alarm.ts";
 
-/** A socket silent for half of this gets a ping frame, and is closed if nothing comes at all. */
-const IDLE_TIMEOUT_SECONDS = 120;
+/**
+ * A socket silent for half of this gets a ping frame, and is closed if nothing comes at all. Proxies that
+ * nobody has told otherwise cut silent ones off after 50 s (HAProxy in Debian) or 60 (nginx).
+ */
+const IDLE_TIMEOUT_SECONDS = 80;
 /** So long a socket whose network was lost can still count as one of its user's. */
 export const DEAD_SOCKET_MS = IDLE_TIMEOUT_SECONDS * 1000;
 

@@ -61,7 +61,12 @@ async function backupAll(
   }
   const lines: string[] = [];
   let failed = 0;
-  await Deno.mkdir(folder, { recursive: true });
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TaskError(`Cannot make the folder ${folder}: ${reason}`, { cause });
+  }
   for (const graph of await listGraphIds(kv)) {
     try {
       const path = join(folder, `${graph}.sqlite`);
