@@ -1,7 +1,9 @@
 /** Asks before a graph is deleted: a page of its own, so that it needs no script. */
+import { useContext } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
 import type { GraphId } from "../protocol/ids.ts";
 import { Page } from "./page.tsx";
+import { Root } from "./root.ts";
 
 export interface DeletePageProps {
   readonly user: string;
@@ -13,7 +15,7 @@ export function DeletePage({ user, graph, name }: DeletePageProps): JSX.Element 
   return (
     <Page title="Delete a graph" user={user}>
       <h1>Delete “{name}”?</h1>
-      <form class="card" method="post" action={`/status/${graph}/delete`}>
+      <form class="card" method="post" action="delete">
         <p>
           Its rows, its history and its assets will be gone from this server, and every client that
           has it open is cut off. What clients keep on their own disks stays there.
@@ -22,7 +24,7 @@ export function DeletePage({ user, graph, name }: DeletePageProps): JSX.Element 
           <code>{graph}</code>
         </p>
         <p class="actions">
-          <a class="button" href="/">Keep it</a>
+          <a class="button" href={useContext(Root)}>Keep it</a>
           <button type="submit" class="button danger">Delete it for good</button>
         </p>
       </form>

@@ -8,15 +8,15 @@ export function DocsPage(): JSX.Element {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>API · Logseq sync</title>
-        <link rel="icon" href="/static/icon.svg" />
-        <link rel="stylesheet" href="/static/swagger-ui.css" />
-        <script src="/static/swagger-ui-bundle.js" defer></script>
-        <script src="/static/docs_init.js" defer></script>
+        <link rel="icon" href="static/icon.svg" />
+        <link rel="stylesheet" href="static/swagger-ui.css" />
+        <script src="static/swagger-ui-bundle.js" defer></script>
+        <script src="static/docs_init.js" defer></script>
       </head>
       <body>
         <main id="docs"></main>
         <noscript>
-          This page needs JavaScript; <a href="/openapi.json">the description</a> does not.
+          This page needs JavaScript; <a href="openapi.json">the description</a> does not.
         </noscript>
       </body>
     </html>

@@ -57,12 +57,12 @@ function Graph({ overview, now }: GraphProps): JSX.Element {
         </Fact>
       </dl>
       <p class="actions">
-        <a class="button" href={`/status/${graph}/backup`} aria-describedby={`name-${graph}`}>
+        <a class="button" href={`status/${graph}/backup`} aria-describedby={`name-${graph}`}>
           Download backup
         </a>
         <a
           class="button danger"
-          href={`/status/${graph}/delete`}
+          href={`status/${graph}/delete`}
           aria-describedby={`name-${graph}`}
         >
           Delete…

@@ -1,6 +1,8 @@
 /** A page that says one thing, such as what went wrong, and leads back. */
+import { useContext } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
 import { Page } from "./page.tsx";
+import { Root } from "./root.ts";
 
 export function NoticePage({ title, text }: { title: string; text: string }): JSX.Element {
   return (
@@ -8,7 +10,7 @@ export function NoticePage({ title, text }: { title: string; text: string }): JS
       <h1>{title}</h1>
       <p class="empty">{text}</p>
       <p>
-        <a class="button" href="/">Back to the graphs</a>
+        <a class="button" href={useContext(Root)}>Back to the graphs</a>
       </p>
     </Page>
   );

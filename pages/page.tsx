@@ -1,6 +1,7 @@
 /** What every page of the status site is in: head, title, who is signed in. */
-import type { Child } from "hono/jsx";
+import { type Child, useContext } from "hono/jsx";
 import type { JSX } from "hono/jsx/jsx-runtime";
+import { Root } from "./root.ts";
 
 export interface PageProps {
   readonly title: string;
@@ -10,6 +11,7 @@ export interface PageProps {
 }
 
 export function Page({ title, user, children }: PageProps): JSX.Element {
+  const root = useContext(Root);
   return (
     <html lang="en">
       <head>
@@ -17,16 +19,16 @@ export function Page({ title, user, children }: PageProps): JSX.Element {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>{title} · Logseq sync</title>
-        <link rel="icon" href="/static/icon.svg" />
-        <link rel="stylesheet" href="/static/style.css" />
+        <link rel="icon" href={`${root}static/icon.svg`} />
+        <link rel="stylesheet" href={`${root}static/style.css`} />
       </head>
       <body>
         <header>
-          <a class="home" href="/">Logseq sync</a>
+          <a class="home" href={root}>Logseq sync</a>
           <nav aria-label="Site">
-            <a href="/docs">API</a>
+            <a href={`${root}docs`}>API</a>
             {user !== undefined && (
-              <form method="post" action="/sign-out">
+              <form method="post" action={`${root}sign-out`}>
                 <span class="help">Signed in as {user}</span>{" "}
                 <button type="submit" class="quiet">Sign out</button>
               </form>

@@ -507,7 +507,7 @@ export function openApiDocument(): Json {
         "500 `server error`. The protocol has two dialects: schemas named `Todays…` are that of " +
         "Logseq's clients of today, where it isn't that of its first ones.",
     },
-    servers: [{ url: "/" }],
+    servers: [{ url: "./" }],
     paths,
     components: {
       schemas: componentSchemas(),

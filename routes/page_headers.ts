@@ -18,7 +18,8 @@ export function pageHeaders(kind: PageKind): MiddlewareHandler {
       baseUri: ["'none'"],
       ...scripts,
     },
-    referrerPolicy: "no-referrer",
+    // With no-referrer a browser sends `Origin: null` with our own forms, and over plain HTTP nothing beside it.
+    referrerPolicy: "same-origin",
     // For whoever ends TLS to say, also of the domain's other hosts.
     strictTransportSecurity: false,
   });

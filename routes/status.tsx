@@ -11,11 +11,13 @@ import type { JSX } from "hono/jsx/jsx-runtime";
 import { accessTo } from "../auth/access.ts";
 import type { GraphId, UserId } from "../protocol/ids.ts";
 import type { Role } from "../protocol/role.ts";
+import { Root, rootFrom } from "../pages/root.ts";
 import { DeletePage } from "../pages/delete.tsx";
 import { GraphsPage } from "../pages/graphs.tsx";
 import { NoticePage } from "../pages/notice.tsx";
 import { SignInPage } from "../pages/sign_in.tsx";
 import { loggerFor } from "../telemetry/log.ts";
+import { publicAddress } from "./origin.ts";
 import { pageHeaders } from "./page_headers.ts";
 import type { Services } from "./services.ts";
 import { signedInUser, signIn, signOut } from "./session.ts";
@@ -25,7 +27,7 @@ const log = loggerFor("pages");
 /** A form with a token, and some. */
 const MAX_FORM_BYTES = 16 * 1024;
 
-type StatusServices = Pick<Services, "verify" | "graphs" | "pages" | "limits">;
+type StatusServices = Pick<Services, "verify" | "graphs" | "pages" | "limits" | "trustProxy">;
 
 /** What a page of one graph knows. */
 interface OneGraph {
@@ -56,11 +58,11 @@ const PROBLEMS = {
 
 /** @param now ms since the epoch */
 export function statusRoutes(services: StatusServices, now: () => number): Hono {
-  const { verify, pages, limits } = services;
+  const { verify, pages, limits, trustProxy } = services;
   const routes = new Hono();
   routes.onError(errorPage);
   for (const path of ["/", "/sign-in", "/sign-out", "/status/*"]) {
-    routes.use(path, pageHeaders("plain"), noStore, csrf({ origin: isSameHost }));
+    routes.use(path, pageHeaders("plain"), noStore, csrf({ origin: isSameHost(trustProxy) }));
   }
 
   routes.get("/", async (c) => {
@@ -75,13 +77,13 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
     const signedIn = typeof token === "string"
       ? await signIn(c, verify, token.trim())
       : "unauthorized";
-    if (signedIn === "ok") return c.redirect("/", 303);
+    if (signedIn === "ok") return c.redirect(rootFrom(c.req.path), 303);
     return page(c, <SignInPage problem={PROBLEMS[signedIn]} />, 401);
   });
 
   routes.post("/sign-out", (c) => {
     signOut(c);
-    return c.redirect("/", 303);
+    return c.redirect(rootFrom(c.req.path), 303);
   });
 
   routes.route("/status/:id", graphPages(services));
@@ -92,7 +94,7 @@ function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<One
   const routes = new Hono<OneGraph>();
   routes.use("/*", async (c, next): Promise<Response | void> => {
     const user = await signedInUser(c, verify);
-    if (user === undefined) return c.redirect("/", 303);
+    if (user === undefined) return c.redirect(rootFrom(c.req.path), 303);
     if (limits.requests.take(user) > 0) return tooMany(c);
     const access = await accessTo(graphs.access, user, c.req.param("id") ?? "");
     // Another's graph is none that there is, for all that this page tells.
@@ -116,7 +118,7 @@ function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<One
 
   routes.post("/delete", async (c) => {
     await graphs.remove(c.get("graph"));
-    return c.redirect("/", 303);
+    return c.redirect(rootFrom(c.req.path), 303);
   });
 
   routes.get("/backup", async (c) => {
@@ -143,7 +145,11 @@ function page(
   content: JSX.Element,
   status: PageStatus = 200,
 ): Response | Promise<Response> {
-  return c.html(html`<!DOCTYPE html>${content}`, status);
+  const root = rootFrom(c.req.path);
+  return c.html(
+    html`<!DOCTYPE html>${<Root.Provider value={root}>{content}</Root.Provider>}`,
+    status,
+  );
 }
 
 function noSuchGraph(c: Context): Response | Promise<Response> {
@@ -180,6 +186,8 @@ const noStore: MiddlewareHandler = async (c, next): Promise<void> => {
 };
 
 /** By host and port alone: a proxy that ends TLS hides the scheme. */
-function isSameHost(origin: string, c: Context): boolean {
-  return URL.canParse(origin) && new URL(origin).host === new URL(c.req.url).host;
+function isSameHost(trustProxy: boolean): (origin: string, c: Context) => boolean {
+  return (origin, c) =>
+    URL.canParse(origin) &&
+    new URL(origin).host === URL.parse(publicAddress(c.req.raw, trustProxy))?.host;
 }

@@ -7,7 +7,7 @@ import { ALICE, startServer, type TestServer } from "../support/server.ts";
 const PHONE = { viewport: { width: 320, height: 640 }, isMobile: true, hasTouch: true };
 
 async function signIn({ page }: Visit, server: TestServer): Promise<void> {
-  await page.goto("/");
+  await page.goto("./");
   await page.getByLabel("Token").fill(await server.token());
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Your graphs" }).waitFor();
@@ -34,6 +34,7 @@ Deno.test("In a real browser the pages work, load nothing from elsewhere, and ha
 const CHECKS: Readonly<Record<string, (browser: Visitor) => Promise<void>>> = {
   "Sign in, see the graphs, delete one, sign out": signInAndDelete,
   "On a phone no page scrolls sideways, and what is to be touched is large enough": onAPhone,
+  "The same below a path of a proxy's, at a host of the local network that has no TLS": belowAPath,
   "/docs shows every operation and tries one, from this server alone, with no error": readTheDocs,
 };
 
@@ -79,7 +80,7 @@ async function onAPhone(browser: Visitor): Promise<void> {
   await server.createGraph(ALICE, "averylongname".repeat(20));
   const visit = await browser.visit(server, PHONE);
   const { page } = visit;
-  await page.goto("/");
+  await page.goto("./");
   assert.equal(await sideways(visit), 0);
   await signIn(visit, server);
   assert.equal(await sideways(visit), 0);
@@ -93,11 +94,44 @@ async function onAPhone(browser: Visitor): Promise<void> {
   assertClean(visit);
 }
 
+async function belowAPath(browser: Visitor): Promise<void> {
+  await using server = await startServer({ variables: { TRUST_PROXY: "yes" } });
+  await server.createGraph(ALICE, "Notes");
+  await using proxy = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (asked) => {
+      const path = asked.url.replace(/^.*?\/logseq\//, "/");
+      const headers = new Headers(asked.headers);
+      headers.set("x-forwarded-host", headers.get("host") ?? "");
+      const { method, body } = asked;
+      return fetch(server.url + path, { method, body, headers, redirect: "manual" });
+    },
+  );
+  // A browser trusts no host but this machine's own without TLS, and tells servers less.
+  const visit = await browser.visit({ url: `http://notes.example:${proxy.addr.port}/logseq` });
+  const { page } = visit;
+  await signIn(visit, server);
+  await page.getByRole("link", { name: "Delete…" }).click();
+  await page.getByRole("button", { name: "Delete it for good" }).click();
+  await page.getByText("None yet").waitFor();
+  await page.getByRole("link", { name: "API" }).click();
+  await page.locator("#operations-server-get_health .opblock-summary-control").click();
+  await page.getByRole("button", { name: "Try it out" }).click();
+  await page.getByRole("button", { name: "Execute" }).click();
+  await page.locator(".live-responses-table .response-col_status", { hasText: "200" }).waitFor();
+  await page.goto("./");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Token").waitFor();
+  // Where there is no TLS the browser says that it passes over one of our headers.
+  const problems = visit.problems.filter((text) => !/^The Cross-Origin-Opener-Policy/.test(text));
+  assertClean({ ...visit, problems });
+}
+
 async function readTheDocs(browser: Visitor): Promise<void> {
   await using server = await startServer();
   const visit = await browser.visit(server);
   const { page } = visit;
-  await page.goto("/docs");
+  await page.goto("docs");
   await page.locator(".opblock").first().waitFor();
   const shown = await page.locator(".opblock-summary-path").allTextContents();
   const plain = shown.map((path) => path.replaceAll("\u200b", ""));

@@ -44,7 +44,7 @@ async function cookieOf(server: TestServer, as = ALICE): Promise<string> {
     form: { token: await server.token(as) },
   });
   assert.equal(status, 303);
-  assert.equal(headers.get("location"), "/");
+  assert.equal(headers.get("location"), "./");
   return (headers.get("set-cookie") ?? "").split(";")[0] ?? "";
 }
 
@@ -54,14 +54,14 @@ Deno.test("Who isn't signed in is asked for a token, and sees no graph", async (
   const { status, text, headers } = await ask(server, "/");
   assert.equal(status, 200);
   assert.match(text, /^<!DOCTYPE html><html lang="en">/);
-  assert.match(text, /<form class="card" method="post" action="\/sign-in">/);
+  assert.match(text, /<form class="card" method="post" action="\.\/sign-in">/);
   assert.doesNotMatch(text, /aria-invalid|Signed in as/);
   assert.ok(!text.includes(graph));
   assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
   assert.equal(headers.get("cache-control"), "no-store");
   for (const page of ["delete", "backup"]) {
     const refused = await ask(server, `/status/${graph}/${page}`);
-    assert.deepEqual([refused.status, refused.headers.get("location")], [303, "/"]);
+    assert.deepEqual([refused.status, refused.headers.get("location")], [303, "../../"]);
   }
 });
 
@@ -131,7 +131,7 @@ Deno.test("A cookie whose token has expired signs nobody in", async () => {
   await using server = await startServer();
   const expired = await signToken(AUTH_SECRET, ALICE, Date.now(), -3600);
   const { text } = await ask(server, "/", { cookie: `sync_session=${expired}` });
-  assert.match(text, /action="\/sign-in"/);
+  assert.match(text, /action="\.\/sign-in"/);
 });
 
 Deno.test("The page shows the own graphs with t, rows, size, clients, last change and activity", async () => {
@@ -232,6 +232,33 @@ Deno.test("A form of another site is refused, whatever cookie comes with it", as
     assert.equal((await ask(server, "/sign-in", signIn)).status, 403);
   }
   assert.equal((await server.call(`/graphs/${graph}/access`)).status, 200);
+});
+
+Deno.test("Behind a proxy that is trusted a form's host is the one that the browser sees", async () => {
+  const form = { token: "none" };
+  const headers = {
+    "origin": "https://sync.example.org",
+    "x-forwarded-host": "sync.example.org",
+    "x-forwarded-proto": "https",
+  };
+  await using trusting = await startServer({ variables: { TRUST_PROXY: "yes" } });
+  assert.equal((await ask(trusting, "/sign-in", { form, headers })).status, 401);
+  const other = { ...headers, origin: "https://evil.example" };
+  assert.equal((await ask(trusting, "/sign-in", { form, headers: other })).status, 403);
+  await using server = await startServer();
+  assert.equal((await ask(server, "/sign-in", { form, headers })).status, 403);
+});
+
+Deno.test("No page has a link that begins at a proxy's root, and browsers tell this server where forms come from", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph(ALICE, "Notes");
+  const cookie = await cookieOf(server);
+  const pages = ["/", `/status/${graph}/delete`, `/status/${newGraphId()}/delete`, "/docs"];
+  for (const path of pages) {
+    const { text, headers } = await ask(server, path, { cookie });
+    assert.doesNotMatch(text, /="\//, path);
+    assert.equal(headers.get("referrer-policy"), "same-origin", path);
+  }
 });
 
 Deno.test("The API takes no cookie", async () => {

@@ -43,8 +43,11 @@ export interface Visit {
   readonly elsewhere: readonly string[];
 }
 
+type Address = Pick<TestServer, "url">;
+
 export interface Visitor extends AsyncDisposable {
-  visit(server: TestServer, options?: Parameters<Browser["newContext"]>[0]): Promise<Visit>;
+  /** @param server an address without a slash at the end; hosts in `.example` are this machine */
+  visit(server: Address, options?: Parameters<Browser["newContext"]>[0]): Promise<Visit>;
 }
 
 /** `await using browser = await openBrowser()`. */
@@ -59,16 +62,17 @@ export async function openBrowser(): Promise<Visitor> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      "--host-resolver-rules=MAP *.example 127.0.0.1",
     ],
   });
   return {
     visit: async (server, options = {}) =>
-      watch(await browser.newContext({ baseURL: server.url, ...options }), server),
+      watch(await browser.newContext({ baseURL: `${server.url}/`, ...options }), server),
     [Symbol.asyncDispose]: () => browser.close(),
   };
 }
 
-async function watch(context: BrowserContext, server: TestServer): Promise<Visit> {
+async function watch(context: BrowserContext, server: Address): Promise<Visit> {
   const problems: string[] = [];
   const elsewhere: string[] = [];
   const page = await context.newPage();
@@ -80,7 +84,7 @@ async function watch(context: BrowserContext, server: TestServer): Promise<Visit
   page.on("pageerror", (error) => problems.push(String(error)));
   page.on("request", (request) => {
     const url = request.url();
-    if (!url.startsWith(server.url) && !url.startsWith("data:")) elsewhere.push(url);
+    if (!url.startsWith(`${server.url}/`) && !url.startsWith("data:")) elsewhere.push(url);
   });
   return { page, problems, elsewhere };
 }
