@@ -72,11 +72,14 @@ export function normalizeForToday(report: TxReport): List {
     isWithGoneAttribute(item) ||
     item.other !== undefined && stories.get(item.other)?.gone === true;
   const isEarly = (item: Item): boolean => isEnd(item) || isOfGone(item);
+  // That somebody goes whom no device has met is left out: who comes after him under the same uuid
+  // would be taken for him, and dropped.
+  const isKnownEnd = (item: Item): boolean => isEnd(item) && before.ofEntity(item.e).length > 0;
   const names = new Names(before, renames.names);
   const late = renames.names.size === 0 ? items : toldBy(others, names).items;
   return new List([
     ...formsOf(items.filter(isOfGone)),
-    ...formsOf(items.filter(isEnd)),
+    ...formsOf(items.filter(isKnownEnd)),
     ...renames.forms,
     ...formsOf(late.filter((item) => !isEarly(item))),
     ...keptForms(others, names, stories, items),

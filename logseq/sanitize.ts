@@ -11,6 +11,7 @@ import { TransactError } from "../datascript/errors.ts";
 import { type EntityRef, type Form, parseEntityRef } from "../datascript/forms.ts";
 import { forEachItem } from "../datascript/source.ts";
 import { equal, Keyword, type Value } from "../datascript/value.ts";
+import { isEncrypted } from "./checksum.ts";
 import { IDENT, NAME, PARENT, TITLE, VALUE_TYPE } from "./attributes.ts";
 import { descendantsOf } from "./descendants.ts";
 import { LOCAL_ENTITIES, RETIRED } from "./local_only.ts";
@@ -29,7 +30,7 @@ export function sanitize(
   op: string | undefined,
 ): readonly Form[] {
   const shared = withoutLocal(db, forms.flatMap(withoutRetired));
-  const settled = withoutUndone(db, isDelete(op) ? withoutOthers(db, shared) : shared);
+  const settled = withTextsSettled(db, isDelete(op) ? withoutOthers(db, shared) : shared);
   const touched = isDelete(op) ? new Set<number>() : touchedBy(db, settled);
   return withWholeEnds(db, settled, touched);
 }
@@ -149,28 +150,32 @@ function withoutOthers(db: Db, forms: readonly Form[]): readonly Form[] {
 
 /**
  * Without the retractions of a title or name that the same entry asserts: of an encrypted graph that
- * is a text which is encrypted as before, and it would be gone.
+ * is a text which is encrypted as before, and it would be gone. There a text that goes alone is another
+ * than the graph has, as each encryption makes a new one: it goes whatever it is.
  */
-function withoutUndone(db: Db, forms: readonly Form[]): readonly Form[] {
+function withTextsSettled(db: Db, forms: readonly Form[]): readonly Form[] {
+  if (!forms.some((form) => form.op === "retract" && isText(form))) return forms;
+  const encrypted = isEncrypted(db);
+  const textOf = ({ a, v }: Fact): string => encrypted ? a : `${a} ${v}`;
   const asserted = new Map<string, Set<ReturnType<typeof subjectOf>>>();
   for (const form of forms) {
-    const text = form.op === "add" ? textOf(form) : undefined;
-    if (text === undefined) continue;
+    if (form.op !== "add" || !isText(form)) continue;
+    const text = textOf(form);
     const subjects = asserted.get(text) ?? new Set();
     asserted.set(text, subjects.add(subjectOf(db, form.e)));
   }
-  return keptOf(forms, (form) => {
-    const text = form.op === "retract" ? textOf(form) : undefined;
-    const subjects = text === undefined ? undefined : asserted.get(text);
-    return !subjects?.has(subjectOf(db, form.e));
-  });
+  return forEachItem(forms, (form): readonly Form[] => {
+    if (form.op !== "retract" || !isText(form)) return [form];
+    if (asserted.get(textOf(form))?.has(subjectOf(db, form.e))) return [];
+    return [encrypted ? { ...form, v: undefined } : form];
+  }).flat();
 }
 
-/** A title or name with its attribute; `undefined` for any other value. */
-function textOf(
-  { a, v }: { readonly a: string; readonly v: Value | undefined },
-): string | undefined {
-  return (a === TITLE || a === NAME) && typeof v === "string" ? `${a} ${v}` : undefined;
+type Fact = { readonly a: string; readonly v: Value | undefined };
+
+/** Whether it is a title or a name. */
+function isText({ a, v }: Fact): boolean {
+  return (a === TITLE || a === NAME) && typeof v === "string";
 }
 
 /** The entities that are there and go. */

@@ -337,6 +337,26 @@ Deno.test("Nor is a name, nor the title that two blocks get; of other attributes
   );
 });
 
+Deno.test("Of an encrypted graph a name that goes does so whatever text it is told in", () => {
+  const flag = [
+    fact(12, "db/ident", ":logseq.kv/graph-rtc-e2ee?"),
+    fact(12, "kv/value", true),
+  ];
+  const changesOf = (facts: readonly Datom[], ...written: readonly Written[]) => {
+    const made = prepareEntry(storedDb(GRAPH_SCHEMA, facts), forms(...written), "save-block");
+    assert.ok(made.kind !== "failed", JSON.stringify(made));
+    return made.kind === "same" ? [] : made.report.datoms.map(show);
+  };
+  const lost: Written = [":db/retract", ref(1), ":block/name", "page, encrypted anew"];
+  assert.deepEqual(changesOf([...FACTS, ...flag], lost), ['-1 :block/name "page"']);
+  assert.deepEqual(changesOf(FACTS, lost), []);
+  // Who gets another keeps that, in whichever order it is said.
+  const other: Written = [":db/add", ref(1), ":block/name", "other"];
+  const renamed = ['-1 :block/name "page"', '+1 :block/name "other"'];
+  assert.deepEqual(changesOf([...FACTS, ...flag], lost, other), renamed);
+  assert.deepEqual(changesOf([...FACTS, ...flag], other, lost), renamed);
+});
+
 Deno.test("An entry is prepared the same whether its nodes are in memory or come one by one", () => {
   const { root, nodes } = stored(GRAPH_SCHEMA, FACTS);
   for (

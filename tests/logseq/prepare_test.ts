@@ -127,3 +127,16 @@ Deno.test("Among the seed's a batch deletes what it says, and nothing below", ()
     assert.equal(after.value(3, "block/parent"), undefined);
   }
 });
+
+Deno.test("Beside today's clients a batch that makes a block, takes it back and makes it anew tells of no end", () => {
+  const make = (e: number): Written => ({ ":db/id": e, ":block/uuid": uuid(30) });
+  const prepared = preparation(
+    storedDb(GRAPH_SCHEMA, block(1, {})),
+    forms(make(-1), retract(30), make(-2)),
+    BESIDE_TODAYS,
+  )();
+  assert.ok(prepared.ok);
+  const told = [...prepared.entry.items].map((form) => encode(form));
+  assert.equal(told.length, 1);
+  assert.ok(!told.some((form) => form.includes("retractEntity")), told.join());
+});
