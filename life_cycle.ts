@@ -28,3 +28,20 @@ export function keepAlive(): void {
     log.error("Cannot tell whose promise this was", { cause: event.reason });
   });
 }
+
+/**
+ * Does the work now, and again each time so many ms after it has ended, for as long as the process
+ * lives. A failure is logged, and the work done again in its turn.
+ *
+ * @param what ends the sentence "Cannot …"
+ */
+export async function repeat(
+  what: string,
+  ms: number,
+  work: () => Promise<unknown>,
+): Promise<never> {
+  for (;;) {
+    await work().catch((cause) => log.error("Cannot {what}", { what, cause }));
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+}

@@ -4,8 +4,9 @@ import { openBlobStores } from "./assets/open.ts";
 import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
 import { stampFormat } from "./kv/format.ts";
-import { ASSIGNED, isShared, mustTakeCommits, openKv, OpenKvError } from "./kv/open.ts";
-import { keepAlive, untilSignal } from "./life_cycle.ts";
+import { lookForFile } from "./kv/lost_file.ts";
+import { ASSIGNED, isFile, isShared, mustTakeCommits, openKv, OpenKvError } from "./kv/open.ts";
+import { keepAlive, repeat, untilSignal } from "./life_cycle.ts";
 import { listen, ListenError } from "./listen.ts";
 import { createServices } from "./services.ts";
 import { closeReason } from "./sync/close_codes.ts";
@@ -23,6 +24,7 @@ import { createMetrics, NO_METER } from "./telemetry/metrics.ts";
 const log = loggerFor("main");
 
 const SWEEP_EVERY_MS = 5 * 60 * 1000;
+const LOOK_EVERY_MS = 60 * 1000;
 
 /** A server that listens. */
 export interface Running {
@@ -102,15 +104,9 @@ function notWarm(cause: unknown): void {
   log.warn("Cannot warm up, so the first batch takes longer", { cause });
 }
 
-/**
- * Sweeps at the start, for what a process before this one left, and again SWEEP_EVERY_MS after each sweep
- * has ended, well or not.
- */
-async function sweepOften(parts: SweepParts): Promise<never> {
-  for (;;) {
-    await sweep(parts).catch((cause) => log.error("Cannot sweep", { cause }));
-    await new Promise((resolve) => setTimeout(resolve, SWEEP_EVERY_MS));
-  }
+/** Sweeps at the start, for what a process before this one left, and every five minutes. */
+function sweepOften(parts: SweepParts): void {
+  void repeat("sweep", SWEEP_EVERY_MS, () => sweep(parts));
 }
 
 /**
@@ -136,6 +132,9 @@ export async function run<Read extends Config>(
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
+    if (isFile(config.kvPath)) {
+      void repeat("find the database", LOOK_EVERY_MS, await lookForFile(config.kvPath));
+    }
     // On Deploy nobody has tried which database a path opens.
     if (config.kvPath !== ASSIGNED) void warmUp().catch(notWarm);
     keepSwept({ kv, stores, now: () => Date.now(), ...config });

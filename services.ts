@@ -4,6 +4,8 @@ import { openVerifier, type SignInSettings } from "./auth/verify.ts";
 import { observeCommits } from "./kv/commit.ts";
 import { readMeta } from "./kv/graphs.ts";
 import { knownChecksum, readHead } from "./kv/head.ts";
+import { lookForFile } from "./kv/lost_file.ts";
+import { isFile } from "./kv/open.ts";
 import { canRead } from "./kv/ready.ts";
 import { type LimitSettings, openLimits } from "./limits/request_limits.ts";
 import type { Services } from "./routes/services.ts";
@@ -44,6 +46,8 @@ import type { Meter } from "./telemetry/metrics.ts";
 
 export interface ServiceParts extends LimitSettings {
   readonly kv: Deno.Kv;
+  /** Where `kv` is. */
+  readonly kvPath: string;
   readonly hub: Hub;
   readonly fanout: Fanout;
   readonly signIn: SignInSettings;
@@ -65,10 +69,11 @@ export interface Background {
 
 /** The services of one server. Reads nothing and starts nothing yet. `leave` must be called. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
-  const { kv, hub, nodeCacheBytes, meter, stores, assetsGraceMs, trustProxy } = parts;
+  const { kv, kvPath, hub, nodeCacheBytes, meter, stores, assetsGraceMs, trustProxy } = parts;
   const fanout = observedFanout(parts.fanout, meter);
   observeCommits(kv, (outcome) => meter.commit(outcome));
   const now = (): number => Date.now();
+  const findFile = isFile(kvPath) ? await lookForFile(kvPath) : undefined;
   const nextPages = new NextPages(kv, now);
   const pages = { kv, now, nextPages, wholeRows: new WholeRows(kv) };
   const ended: Fanout["ended"] = (graph, end) => fanout.ended(graph, end);
@@ -110,7 +115,10 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     }),
     keys: openKeys(kv),
     users: new Users(kv, now),
-    ready: () => canRead(kv),
+    ready: async () => {
+      await findFile?.();
+      await canRead(kv);
+    },
     trustProxy,
     idle: async () => {
       const background = [flusher, databases, sizes, sums, nextPages];

@@ -61,21 +61,22 @@ type FetchInit = Pick<RequestInit, "headers" | "signal" | "redirect">;
  */
 export function remoteKeys(address: KeysAddress, timing: KeysTiming): JWTVerifyGetKey {
   const { issuer, keysUrl } = address;
+  // Of a clock that nobody sets: after one that went back a failure would count for as long as that.
   let fetchedAt = -Infinity;
   let failedAt = -Infinity;
 
   /** jose's own fetch, with the failures counted: jose would try again for each token. */
   async function fetchKeys(_url: string, init: FetchInit): Promise<Response> {
-    if (Date.now() - failedAt < timing.retryMs) {
+    if (performance.now() - failedAt < timing.retryMs) {
       throw new KeysUnavailableError("Cannot get keys as the provider failed a moment ago");
     }
     try {
       const url = keysUrl ?? await discover(issuer, init);
       const keys = keySetSchema.parse(await fetchJson(url, init));
-      fetchedAt = Date.now();
+      fetchedAt = performance.now();
       return Response.json(keys);
     } catch (cause) {
-      failedAt = Date.now();
+      failedAt = performance.now();
       log.warn("Cannot get the keys of {issuer}", { issuer, cause });
       throw new KeysUnavailableError("Cannot get keys from the provider", { cause });
     }
@@ -89,7 +90,7 @@ export function remoteKeys(address: KeysAddress, timing: KeysTiming): JWTVerifyG
   });
 
   return async (header, token) => {
-    if (Date.now() - fetchedAt >= timing.freshMs) {
+    if (performance.now() - fetchedAt >= timing.freshMs) {
       // Logged where it failed. The keys of before are as good as any, for a while.
       await remote.reload().catch(() => {});
     }

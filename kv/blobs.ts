@@ -76,7 +76,7 @@ async function writeParts(kv: Deno.Kv, place: BlobPlace, sets: readonly KvSet[])
     const outcome = await commit(kv, { sets, checks: [looseGuard(loose)] });
     if (outcome.kind === "committed") return;
     // Parts are the same however often they are written.
-    if (outcome.kind === "unknown") cause = outcome.cause;
+    cause = outcome.cause ?? cause;
   }
   throw new Error(`Cannot store parts of a blob after ${ATTEMPTS} attempts`, { cause });
 }

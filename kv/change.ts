@@ -27,11 +27,12 @@ export interface Change {
  * `conflict`: a check failed, or the database stayed locked. What failed it may be this very change:
  * over KV Connect Deno's client tries again by itself what went through with its answer lost. So if
  * the change sets or deletes what it checks, only reading tells whether it was written.
+ * Its cause is the lock, if it was that.
  * `unknown`: it may have been written or not, and only reading tells.
  */
 export type Outcome =
   | { readonly kind: "committed"; readonly versionstamp: string }
-  | { readonly kind: "conflict" }
+  | { readonly kind: "conflict"; readonly cause?: unknown }
   | { readonly kind: "unknown"; readonly cause: unknown };
 
 /** A change that wasn't made, or of which that isn't known. */

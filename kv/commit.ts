@@ -68,7 +68,7 @@ async function attempt(kv: Deno.Kv, change: Change, deadline: number): Promise<O
         throw new CommitTooLargeError("Cannot commit a change that the store refuses", { cause });
       }
       if (!isLocked(cause)) return { kind: "unknown", cause };
-      if (performance.now() >= deadline) return { kind: "conflict" };
+      if (performance.now() >= deadline) return { kind: "conflict", cause };
       await pause(1 + 4 * Math.random());
     }
   }
@@ -83,10 +83,7 @@ async function attempt(kv: Deno.Kv, change: Change, deadline: number): Promise<O
 export async function commitOrThrow(kv: Deno.Kv, change: Change): Promise<void> {
   const outcome = await commit(kv, change);
   if (outcome.kind === "committed") return;
-  throw new Error(
-    "Cannot commit a change",
-    outcome.kind === "unknown" ? { cause: outcome.cause } : undefined,
-  );
+  throw new Error("Cannot commit a change", { cause: outcome.cause });
 }
 
 /**

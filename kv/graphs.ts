@@ -10,6 +10,7 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import { type Change, checkOf, type KvSet, objectSet, type Outcome } from "./change.ts";
+import { isStoreDamage } from "./damage.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readSoundHeads } from "./head.ts";
@@ -232,9 +233,18 @@ export async function readGraphs(
  */
 export async function listGraphIds(kv: Deno.Kv): Promise<readonly GraphId[]> {
   const graphs = new Set<GraphId>();
-  for (const prefix of [graphsPrefix(), headsPrefix()]) {
-    for await (const [graph] of listPlaces(kv, { prefix }, parseGraphKey)) graphs.add(graph);
+  const faults: unknown[] = [];
+  const prefixes = [graphsPrefix(), headsPrefix()];
+  for (const prefix of prefixes) {
+    try {
+      for await (const [graph] of listPlaces(kv, { prefix }, parseGraphKey)) graphs.add(graph);
+    } catch (cause) {
+      // A list ends at a value that can't be read: the other one has the graph all the same.
+      if (!isStoreDamage(cause)) throw cause;
+      faults.push(cause);
+    }
   }
+  if (faults.length === prefixes.length) throw faults[0];
   return [...graphs];
 }
 

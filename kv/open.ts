@@ -1,8 +1,14 @@
 /** Opens the database, wherever it is: a file, memory, a denokv server, what Deno Deploy assigned. */
 import { dirname } from "node:path";
+import { loggerFor } from "../telemetry/log.ts";
 import { gatherCommits } from "./commit.ts";
 import { FORMAT, readFormat } from "./format.ts";
 import { readinessKey } from "./keys.ts";
+
+const log = loggerFor("kv");
+
+/** Opening a file takes some ms. */
+const LONG_MS = 5000;
 
 /** Forgets everything at the end; each opening of it is a database of its own. */
 export const MEMORY = ":memory:";
@@ -41,13 +47,33 @@ export function isFile(path: string): boolean {
  */
 export async function openKv(path: string): Promise<Deno.Kv> {
   const kv = await openAny(path);
-  const format = await readFormat(kv);
+  const format = await formatOf(kv, path);
   if (format === undefined || format <= FORMAT) return kv;
   kv.close();
   throw new OpenKvError(
     `KV_PATH is ${path}, but a newer version of this server has written there (format ${format}; ` +
       `this one knows ${FORMAT}): start the newer one, or set it to a copy from before`,
   );
+}
+
+/** @throws {OpenKvError} the file can't be read */
+async function formatOf(kv: Deno.Kv, path: string): Promise<number | undefined> {
+  // Deno's first read (2.9) waits for as long as another program has the file locked.
+  const waits = setTimeout(
+    () => log.warn("Waits for {path} to answer: is it locked?", { path }),
+    LONG_MS,
+  );
+  try {
+    return await readFormat(kv);
+  } catch (cause) {
+    if (!isFile(path) || !(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
+    kv.close();
+    throw new OpenKvError(`KV_PATH is ${path}, but ${whatToChangeOfFile(cause.message)}`, {
+      cause,
+    });
+  } finally {
+    clearTimeout(waits);
+  }
 }
 
 async function openAny(path: string): Promise<Deno.Kv> {
@@ -128,6 +154,16 @@ async function isFolder(path: string): Promise<boolean> {
 function whatToChangeOfFile(message: string): string {
   if (message.includes("file is not a database")) {
     return "that file is no database: set it to the path of one, or of a file that isn't there yet";
+  }
+  if (message.includes("malformed") || message.includes("deserialize")) {
+    return "the database there is damaged: put a copy of it from before in the place of it and of the " +
+      `files -wal and -shm beside it (${message})`;
+  }
+  if (message.includes("disk is full") || message.includes("disk I/O error")) {
+    return `its disk is full, or fails: make room there (${message})`;
+  }
+  if (message.includes("database is locked")) {
+    return `another program keeps it locked: end that one (${message})`;
   }
   return "there can't be a database: set it to the path of a file that may be made, read and " +
     `written by this user (${message})`;

@@ -1,7 +1,10 @@
 /** A call at a time, however far off. */
 
-/** A longer timer would go off at once: its milliseconds are a signed 32-bit integer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/**
+ * The clock is looked at this often: it may be set meanwhile, or go on while the machine sleeps, and timers
+ * don't. They couldn't be longer than 2^31 ms either.
+ */
+const LONGEST_TIMER_MS = 60 * 1000;
 
 /**
  * Calls once at this time, or at once if it has passed, but never before this returns.

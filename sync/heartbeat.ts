@@ -22,7 +22,8 @@ export async function beat(kv: Deno.Kv, hub: Hub): Promise<void> {
     const head = heads[i];
     if (head !== undefined) {
       for (const listener of hub.each(graph)) listener.remind(head.t, head.log);
-    } else if (await isGone(kv, graph)) {
+      // One that can't be read is there, and keeps no other from its sign of life.
+    } else if (await isGone(kv, graph).catch(() => false)) {
       hub.closeAll(graph, closeReason.deleted);
     }
   }

@@ -3,6 +3,7 @@ import type { Tell } from "../datascript/db_check.ts";
 import { CorruptRowError, TransactError } from "../datascript/errors.ts";
 import { TransitError } from "../datascript/transit.ts";
 import { CorruptValueError } from "../kv/chunks.ts";
+import { isStoreDamage } from "../kv/damage.ts";
 import { CorruptLogError } from "../kv/txlog.ts";
 import { RowMissingError } from "./database.ts";
 import { RowsUnfitError } from "./rows_check.ts";
@@ -55,7 +56,7 @@ export class Problems {
 }
 
 export function isDamage(cause: unknown): cause is Error {
-  return DAMAGES.some((one) => cause instanceof one);
+  return isStoreDamage(cause) || DAMAGES.some((one) => cause instanceof one);
 }
 
 /** The message, and those of what caused it. */

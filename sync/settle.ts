@@ -35,7 +35,7 @@ export async function untilSettled<Answer>(
   for (let i = 0; i < ATTEMPTS; i++) {
     const result = await attempt();
     if ("done" in result) return result.done;
-    if (result.again.kind === "unknown") cause = result.again.cause;
+    cause = result.again.cause ?? cause;
   }
   throw new Error(`Cannot ${what} after ${ATTEMPTS} attempts`, { cause });
 }

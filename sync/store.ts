@@ -100,6 +100,8 @@ export async function storePlanned<Answer>(
   const writer = crypto.randomUUID();
   /** What is to be answered if the commit of the last attempt was made after all. */
   let told: (() => Answer) | undefined;
+  /** What the store said the last time that it said anything. */
+  let cause: unknown;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const passed = attempt === 0 ? passedHead(deps, graph, base, arrival) : undefined;
     const guess = attempt === 0 && passed === undefined
@@ -131,16 +133,22 @@ export async function storePlanned<Answer>(
         keep(deps, outcome.head, store, entries);
         return accepted();
       case "conflict":
-        continue; // Another's batch came first: the plan says so next time round. Or a flush did.
+        // Another's batch came first: the plan says so next time round. Or a flush did, or a lock.
+        cause = outcome.cause ?? cause;
+        continue;
       case "unknown":
-        deps.log.warn("Cannot tell whether {graph} moved to t {t}, so the log is asked", {
-          graph,
-          t,
-          cause: outcome.cause,
-        });
+        // Of a disk that is full it is said once a batch: the log may be on it.
+        if (cause === undefined) {
+          deps.log.warn("Cannot tell whether {graph} moved to t {t}, so the log is asked", {
+            graph,
+            t,
+            cause: outcome.cause,
+          });
+        }
+        cause = outcome.cause;
     }
   }
-  throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${base}`);
+  throw new UnsettledError(`Cannot settle a batch of ${graph} on t ${base}`, { cause });
 }
 
 /**

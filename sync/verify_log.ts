@@ -38,7 +38,7 @@ export async function verifyLog(kv: Deno.Kv, head: Head, problems: Problems): Pr
         problems.catchNow(`entry ${entry.t} of the log`, () => txOf(entry));
       }
     } catch (cause) {
-      if (!(cause instanceof CorruptLogError)) throw cause;
+      if (!isDamage(cause)) throw cause;
       last = nextT(last);
       await problems.catch(`entry ${last} of the log`, () => Promise.reject(cause));
     }

@@ -6,6 +6,7 @@
 import { parseArgs } from "node:util";
 import { listGraphIds } from "../kv/graphs.ts";
 import type { GraphId } from "../protocol/ids.ts";
+import { isDamage } from "../sync/problems.ts";
 import { UnsteadyGraphError, type Verified, verifyGraph } from "../sync/verify.ts";
 import { graphOf, noGraph, plain, runTask, TaskError } from "./store.ts";
 
@@ -28,7 +29,7 @@ export async function verify(
   const graphs = values.all ? await listGraphIds(kv) : [graphOf(positionals[0])];
   let sound = true;
   for (const graph of graphs) {
-    const verified = await verifyGraph(kv, graph);
+    const verified = await verifyGraph(kv, graph).catch((cause) => unreadable(cause));
     // Of all graphs one may have been removed meanwhile.
     if (verified === undefined && !values.all) noGraph(graph);
     if (verified === undefined) continue;
@@ -36,6 +37,12 @@ export async function verify(
     sound &&= verified.problems.length === 0;
   }
   return sound;
+}
+
+/** A graph whose head, or what else there is no going on without, can't be read. */
+function unreadable(cause: unknown): Verified {
+  if (!isDamage(cause)) throw cause;
+  return { t: 0, datoms: 0, rows: 0, logEntries: 0, strayRows: 0, problems: [cause.message] };
 }
 
 function linesOf(graph: GraphId, verified: Verified): readonly string[] {
@@ -48,7 +55,7 @@ function linesOf(graph: GraphId, verified: Verified): readonly string[] {
 }
 
 function isRefusal(cause: unknown): cause is Error {
-  return cause instanceof UnsteadyGraphError;
+  return cause instanceof UnsteadyGraphError || isDamage(cause);
 }
 
 if (import.meta.main) {

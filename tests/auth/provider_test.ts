@@ -6,6 +6,7 @@ import { KEYS_TIMING, type KeysTiming } from "../../auth/remote_keys.ts";
 import { secretSource } from "../../auth/secret.ts";
 import { signToken } from "../../auth/sign.ts";
 import { createVerifier, openVerifier, type VerifyToken } from "../../auth/verify.ts";
+import { until, within } from "../support/deadline.ts";
 import { CLIENT_ID, makeKey, TestProvider } from "../support/provider.ts";
 import { answerOf } from "../support/verifier.ts";
 
@@ -214,6 +215,24 @@ Deno.test("Without keys and provider nobody can tell; once it is back, the same 
   assert.equal(await answerOf(verify, "x.y.z"), "unauthorized");
   provider.state = "up";
   assert.equal(await answerOf(verify, token), "alice");
+});
+
+Deno.test("A provider that was down is asked again in time, though the clock went back meanwhile", async () => {
+  await using provider = await TestProvider.start([first]);
+  const verify = verifierFor(provider, { retryMs: 20 });
+  const token = await provider.token();
+  provider.state = "down";
+  assert.equal(await answerOf(verify, token), "sign-in unavailable");
+  provider.state = "up";
+  const clock = Date.now;
+  try {
+    // As far as jose still takes a token for one that was made before.
+    Date.now = () => clock() - 30_000;
+    const good = async (): Promise<boolean> => await answerOf(verify, token) === "alice";
+    await within(until(good), "the provider to be asked again");
+  } finally {
+    Date.now = clock;
+  }
 });
 
 Deno.test("A description of another issuer, or keys that are none, are not trusted", async () => {

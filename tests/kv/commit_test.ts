@@ -154,7 +154,7 @@ Deno.test("A database that stays locked is a conflict", async () => {
   using kv = await Deno.openKv(":memory:");
   const busy = withCommit(kv, () => Promise.reject(locked()));
   const change = { sets: [objectSet(["a"], 1)], deletes: [] };
-  assert.deepEqual(await commit(busy, change, 10), { kind: "conflict" });
+  assert.deepEqual(await commit(busy, change, 10), { kind: "conflict", cause: locked() });
   assert.deepEqual(await keysOf(kv), []);
 });
 

@@ -126,6 +126,15 @@ Deno.test("A fault in looking a graph or a token up is 500 too", async () => {
   }
 });
 
+Deno.test("Who calls is answered though the store can't remember him", async () => {
+  const services = brokenServices();
+  const list = (): Promise<[]> => Promise.resolve([]);
+  const users = { seen: (): Promise<never> => Promise.reject(new Error("the disk is full")) };
+  const answering = { ...services, users, members: { ...services.members, list } };
+  const response = await createApp(answering).request(...request(`/graphs/${ID}/members`));
+  assert.equal(response.status, 200);
+});
+
 Deno.test("A body beyond its user's share of memory is 429 with retry-after", async () => {
   const services = brokenServices();
   const limits = { ...services.limits, unanswered: new Shares(10) };

@@ -6,6 +6,7 @@ import { readCases, readRows } from "../support/fixtures.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
 import { blockTx, txOf } from "../support/forms.ts";
 import { dump, LOST, withCommit } from "../support/kv.ts";
+import { loggedBy, textOf } from "../support/log.ts";
 import { noise } from "../support/noise.ts";
 import { headOf, logOf, Process, rowsOf } from "../support/process.ts";
 import { newGraphId } from "../../protocol/ids.ts";
@@ -214,6 +215,22 @@ for (const [made, lose] of Object.entries(LOST)) {
     }
   });
 }
+
+Deno.test("Of a store that takes no commits the log is told once a batch, and the fault says why", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graph = await new Process(store).graphWith(SMALL);
+  const full = new Error("database or disk is full");
+  const server = new Process(withCommit(store, () => Promise.reject(full)));
+  const logged = await loggedBy(async () => {
+    await assert.rejects(server.send(graph, 0, block("x")), (thrown) => {
+      assert.ok(thrown instanceof UnsettledError);
+      assert.equal(thrown.cause, full);
+      return true;
+    });
+  });
+  const told = logged.filter((record) => record.level === "warning").map(textOf);
+  assert.equal(told.length, 1, told.join("\n"));
+});
 
 for (const [made, lose] of Object.entries(LOST).slice(0, 2)) {
   Deno.test(`When a commit whose answer is lost ${made}, and others wrote after it, the batch is stored once`, async () => {

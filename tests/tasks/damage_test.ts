@@ -1,0 +1,122 @@
+/** A disk that has changed what a database held: what is left of it goes on. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { listGraphIds, listOwned } from "../../kv/graphs.ts";
+import { graphKey, headKey } from "../../kv/keys.ts";
+import { openKv, OpenKvError } from "../../kv/open.ts";
+import type { GraphId } from "../../protocol/ids.ts";
+import { beat } from "../../sync/heartbeat.ts";
+import { Hub } from "../../sync/hub.ts";
+import { backup } from "../../tasks/backup.ts";
+import { verify } from "../../tasks/verify.ts";
+import { readRows } from "../support/fixtures.ts";
+import { ALICE, Process } from "../support/process.ts";
+import { Recorder } from "../support/recorder.ts";
+
+/** A file with graphs that have something, in a folder that goes at the end. */
+class Disk implements AsyncDisposable {
+  private constructor(readonly folder: string, readonly graphs: readonly GraphId[]) {}
+
+  static async with(count: number): Promise<Disk> {
+    const folder = await Deno.makeTempDir();
+    using kv = await Deno.openKv(pathIn(folder));
+    const graphs: GraphId[] = [];
+    for (let i = 0; i < count; i++) {
+      graphs.push(await new Process(kv).graphWith(readRows("small-a")));
+    }
+    return new Disk(folder, graphs);
+  }
+
+  get path(): string {
+    return pathIn(this.folder);
+  }
+
+  /** What is under a key becomes as many zeros. */
+  rot([name, graph]: Deno.KvKey): void {
+    using file = new DatabaseSync(this.path);
+    const key = new TextEncoder().encode(`\x02${String(name)}\0\x02${String(graph)}\0`);
+    const { changes } = file.prepare("UPDATE kv SET v = zeroblob(length(v)) WHERE k = ?").run(key);
+    assert.equal(changes, 1);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+function pathIn(folder: string): string {
+  return join(folder, "kv.sqlite3");
+}
+
+for (const [what, keyOf] of Object.entries({ head: headKey, name: graphKey })) {
+  Deno.test(`A graph whose ${what} a disk has lost takes no other with it`, async () => {
+    await using disk = await Disk.with(3);
+    const [lost, ...others] = disk.graphs;
+    assert.ok(lost !== undefined);
+    disk.rot(keyOf(lost));
+    using kv = await openKv(disk.path);
+
+    assert.deepEqual(
+      (await listOwned(kv, ALICE)).map(({ graph }) => graph).toSorted(),
+      others.toSorted(),
+    );
+    assert.deepEqual((await listGraphIds(kv)).toSorted(), disk.graphs.toSorted());
+
+    const folder = join(disk.folder, "backups");
+    const { lines, failed } = await backup(kv, ["--all", folder]);
+    assert.equal(failed, 1, lines.join("\n"));
+    for (const graph of others) {
+      assert.ok((await Deno.stat(join(folder, `${graph}.sqlite`))).isFile);
+    }
+
+    const told: string[] = [];
+    assert.equal(await verify(kv, ["--all"], (line) => told.push(line)), false);
+    for (const graph of others) assert.match(told.join("\n"), new RegExp(`^${graph}: sound`, "m"));
+    assert.match(told.join("\n"), new RegExp(`^${lost}: .*deserialize`, "m"));
+  });
+}
+
+Deno.test("A graph that can't be read keeps no other from its signs of life", async () => {
+  await using disk = await Disk.with(2);
+  const [lost, other] = disk.graphs;
+  assert.ok(lost !== undefined && other !== undefined);
+  disk.rot(headKey(lost));
+  disk.rot(graphKey(lost));
+  using kv = await openKv(disk.path);
+  const hub = new Hub();
+  const [atLost, atOther] = [new Recorder(), new Recorder()];
+  hub.add(lost, atLost);
+  hub.add(other, atOther);
+  await beat(kv, hub);
+  assert.equal(atOther.heard.length, 1);
+  assert.deepEqual(atLost.heard, []);
+});
+
+Deno.test("One that can't be written keeps no other from its backup", async () => {
+  await using disk = await Disk.with(2);
+  const [first, second] = disk.graphs;
+  assert.ok(first !== undefined && second !== undefined);
+  using kv = await openKv(disk.path);
+  const folder = join(disk.folder, "backups");
+  // What stands in its way: a folder of the file's name.
+  for (const graph of disk.graphs.slice(0, 1)) {
+    await Deno.mkdir(join(folder, `${graph}.sqlite`, "x"), { recursive: true });
+  }
+  const { lines, failed } = await backup(kv, ["--all", folder]);
+  assert.equal(failed, 1, lines.join("\n"));
+  assert.ok((await Deno.stat(join(folder, `${second}.sqlite`))).isFile);
+});
+
+Deno.test("A file of which the disk has lost the first pages is no database, and says what to do", async () => {
+  await using disk = await Disk.with(1);
+  const bytes = await Deno.readFile(disk.path);
+  // The header stays, so that it still looks like SQLite's.
+  bytes.fill(0xab, 100, Math.min(bytes.length, 64 * 1024));
+  await Deno.writeFile(disk.path, bytes);
+  await assert.rejects(openKv(disk.path), (thrown) => {
+    assert.ok(thrown instanceof OpenKvError);
+    assert.match(thrown.message, /damaged: put a copy of it from before/);
+    return true;
+  });
+});
