@@ -15,6 +15,8 @@ async function signIn({ page }: Visit, server: TestServer): Promise<void> {
 
 /** How far a page can be scrolled sideways, in pixels. */
 async function sideways({ page }: Visit): Promise<number> {
+  // Until its style has come a page is as wide as it likes.
+  await page.waitForLoadState();
   return await page.evaluate("document.documentElement.scrollWidth - innerWidth");
 }
 
