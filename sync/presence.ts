@@ -168,7 +168,8 @@ export class Presence {
       creator: undefined,
     };
     this.#posts.set(graph, post);
-    if (!this.#closed) this.#ticks ??= setInterval(() => void this.#tick(), this.#times.tickMs);
+    if (this.#closed) rest(post);
+    else this.#ticks ??= setInterval(() => void this.#tick(), this.#times.tickMs);
     return post;
   }
 
