@@ -19,7 +19,7 @@ import {
   presentKey,
   presentPrefix,
 } from "./keys.ts";
-import { LIST_BATCH, PART_BYTES } from "./limits.ts";
+import { PART_BYTES } from "./limits.ts";
 import { listPlaces } from "./list.ts";
 import { peopleSet } from "./members.ts";
 import { parseFound, parseStored } from "./stored.ts";
@@ -85,11 +85,26 @@ export async function writePresent(
   return { ...outcome, before: people.versionstamp, hadLease: known.versionstamp !== null };
 }
 
-/** Answers whether there was one to renew. @throws {Error} it isn't known to be renewed */
+/** Conflicts are with what this instance says of a graph just then, or with a sweep. */
+const ATTEMPTS = 10;
+
+/**
+ * Answers whether there was one to renew all the while. A sweep that has found the old one over takes
+ * nothing away from then on.
+ *
+ * @throws {Error} it isn't known to be renewed
+ */
 export async function renewLease(kv: Deno.Kv, lease: Lease): Promise<boolean> {
-  const { versionstamp } = await kv.get(instanceKey(lease.instance));
-  await commitOrThrow(kv, { sets: [leaseSet(lease)] });
-  return versionstamp !== null;
+  let hadLease = true;
+  let cause: unknown;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const known = await kv.get(instanceKey(lease.instance));
+    hadLease &&= known.versionstamp !== null;
+    const outcome = await commit(kv, { sets: [leaseSet(lease)], checks: [checkOf(known)] });
+    if (outcome.kind === "committed") return hadLease;
+    cause = outcome.cause;
+  }
+  throw new Error(`Cannot renew a lease after ${ATTEMPTS} attempts`, { cause });
 }
 
 /** What the instance has said counts no more. @throws {Error} it isn't known to be ended */
@@ -130,19 +145,21 @@ export async function sweepPresent(kv: Deno.Kv, now: number): Promise<number> {
   const entries = await Array.fromAsync(
     listPlaces(kv, { prefix: presentPrefix() }, parsePresentKey),
   );
-  const leases = kv.list<unknown>({ prefix: instancesPrefix() }, { batchSize: LIST_BATCH });
-  const alive = new Set<string | undefined>();
-  const over: Deno.KvEntry<unknown>[] = [];
-  for await (const lease of leases) {
-    const { until } = parseStored(leaseSchema, lease.key, lease.value);
-    if (until > now) alive.add(parseInstanceKey(lease.key));
-    else over.push(lease);
+  const alive = new Set<string>();
+  const over = new Map<string, Deno.AtomicCheck>();
+  const leases = listPlaces(kv, { prefix: instancesPrefix() }, parseInstanceKey);
+  for await (const [instance, { key, value, versionstamp }] of leases) {
+    const { until } = parseStored(leaseSchema, key, value);
+    if (until > now) alive.add(instance);
+    else over.set(instance, { key, versionstamp });
   }
-  const left = entries.flatMap(([{ instance }, entry]) => alive.has(instance) ? [] : [entry]);
-  for (const { key, versionstamp } of [...left, ...over]) {
-    // A conflict: it was written just now, by an instance that was slow and not dead.
-    await commit(kv, { deletes: [key], checks: [{ key, versionstamp }] });
+  const left = entries.filter(([{ instance }]) => !alive.has(instance));
+  // A conflict: it was written or renewed just now, by an instance that was slow and not dead.
+  for (const [{ instance }, { key, versionstamp }] of left) {
+    const lease = over.get(instance) ?? { key: instanceKey(instance), versionstamp: null };
+    await commit(kv, { deletes: [key], checks: [{ key, versionstamp }, lease] });
   }
+  for (const lease of over.values()) await commit(kv, { deletes: [lease.key], checks: [lease] });
   return left.length;
 }
 

@@ -9,7 +9,7 @@ import {
   writePresent,
 } from "../../kv/present.ts";
 import { type GraphId, newGraphId } from "../../protocol/ids.ts";
-import { keysOf, withCommit } from "../support/kv.ts";
+import { keysOf, LOST, withCommit } from "../support/kv.ts";
 import { ALICE, BOB, headOf } from "../support/process.ts";
 import { userOf } from "../support/user.ts";
 
@@ -80,6 +80,37 @@ Deno.test("Nothing is written of who is at a graph that is removed meanwhile, or
   assert.deepEqual(await writePresent(kv, graph, lease, [alice]), { kind: "gone" });
   const left = new Set((await keysOf(kv)).map(([kind]) => kind));
   assert.ok(!left.has("present") && !left.has("people"));
+});
+
+Deno.test("A sweep takes nothing away from an instance that renews its lease meanwhile", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graphs = [await newGraph(kv), await newGraph(kv)];
+  for (const graph of graphs) await writePresent(kv, graph, { instance: other, until: 100 }, [bob]);
+  let hadLease: boolean | undefined;
+  const racing = withCommit(kv, async (commit, before) => {
+    if (before === 0) hadLease = await renewLease(kv, { instance: other, until: 200 });
+    return await commit();
+  });
+  await sweepPresent(racing, 100);
+  assert.equal(hadLease, true);
+  for (const graph of graphs) assert.deepEqual(await readPresent(kv, graph, own, 100), [bob]);
+});
+
+Deno.test("A lease that is swept while it is renewed is made anew, and that is told", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const lease = { instance: other, until: 100 };
+  await writePresent(kv, graph, lease, [bob]);
+  const racing = withCommit(kv, async (commit, before) => {
+    if (before === 0) await sweepPresent(kv, 100);
+    return await commit();
+  });
+  assert.equal(await renewLease(racing, { ...lease, until: 200 }), false);
+  assert.equal(await renewLease(kv, { ...lease, until: 200 }), true);
+  for (const lose of Object.values(LOST)) {
+    const lossy = withCommit(kv, (commit, before) => before === 0 ? lose(commit) : commit());
+    assert.equal(await renewLease(lossy, { ...lease, until: 200 }), true);
+  }
 });
 
 Deno.test("A sweep forgets instances whose lease is over, but not one that comes to life meanwhile", async () => {
