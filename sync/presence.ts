@@ -83,6 +83,8 @@ export class Presence {
   /** Whether this instance has had one. */
   #hasLease = false;
   #ticks: ReturnType<typeof setInterval> | undefined;
+  /** Of the lease: one that is under way would bring back what has been ended. */
+  #renewing: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** Hears news from now on; `close` must be called. */
@@ -143,6 +145,7 @@ export class Presence {
       rest(post);
       return this.#do(post, () => this.#write(post));
     }));
+    await this.#renewing;
     if (!this.#hasLease) return;
     try {
       await endLease(this.#deps.kv, this.#instance);
@@ -244,18 +247,23 @@ export class Presence {
 
   async #tick(): Promise<void> {
     if (this.#posts.size === 0) return;
-    try {
-      const until = this.#deps.now() + this.#times.leaseMs;
-      this.#renewed(await renewLease(this.#deps.kv, { instance: this.#instance, until }));
-    } catch (cause) {
-      log.warn("Cannot renew the lease of this instance", { cause });
-    }
+    await (this.#renewing = this.#renew());
     for (const post of [...this.#posts.values()]) {
       post.writing.soon();
       const hasOthers = post.room.here().some(({ id }) => id !== post.creator);
       if (post.room.isAsking || hasOthers) this.#look(post);
       // One graph after the other: thousands must not ask the store at once.
       await post.work;
+    }
+  }
+
+  /** Never rejects. */
+  async #renew(): Promise<void> {
+    try {
+      const until = this.#deps.now() + this.#times.leaseMs;
+      this.#renewed(await renewLease(this.#deps.kv, { instance: this.#instance, until }));
+    } catch (cause) {
+      log.warn("Cannot renew the lease of this instance", { cause });
     }
   }
 
