@@ -10,8 +10,8 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import { type Change, checkOf, type KvSet, objectSet, type Outcome } from "./change.ts";
-import { isStoreDamage } from "./damage.ts";
 import { commit, commitOrThrow } from "./commit.ts";
+import { isStoreDamage } from "./damage.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
 import { type Head, headGuard, headSet, readSoundHeads } from "./head.ts";
 import { getAll } from "./get_many.ts";

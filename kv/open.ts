@@ -19,6 +19,11 @@ export const ASSIGNED = ":assigned:";
 /** The database can't be opened, or written to; the message says what to change. */
 export class OpenKvError extends Error {
   override readonly name = "OpenKvError";
+
+  /** @param why goes on after "but" */
+  constructor(path: string, why: string, options?: ErrorOptions) {
+    super(`KV_PATH is ${path}, but ${why}`, options);
+  }
 }
 
 /** Whether the database is behind KV Connect: a denokv server, or Deploy's from elsewhere. */
@@ -51,8 +56,9 @@ export async function openKv(path: string): Promise<Deno.Kv> {
   if (format === undefined || format <= FORMAT) return kv;
   kv.close();
   throw new OpenKvError(
-    `KV_PATH is ${path}, but a newer version of this server has written there (format ${format}; ` +
-      `this one knows ${FORMAT}): start the newer one, or set it to a copy from before`,
+    path,
+    `a newer version of this server has written there (format ${format}; this one knows ` +
+      `${FORMAT}): start the newer one, or set it to a copy from before`,
   );
 }
 
@@ -68,9 +74,7 @@ async function formatOf(kv: Deno.Kv, path: string): Promise<number | undefined> 
   } catch (cause) {
     if (!isFile(path) || !(cause instanceof TypeError || cause instanceof RangeError)) throw cause;
     kv.close();
-    throw new OpenKvError(`KV_PATH is ${path}, but ${whatToChangeOfFile(cause.message)}`, {
-      cause,
-    });
+    throw new OpenKvError(path, whatToChangeOfFile(cause.message), { cause });
   } finally {
     clearTimeout(waits);
   }
@@ -91,7 +95,7 @@ async function openAny(path: string): Promise<Deno.Kv> {
  */
 export async function openKvThere(path: string): Promise<Deno.Kv> {
   if (isFile(path) && !await isThere(path)) {
-    throw new OpenKvError(`KV_PATH is ${path}, but no file is there: set it as the server has it`);
+    throw new OpenKvError(path, "no file is there: set it as the server has it");
   }
   return await openKv(path);
 }
@@ -102,10 +106,10 @@ async function openFile(path: string): Promise<Deno.Kv> {
     return await Deno.openKv(path);
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    const what = await isFolder(path)
+    const why = await isFolder(path)
       ? "that is a folder: set it to the path of a file, which may be in there"
       : whatToChangeOfFile(cause.message);
-    throw new OpenKvError(`KV_PATH is ${path}, but ${what}`, { cause });
+    throw new OpenKvError(path, why, { cause });
   }
 }
 
@@ -123,8 +127,9 @@ export async function mustTakeCommits(kv: Deno.Kv, path: string): Promise<void> 
     // What may pass, as a lock or a full disk, is no reason not to serve. By Deno's words (2.9).
     if (!(cause instanceof Error && cause.message.includes("read-only"))) return;
     throw new OpenKvError(
-      `KV_PATH is ${path}, but that file is read-only: let this user write to it and to those ` +
-        "beside it, or set it to the path of another",
+      path,
+      "that file is read-only: let this user write to it and to those beside it, or set it to the " +
+        "path of another",
       { cause },
     );
   }
@@ -174,9 +179,7 @@ async function connect(url: string): Promise<Deno.Kv> {
     return await Deno.openKv(url);
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
-    throw new OpenKvError(`KV_PATH is ${url}, but ${whatToChangeOfServer(cause.message)}`, {
-      cause,
-    });
+    throw new OpenKvError(url, whatToChangeOfServer(cause.message), { cause });
   }
 }
 

@@ -148,16 +148,16 @@ export async function sweepPresent(kv: Deno.Kv, now: number): Promise<number> {
   const alive = new Set<string>();
   const over = new Map<string, Deno.AtomicCheck>();
   const leases = listPlaces(kv, { prefix: instancesPrefix() }, parseInstanceKey);
-  for await (const [instance, { key, value, versionstamp }] of leases) {
-    const { until } = parseStored(leaseSchema, key, value);
+  for await (const [instance, lease] of leases) {
+    const { until } = parseStored(leaseSchema, lease.key, lease.value);
     if (until > now) alive.add(instance);
-    else over.set(instance, { key, versionstamp });
+    else over.set(instance, checkOf(lease));
   }
   const left = entries.filter(([{ instance }]) => !alive.has(instance));
   // A conflict: it was written or renewed just now, by an instance that was slow and not dead.
-  for (const [{ instance }, { key, versionstamp }] of left) {
+  for (const [{ instance }, entry] of left) {
     const lease = over.get(instance) ?? { key: instanceKey(instance), versionstamp: null };
-    await commit(kv, { deletes: [key], checks: [{ key, versionstamp }, lease] });
+    await commit(kv, { deletes: [entry.key], checks: [checkOf(entry), lease] });
   }
   for (const lease of over.values()) await commit(kv, { deletes: [lease.key], checks: [lease] });
   return left.length;

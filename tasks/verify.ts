@@ -39,7 +39,7 @@ export async function verify(
   return sound;
 }
 
-/** A graph whose head, or what else there is no going on without, can't be read. */
+/** What beside a graph's own entries, which verifyGraph tells of, a disk has damaged. */
 function unreadable(cause: unknown): Verified {
   if (!isDamage(cause)) throw cause;
   return { t: 0, datoms: 0, rows: 0, logEntries: 0, strayRows: 0, problems: [cause.message] };
