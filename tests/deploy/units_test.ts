@@ -4,6 +4,7 @@ import { TASK_FLAGS } from "../../bench/result.ts";
 import { within } from "../support/deadline.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { Terminal } from "../support/terminal.ts";
+import { Folder } from "../support/folder.ts";
 
 const FOLDER = new URL("../../deploy/", import.meta.url);
 const UNITS = [...Deno.readDirSync(FOLDER)].map(({ name }) => name)
@@ -24,36 +25,33 @@ function saidBy(text: string, name: string, folder: string): readonly string[] {
 }
 
 Deno.test("The units' commands start a server, and back up what it keeps", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const service = unit("logseq-sync.service");
-    const kept = saidBy(service, "Environment", folder).flatMap((line) => line.split(" "))
-      .map((pair) => pair.split("="))
-      // A cache of its own would have to be filled from the network first.
-      .filter(([name]) => name !== "DENO_DIR");
-    const home = Object.entries(Deno.env.toObject()).filter(([name]) =>
-      /^(PATH|HOME|DENO_DIR)$/.test(name)
-    );
-    const variables = { ...Object.fromEntries([...home, ...kept]), AUTH_SECRET, PORT: "0" };
-    const checkout = new URL("../", FOLDER).pathname;
+  await using own = await Folder.make();
+  const folder = own.path;
+  const service = unit("logseq-sync.service");
+  const kept = saidBy(service, "Environment", folder).flatMap((line) => line.split(" "))
+    .map((pair) => pair.split("="))
+    // A cache of its own would have to be filled from the network first.
+    .filter(([name]) => name !== "DENO_DIR");
+  const home = Object.entries(Deno.env.toObject()).filter(([name]) =>
+    /^(PATH|HOME|DENO_DIR)$/.test(name)
+  );
+  const variables = { ...Object.fromEntries([...home, ...kept]), AUTH_SECRET, PORT: "0" };
+  const checkout = new URL("../", FOLDER).pathname;
 
-    await using server = new Terminal(checkout, variables);
-    for (const command of saidBy(service, "ExecStartPre", folder)) await server.run(`${command}\n`);
-    const [start, ...more] = saidBy(service, "ExecStart", folder);
-    assert.deepEqual(more, []);
-    await server.paste(`${start}\n`);
-    const [, url] = await server.printed(/"url":"(http:[^"]+)"/);
-    const response = await within(fetch(`${url}/ready`), "a server that is ready");
-    assert.deepEqual(await response.json(), { ok: true });
+  await using server = new Terminal(checkout, variables);
+  for (const command of saidBy(service, "ExecStartPre", folder)) await server.run(`${command}\n`);
+  const [start, ...more] = saidBy(service, "ExecStart", folder);
+  assert.deepEqual(more, []);
+  await server.paste(`${start}\n`);
+  const [, url] = await server.printed(/"url":"(http:[^"]+)"/);
+  const response = await within(fetch(`${url}/ready`), "a server that is ready");
+  assert.deepEqual(await response.json(), { ok: true });
 
-    await using night = new Terminal(checkout, variables);
-    const backup = unit("logseq-sync-backup.service");
-    for (const command of saidBy(backup, "ExecStart", folder)) await night.run(`${command}\n`);
-    const made = await Array.fromAsync(Deno.readDir(`${folder}/logseq-sync`), ({ name }) => name);
-    assert.ok(made.includes("kv.sqlite3") && made.includes("backups"), String(made));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using night = new Terminal(checkout, variables);
+  const backup = unit("logseq-sync-backup.service");
+  for (const command of saidBy(backup, "ExecStart", folder)) await night.run(`${command}\n`);
+  const made = await Array.fromAsync(Deno.readDir(`${folder}/logseq-sync`), ({ name }) => name);
+  assert.ok(made.includes("kv.sqlite3") && made.includes("backups"), String(made));
 });
 
 const hasSystemd = await new Deno.Command("systemd-analyze", {
@@ -66,17 +64,14 @@ Deno.test({
   name: "systemd finds nothing wrong with the units" + (hasSystemd ? "" : " (there is no systemd)"),
   ignore: !hasSystemd,
   fn: async (): Promise<void> => {
-    const folder = await Deno.makeTempDir();
-    try {
-      for (const name of UNITS) await Deno.writeTextFile(`${folder}/${name}`, unit(name));
-      const { code, stderr } = await new Deno.Command("systemd-analyze", {
-        args: ["verify", ...UNITS.map((name) => `${folder}/${name}`)],
-      }).output();
-      assert.equal(new TextDecoder().decode(stderr), "");
-      assert.equal(code, 0);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
+    await using own = await Folder.make();
+    const folder = own.path;
+    for (const name of UNITS) await Deno.writeTextFile(`${folder}/${name}`, unit(name));
+    const { code, stderr } = await new Deno.Command("systemd-analyze", {
+      args: ["verify", ...UNITS.map((name) => `${folder}/${name}`)],
+    }).output();
+    assert.equal(new TextDecoder().decode(stderr), "");
+    assert.equal(code, 0);
   },
 });
 

@@ -13,6 +13,7 @@ import { seededRandom } from "../support/seeded_random.ts";
 import { LOST, withCommit } from "../support/kv.ts";
 import { startServer } from "../support/server.ts";
 import { saysId, Writer } from "../support/writer.ts";
+import { Folder } from "../support/folder.ts";
 
 const PROCESSES = 3;
 const CLIENTS = 30;
@@ -170,11 +171,8 @@ Deno.test("30 clients at one process have one log, though commits fail, are late
   }));
 
 Deno.test("At 2 processes on one SQLite file no accepted batch is lost, though they don't hear of each other", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    await using instances = await Instances.start(2, { KV_PATH: `${folder}/kv.sqlite3` });
-    await assertConverge({ instances, clients: 10, isTold: false });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using own = await Folder.make();
+  const folder = own.path;
+  await using instances = await Instances.start(2, { KV_PATH: `${folder}/kv.sqlite3` });
+  await assertConverge({ instances, clients: 10, isTold: false });
 });

@@ -11,6 +11,7 @@ import { z } from "zod";
 import { within } from "../support/deadline.ts";
 import { type Block, blocksOf } from "../support/markdown.ts";
 import { Terminal } from "../support/terminal.ts";
+import { Folder } from "../support/folder.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** What no checkout has. */
@@ -80,26 +81,23 @@ function isFile(path: string): boolean {
 }
 
 async function runAll(): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await copy(ROOT, `${folder}/checkout`);
-    await Deno.mkdir(`${folder}/bin`);
-    // Has to be this version and no other; what npx does for it needs the network.
-    await Deno.writeTextFile(
-      `${folder}/bin/npx`,
-      `#!/bin/sh
+  await using own = await Folder.make();
+  const folder = own.path;
+  await copy(ROOT, `${folder}/checkout`);
+  await Deno.mkdir(`${folder}/bin`);
+  // Has to be this version and no other; what npx does for it needs the network.
+  await Deno.writeTextFile(
+    `${folder}/bin/npx`,
+    `#!/bin/sh
 [ "$1 $2" = "--yes deno@${Deno.version.deno}" ] || { echo "unexpected: npx $*" >&2; exit 1; }
 shift 2
 exec ${Deno.execPath()} "$@"
 `,
-      { mode: 0o755 },
-    );
-    await using terminals = new Terminals(folder);
-    for (const block of blocks) await terminals.follow(block);
-    assert.equal(terminals.replaced, 1);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+    { mode: 0o755 },
+  );
+  await using terminals = new Terminals(folder);
+  for (const block of blocks) await terminals.follow(block);
+  assert.equal(terminals.replaced, 1);
 }
 
 async function copy(from: string, to: string, below = ""): Promise<void> {

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { lookForFile } from "../../kv/lost_file.ts";
+import { Folder } from "../support/folder.ts";
 import { startServer } from "../support/server.ts";
 
-async function makeFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const path = await Deno.makeTempDir();
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}
-
 Deno.test("A file is missed when it is moved, deleted or replaced, and no more when it is put back", async () => {
-  await using folder = await makeFolder();
+  await using folder = await Folder.make();
   const [path, aside] = [join(folder.path, "a"), join(folder.path, "b")];
   await Deno.writeTextFile(path, "x");
   const look = await lookForFile(path);
@@ -25,7 +21,7 @@ Deno.test("A file is missed when it is moved, deleted or replaced, and no more w
 });
 
 Deno.test("A server whose file is gone is not ready", async () => {
-  await using folder = await makeFolder();
+  await using folder = await Folder.make();
   const kvPath = join(folder.path, "kv.sqlite3");
   await using server = await startServer({ kvPath });
   const ready = async (): Promise<number> => (await server.call("/ready", { as: null })).status;

@@ -5,6 +5,7 @@ import { blockTx } from "../support/forms.ts";
 import { dump } from "../support/kv.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { UpgradeRefused } from "../support/socket.ts";
+import { sendHead } from "../support/raw_request.ts";
 import { type RequestOptions, startServer, type TestServer } from "../support/server.ts";
 
 const unauthorized = { status: 401, body: { error: "unauthorized" } };
@@ -137,22 +138,14 @@ async function begin(
   as: string,
   [method, path, body]: Call,
 ): Promise<() => Promise<readonly [status: string | undefined, body: string | undefined]>> {
-  const { hostname, port } = new URL(server.url);
-  const { readable, writable } = await Deno.connect({ hostname, port: Number(port) });
-  const writer = writable.getWriter();
-  const answers = readable.pipeThrough(new TextDecoderStream());
-  const send = (text: string): Promise<void> => writer.write(new TextEncoder().encode(text));
-  const head = [
-    `${method} ${path} HTTP/1.1`,
-    `host: ${hostname}`,
-    `authorization: Bearer ${await server.token(as)}`,
+  const { readable, writable } = await sendHead(server, `${method} ${path}`, [
     `content-length: ${body.length}`,
     "connection: close",
     "expect: 100-continue",
-    "",
-    "",
-  ].join("\r\n");
-  await send(head);
+  ], as);
+  const writer = writable.getWriter();
+  const answers = readable.pipeThrough(new TextDecoderStream());
+  const send = (text: string): Promise<void> => writer.write(new TextEncoder().encode(text));
   // Which is sent when the body is asked for: he was let in.
   let answer = "";
   for await (const text of answers.values({ preventCancel: true })) {

@@ -11,6 +11,7 @@ import { NO_METER } from "../../telemetry/metrics.ts";
 import { bytesOf, sha256Of } from "../support/bytes.ts";
 import { until, within } from "../support/deadline.ts";
 import { keysOf } from "../support/kv.ts";
+import { sendHead } from "../support/raw_request.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 const UUID = "6f1e2d3c-0000-4000-8000-000000000001";
@@ -353,20 +354,13 @@ Deno.test("A file in a store that is no longer set is 500 missing assets bucket"
 Deno.test("Uploads beyond their user's share of memory are 429, until some have ended", async () => {
   await using server = await startServer({ variables: { MAX_BODY_MIB: "1" } });
   const folder = `/assets/${await server.createGraph()}`;
-  const { hostname, port } = new URL(server.url);
-  const token = await server.token();
   // Of each as much may be in memory as a piece of the store's, 8 MiB: 16 are a user's 128.
-  const begun = await Promise.all(Array.from({ length: 17 }, async (_, i) => {
-    const tcp = await Deno.connect({ hostname, port: Number(port) });
-    const head = [
-      `PUT ${folder}/6f1e2d3c-0000-4000-8000-0000000001${10 + i}.png HTTP/1.1`,
-      `host: ${hostname}`,
-      `authorization: Bearer ${token}`,
-      "content-length: 8388608",
-    ];
-    await tcp.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n`));
-    return tcp;
-  }));
+  const begun = await Promise.all(
+    Array.from({ length: 17 }, (_, i) => {
+      const start = `PUT ${folder}/6f1e2d3c-0000-4000-8000-0000000001${10 + i}.png`;
+      return sendHead(server, start, ["content-length: 8388608"]);
+    }),
+  );
   const answers = begun.map(async (tcp) => {
     const bytes = new Uint8Array(100);
     const read = await tcp.read(bytes).catch(() => null);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { dump } from "../support/kv.ts";
+import { sendHead } from "../support/raw_request.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 /** Says that it sends 1000 bytes, sends these, and ends; answers the status line and the body. */
@@ -9,17 +10,8 @@ async function cutOff(
   path: string,
   bytes: string,
 ): Promise<readonly [status: string | undefined, body: string | undefined]> {
-  const { hostname, port } = new URL(server.url);
-  const connection = await Deno.connect({ hostname, port: Number(port) });
-  const head = [
-    `${method} ${path} HTTP/1.1`,
-    `host: ${hostname}`,
-    `authorization: Bearer ${await server.token("alice")}`,
-    "content-length: 1000",
-    "",
-    bytes,
-  ].join("\r\n");
-  await new Blob([head]).stream().pipeTo(connection.writable, { preventClose: true });
+  const connection = await sendHead(server, `${method} ${path}`, ["content-length: 1000"], "alice");
+  await new Blob([bytes]).stream().pipeTo(connection.writable, { preventClose: true });
   await connection.closeWrite();
   const answer = await new Response(connection.readable).text();
   return [answer.split("\r\n")[0], answer.split("\r\n\r\n")[1]];

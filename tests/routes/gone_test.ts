@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { openKv } from "../../kv/open.ts";
 import { until, within } from "../support/deadline.ts";
 import { withMethods } from "../support/kv.ts";
+import { sendHead } from "../support/raw_request.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
 /** A store whose reads of keys wait while the gate is shut. */
@@ -56,12 +57,8 @@ async function askAndGo(
   path: string,
   headers: readonly string[],
 ): Promise<void> {
-  const { hostname, port } = new URL(server.url);
-  const authorization = `authorization: Bearer ${await server.token()}`;
-  const head = [`GET ${path} HTTP/1.1`, `host: ${hostname}`, authorization, ...headers, "", ""];
-  const tcp = await Deno.connect({ hostname, port: Number(port) });
   gate.shut();
-  await tcp.write(new TextEncoder().encode(head.join("\r\n")));
+  const tcp = await sendHead(server, `GET ${path}`, headers);
   await within(until(() => gate.waiting > 0), "the request to be under way");
   tcp.close();
   // The server hears of it by an event of its own.

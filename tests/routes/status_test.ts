@@ -9,6 +9,7 @@ import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { ALICE, startServer, type TestServer } from "../support/server.ts";
+import { Folder } from "../support/folder.ts";
 
 interface Answer {
   readonly status: number;
@@ -298,39 +299,36 @@ Deno.test("A backup is an SQLite file with the graph's rows, for nobody who has 
   const graph = await server.createGraph();
   const rows = readRows("small-a");
   await upload(server, graph, rows);
-  const folder = await Deno.makeTempDir();
-  try {
-    const response = await fetch(`${server.url}/status/${graph}/backup`, {
-      headers: { cookie: await cookieOf(server) },
-    });
-    assert.equal(response.status, 200);
-    assert.equal(
-      response.headers.get("content-disposition"),
-      `attachment; filename="${graph}.sqlite"`,
-    );
-    const bytes = await response.bytes();
-    assert.equal(bytes.length, Number(response.headers.get("content-length")));
-    await Deno.writeFile(`${folder}/graph.sqlite`, bytes);
-    using file = new DatabaseSync(`${folder}/graph.sqlite`, { readOnly: true });
-    const kept = file.prepare("SELECT addr, content, addresses FROM kvs ORDER BY addr").all();
-    const uploaded = new Map(rows.map((row) => [row[0], row]));
-    for (const { addr, content, addresses } of kept) {
-      assert.deepEqual([addr, content, addresses], uploaded.get(Number(addr)));
-    }
-    // What the trees refer to is all that a backup holds: the file is looked through as a whole.
-    const owner = parseUserId(ALICE);
-    assert.ok(owner !== undefined);
-    const deps = { kv: server.kv, now: () => Date.now() };
-    const restored = await restoreGraph(deps, `${folder}/graph.sqlite`, { owner, name: "again" });
-    assert.equal(restored.rows, kept.length);
-    const bob = await fetch(`${server.url}/status/${graph}/backup`, {
-      headers: { cookie: await cookieOf(server, "bob") },
-    });
-    assert.equal(bob.status, 404);
-    await bob.body?.cancel();
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+  await using own = await Folder.make();
+  const folder = own.path;
+  const response = await fetch(`${server.url}/status/${graph}/backup`, {
+    headers: { cookie: await cookieOf(server) },
+  });
+  assert.equal(response.status, 200);
+  assert.equal(
+    response.headers.get("content-disposition"),
+    `attachment; filename="${graph}.sqlite"`,
+  );
+  const bytes = await response.bytes();
+  assert.equal(bytes.length, Number(response.headers.get("content-length")));
+  await Deno.writeFile(`${folder}/graph.sqlite`, bytes);
+  using file = new DatabaseSync(`${folder}/graph.sqlite`, { readOnly: true });
+  const kept = file.prepare("SELECT addr, content, addresses FROM kvs ORDER BY addr").all();
+  const uploaded = new Map(rows.map((row) => [row[0], row]));
+  for (const { addr, content, addresses } of kept) {
+    assert.deepEqual([addr, content, addresses], uploaded.get(Number(addr)));
   }
+  // What the trees refer to is all that a backup holds: the file is looked through as a whole.
+  const owner = parseUserId(ALICE);
+  assert.ok(owner !== undefined);
+  const deps = { kv: server.kv, now: () => Date.now() };
+  const restored = await restoreGraph(deps, `${folder}/graph.sqlite`, { owner, name: "again" });
+  assert.equal(restored.rows, kept.length);
+  const bob = await fetch(`${server.url}/status/${graph}/backup`, {
+    headers: { cookie: await cookieOf(server, "bob") },
+  });
+  assert.equal(bob.status, 404);
+  await bob.body?.cancel();
 });
 
 Deno.test("HEAD of a backup tells how large it is", async () => {

@@ -8,6 +8,7 @@ import { blockTx } from "../support/forms.ts";
 import { readRows } from "../support/fixtures.ts";
 import { keysOf, withMethods } from "../support/kv.ts";
 import { type RequestOptions, startServer, type TestServer } from "../support/server.ts";
+import { Folder } from "../support/folder.ts";
 
 type PullOk = ReturnType<typeof pullOkSchema.parse>;
 
@@ -240,25 +241,22 @@ Deno.test("A reset empties log and rows and sets t to 0; the graph stays", async
 });
 
 Deno.test("All that was acknowledged is there after a restart", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const kvPath = `${folder}/kv.sqlite3`;
-    let graph: string;
-    let before: PullOk;
-    {
-      await using server = await startServer({ kvPath });
-      graph = await server.createGraph();
-      await batch(server, graph, { t_before: 0, txs: [block("a")] });
-      await batch(server, graph, { t_before: 1, txs: [block("b")] });
-      before = await pull(server, graph);
-    }
+  await using own = await Folder.make();
+  const folder = own.path;
+  const kvPath = `${folder}/kv.sqlite3`;
+  let graph: string;
+  let before: PullOk;
+  {
     await using server = await startServer({ kvPath });
-    assert.deepEqual(await pull(server, graph), before);
-    const ok = { type: "tx/batch/ok", t: 3 };
-    assert.deepEqual(await batch(server, graph, { t_before: 2, txs: [block("c")] }), ok);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+    graph = await server.createGraph();
+    await batch(server, graph, { t_before: 0, txs: [block("a")] });
+    await batch(server, graph, { t_before: 1, txs: [block("b")] });
+    before = await pull(server, graph);
   }
+  await using server = await startServer({ kvPath });
+  assert.deepEqual(await pull(server, graph), before);
+  const ok = { type: "tx/batch/ok", t: 3 };
+  assert.deepEqual(await batch(server, graph, { t_before: 2, txs: [block("c")] }), ok);
 });
 
 Deno.test("A page is 409 graph not ready while an import goes on, and graph replaced where a reset cuts a download off", async () => {

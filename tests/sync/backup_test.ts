@@ -17,6 +17,7 @@ import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
 import { dump, keysOf, withCommit, withList } from "../support/kv.ts";
 import { ALICE, BOB, headOf, Process, rowsOf } from "../support/process.ts";
+import { Folder } from "../support/folder.ts";
 import { userOf } from "../support/user.ts";
 
 const META = { owner: ALICE, name: "notes" };
@@ -26,23 +27,6 @@ const NODE_ROWS = z.array(z.object({
   content: z.string(),
   addresses: z.string().nullable(),
 }));
-
-/** A folder that is gone at the end. */
-class Folder implements AsyncDisposable {
-  private constructor(readonly path: string) {}
-
-  static async make(): Promise<Folder> {
-    return new Folder(await Deno.makeTempDir());
-  }
-
-  names(): readonly string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.path, { recursive: true });
-  }
-}
 
 /** All rows of a file, as Logseq reads them. */
 function rowsIn(path: string): readonly FixtureRow[] {

@@ -11,25 +11,30 @@ import { Hub } from "../../sync/hub.ts";
 import { backup } from "../../tasks/backup.ts";
 import { verify } from "../../tasks/verify.ts";
 import { readRows } from "../support/fixtures.ts";
+import { Folder } from "../support/folder.ts";
 import { ALICE, Process } from "../support/process.ts";
 import { Recorder } from "../support/recorder.ts";
 
 /** A file with graphs that have something, in a folder that goes at the end. */
 class Disk implements AsyncDisposable {
-  private constructor(readonly folder: string, readonly graphs: readonly GraphId[]) {}
+  private constructor(readonly folder: Folder, readonly graphs: readonly GraphId[]) {}
 
   static async with(count: number): Promise<Disk> {
-    const folder = await Deno.makeTempDir();
-    using kv = await Deno.openKv(pathIn(folder));
     const graphs: GraphId[] = [];
+    const disk = new Disk(await Folder.make(), graphs);
+    using kv = await Deno.openKv(disk.path);
     for (let i = 0; i < count; i++) {
       graphs.push(await new Process(kv).graphWith(readRows("small-a")));
     }
-    return new Disk(folder, graphs);
+    return disk;
   }
 
   get path(): string {
-    return pathIn(this.folder);
+    return join(this.folder.path, "kv.sqlite3");
+  }
+
+  get backups(): string {
+    return join(this.folder.path, "backups");
   }
 
   /** What is under a key becomes as many zeros. */
@@ -41,12 +46,8 @@ class Disk implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.folder, { recursive: true });
+    await this.folder[Symbol.asyncDispose]();
   }
-}
-
-function pathIn(folder: string): string {
-  return join(folder, "kv.sqlite3");
 }
 
 for (const [what, keyOf] of Object.entries({ head: headKey, name: graphKey })) {
@@ -63,11 +64,10 @@ for (const [what, keyOf] of Object.entries({ head: headKey, name: graphKey })) {
     );
     assert.deepEqual((await listGraphIds(kv)).toSorted(), disk.graphs.toSorted());
 
-    const folder = join(disk.folder, "backups");
-    const { lines, failed } = await backup(kv, ["--all", folder]);
+    const { lines, failed } = await backup(kv, ["--all", disk.backups]);
     assert.equal(failed, 1, lines.join("\n"));
     for (const graph of others) {
-      assert.ok((await Deno.stat(join(folder, `${graph}.sqlite`))).isFile);
+      assert.ok((await Deno.stat(join(disk.backups, `${graph}.sqlite`))).isFile);
     }
 
     const told: string[] = [];
@@ -98,14 +98,11 @@ Deno.test("One that can't be written keeps no other from its backup", async () =
   const [first, second] = disk.graphs;
   assert.ok(first !== undefined && second !== undefined);
   using kv = await openKv(disk.path);
-  const folder = join(disk.folder, "backups");
   // What stands in its way: a folder of the file's name.
-  for (const graph of disk.graphs.slice(0, 1)) {
-    await Deno.mkdir(join(folder, `${graph}.sqlite`, "x"), { recursive: true });
-  }
-  const { lines, failed } = await backup(kv, ["--all", folder]);
+  await Deno.mkdir(join(disk.backups, `${first}.sqlite`, "x"), { recursive: true });
+  const { lines, failed } = await backup(kv, ["--all", disk.backups]);
   assert.equal(failed, 1, lines.join("\n"));
-  assert.ok((await Deno.stat(join(folder, `${second}.sqlite`))).isFile);
+  assert.ok((await Deno.stat(join(disk.backups, `${second}.sqlite`))).isFile);
 });
 
 Deno.test("A file of which the disk has lost the first pages is no database, and says what to do", async () => {

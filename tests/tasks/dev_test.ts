@@ -2,37 +2,35 @@ import assert from "node:assert/strict";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
 import { runProgram } from "../support/program.ts";
 import { TestSocket } from "../support/socket.ts";
+import { Folder } from "../support/folder.ts";
 
 Deno.test("deno task dev prints an address, a token and a curl line that work, and leaves on SIGTERM", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const variables = { KV_PATH: `${folder}/kv.sqlite3`, PORT: "0" };
-    await using program = runProgram("tasks/dev.ts", [], variables);
-    const [, url, token, json, target] = await program.printed(
-      /at (http:\S+),[^]*\n(\S+\.\S+\.\S+)\n[^]*\ncurl -X POST -H 'Authorization: Bearer \2' -d '(.*)' (\S+)\n/,
-    );
-    assert.ok(url && token && json && target);
-    assert.equal(target, `${url}/graphs`);
-    const authorization = `Bearer ${token}`;
-    // As curl sends it: with no JSON content type.
-    const headers = { authorization, "content-type": "application/x-www-form-urlencoded" };
-    const response = await fetch(target, { method: "POST", headers, body: json });
-    const { graph_id } = createGraphAnswerSchema.parse(await response.json());
+  await using own = await Folder.make();
+  const folder = own.path;
+  const variables = { KV_PATH: `${folder}/kv.sqlite3`, PORT: "0" };
+  await using program = runProgram("tasks/dev.ts", [], variables);
+  const [, url, token, json, target] = await program.printed(
+    /at (http:\S+),[^]*\n(\S+\.\S+\.\S+)\n[^]*\ncurl -X POST -H 'Authorization: Bearer \2' -d '(.*)' (\S+)\n/,
+  );
+  assert.ok(url && token && json && target);
+  assert.equal(target, `${url}/graphs`);
+  const authorization = `Bearer ${token}`;
+  // As curl sends it: with no JSON content type.
+  const headers = { authorization, "content-type": "application/x-www-form-urlencoded" };
+  const response = await fetch(target, { method: "POST", headers, body: json });
+  const { graph_id } = createGraphAnswerSchema.parse(await response.json());
 
-    await using socket = await TestSocket.open(
-      `${url.replace("http", "ws")}/sync/${graph_id}?token=${token}`,
-    );
-    assert.deepEqual(await socket.ask({ type: "hello", client: "c" }), { type: "hello", t: 0 });
-    const { code, stdout, stderr } = await program.end("SIGTERM");
-    assert.equal(code, 0);
-    assert.equal(stderr, "");
-    assert.deepEqual(await socket.closed, { code: 1001, reason: "server shutting down" });
-    const logged = stdout.split("\n").filter((line) => line.startsWith("{"));
-    assert.ok(logged.some((line) => line.includes(graph_id)));
-    assert.ok(logged.every((line) => !line.includes(token) && JSON.parse(line)["@timestamp"]));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using socket = await TestSocket.open(
+    `${url.replace("http", "ws")}/sync/${graph_id}?token=${token}`,
+  );
+  assert.deepEqual(await socket.ask({ type: "hello", client: "c" }), { type: "hello", t: 0 });
+  const { code, stdout, stderr } = await program.end("SIGTERM");
+  assert.equal(code, 0);
+  assert.equal(stderr, "");
+  assert.deepEqual(await socket.closed, { code: 1001, reason: "server shutting down" });
+  const logged = stdout.split("\n").filter((line) => line.startsWith("{"));
+  assert.ok(logged.some((line) => line.includes(graph_id)));
+  assert.ok(logged.every((line) => !line.includes(token) && JSON.parse(line)["@timestamp"]));
 });
 
 Deno.test("deno task dev works with a database in memory", async () => {
