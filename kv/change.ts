@@ -13,6 +13,8 @@ export interface KvSet {
   readonly value: unknown;
   /** Bytes of the value, for counting; an upper bound where it isn't bytes. */
   readonly size: number;
+  /** Nobody may see the set that follows without it. */
+  readonly isBeforeNext?: true;
 }
 
 /** What one commit does: all of it or nothing. Of sets with the same key the last one counts. */

@@ -90,11 +90,11 @@ export async function commitOrThrow(kv: Deno.Kv, change: Change): Promise<void> 
  * Writes sets in as few commits as the limits allow, each of them guarded: atomic are the commits,
  * not the whole. So it is for what nothing refers to yet. Without sets the guard alone is checked.
  *
- * Stops at the first commit that doesn't succeed, with its outcome. They are made one after the
- * other, but the sets of the next are taken while one is under way: so what it costs to make them
- * is hidden behind the store's work.
+ * Stops at the first commit that doesn't succeed, with its outcome; the one after it may have been
+ * made. Two are under way at a time, so that the store needn't wait for the next one, and the sets of
+ * a third are taken meanwhile: what it costs to make them is hidden behind the store's work.
  *
- * @param sets only as many as fill two commits are taken, and in memory, at a time
+ * @param sets only as many as fill three commits are taken, and in memory, at a time
  * @param guard what must hold at each commit; fewer than MAX_CHECKS
  */
 export async function writeInCommits(
@@ -102,18 +102,27 @@ export async function writeInCommits(
   sets: Iterable<KvSet> | AsyncIterable<KvSet>,
   guard: readonly Deno.AtomicCheck[] = [],
 ): Promise<Outcome> {
+  const underWay: Promise<Outcome>[] = [];
   // Nothing keeps the first from being made.
-  let underWay: Promise<Outcome> = Promise.resolve({ kind: "committed", versionstamp: "" });
-  try {
-    for await (const batch of fullBatches(sets, guard)) {
-      const outcome = await underWay;
-      if (outcome.kind !== "committed") return outcome;
-      underWay = commit(kv, { sets: batch, checks: guard });
+  let outcome: Outcome = { kind: "committed", versionstamp: "" };
+  const settle = async (left: number): Promise<void> => {
+    while (underWay.length > left && outcome.kind === "committed") {
+      outcome = await underWay.shift() ?? outcome;
     }
-    return await underWay;
+  };
+  try {
+    let isBeforeNext = false;
+    for await (const batch of fullBatches(sets, guard)) {
+      await settle(isBeforeNext ? 0 : 1);
+      if (outcome.kind !== "committed") return outcome;
+      underWay.push(commit(kv, { sets: batch, checks: guard }));
+      isBeforeNext = batch.at(-1)?.isBeforeNext ?? false;
+    }
+    await settle(0);
+    return outcome;
   } finally {
-    // Where making sets has thrown: nothing is written any more once that is told.
-    await underWay.catch(() => {});
+    // Whatever comes of it, nothing is written any more once that is told.
+    await Promise.allSettled(underWay);
   }
 }
 

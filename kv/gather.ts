@@ -3,6 +3,7 @@
  * so the next commit takes as many as fit of the changes that came while the last was under way.
  */
 import { type Change, type Outcome, Tally } from "./change.ts";
+import { MAX_COMMIT_BYTES, MAX_MUTATIONS } from "./limits.ts";
 
 interface Waiting {
   readonly change: Change;
@@ -24,11 +25,12 @@ export class Gathering {
 
   /**
    * The same as committing it alone: nobody sees that others go with it, but that their
-   * versionstamps are one.
+   * versionstamps are one. What fills a commit by itself waits for nobody.
    *
    * @param change fits
    */
   async commit(change: Change, deadline: number): Promise<Outcome> {
+    if (isLarge(change)) return await this.#commit(change, deadline);
     const outcome = Promise.withResolvers<Outcome>();
     this.#waiting.push({ change, deadline, outcome });
     if (!this.#underWay) void this.#commitAll();
@@ -92,6 +94,12 @@ export class Gathering {
       return undefined;
     }
   }
+}
+
+/** Another one like it would not fit beside it. */
+function isLarge({ sets = [], deletes = [] }: Change): boolean {
+  return sets.length + deletes.length > MAX_MUTATIONS / 2 ||
+    sets.reduce((bytes, { size }) => bytes + size, 0) > MAX_COMMIT_BYTES / 2;
 }
 
 /** As texts, of all that it reads or writes: those of one key are the same, of two mostly not. */

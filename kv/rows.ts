@@ -92,9 +92,10 @@ function partSets(
   parts: readonly Uint8Array[],
 ): readonly KvSet[] {
   // Part 0 last: a row of which a cut-off writer has left some parts is no row.
-  return parts.map((bytes, part) =>
-    bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes)
-  ).toReversed();
+  return parts.map((bytes, part) => {
+    const set = bytesSet(rowKey({ graph, generation: rows, addr, part }), bytes);
+    return part === 0 ? set : { ...set, isBeforeNext: true as const };
+  }).toReversed();
 }
 
 /**

@@ -208,7 +208,7 @@ Deno.test("Staged sets stop at the first commit whose guard no longer holds", as
   assert.deepEqual(await writeInCommits(kv, [], guard), { kind: "conflict" });
 });
 
-Deno.test("Staged sets stop at a commit that isn't known to be made, though the next would be", async () => {
+Deno.test("Staged sets stop at a commit that isn't known to be made, and the one beside it", async () => {
   using kv = await Deno.openKv(":memory:");
   const cause = new Error("connection lost");
   const losing = withCommit(
@@ -216,7 +216,31 @@ Deno.test("Staged sets stop at a commit that isn't known to be made, though the 
     (commit, before) => before === 1 ? Promise.reject(cause) : commit(),
   );
   assert.deepEqual(await writeInCommits(losing, numbered(4500, 1)), { kind: "unknown", cause });
-  assert.equal((await keysOf(kv)).length, MAX_MUTATIONS);
+  assert.deepEqual(
+    (await keysOf(kv)).map(([, i]) => Number(i)),
+    [...Array(MAX_MUTATIONS).keys()].flatMap((i) => [i, i + 2 * MAX_MUTATIONS]).toSorted((a, b) =>
+      a - b
+    ),
+  );
+});
+
+Deno.test("Two commits are under way at a time, but none before the set that nobody may see without it", async () => {
+  for (const isBeforeNext of [false, true]) {
+    using store = await Deno.openKv(":memory:");
+    let [underWay, most] = [0, 0];
+    const kv = withCommit(store, async (commit) => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const made = await commit();
+      underWay--;
+      return made;
+    });
+    const sets = numbered(4 * MAX_MUTATIONS, 1).map((set, i): KvSet =>
+      isBeforeNext && i % MAX_MUTATIONS === MAX_MUTATIONS - 1 ? { ...set, isBeforeNext: true } : set
+    );
+    assert.equal((await writeInCommits(kv, sets)).kind, "committed");
+    assert.equal(most, isBeforeNext ? 1 : 2);
+  }
 });
 
 Deno.test("Staged sets leave room for their guard", async () => {

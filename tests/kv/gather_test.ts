@@ -54,6 +54,21 @@ Deno.test("Only as many go together as one commit holds", async () => {
   assert.equal((await keysOf(kv)).length, 4 * MAX_MUTATIONS / 2);
 });
 
+Deno.test("A change that fills a commit by itself waits for none that is under way", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const released = Promise.withResolvers<void>();
+  const held = withCommit(kv, async (commit, before) => {
+    if (before === 0) await within(released.promise, "the large change to be made");
+    return await commit();
+  });
+  gatherCommits(held);
+  const small = commit(held, setting(["small"]));
+  const large = Array.from({ length: MAX_MUTATIONS }, (_, i) => objectSet(["large", i], 1));
+  assert.equal((await commit(held, { sets: large })).kind, "committed");
+  released.resolve();
+  assert.equal((await small).kind, "committed");
+});
+
 Deno.test("A change whose check fails keeps none of those that came with it from being made", async () => {
   using kv = await Deno.openKv(":memory:");
   await kv.set(["b"], 0);

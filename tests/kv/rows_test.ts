@@ -15,7 +15,7 @@ import {
   strayRowParts,
 } from "../../kv/rows.ts";
 import { newGeneration, newGraphId } from "../../protocol/ids.ts";
-import { beforeFirstList, keysOf } from "../support/kv.ts";
+import { beforeFirstList, keysOf, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 import { address } from "../support/ids.ts";
 
@@ -106,6 +106,21 @@ Deno.test("A row of which not all parts are written is none, and hinders no othe
     assert.deepEqual(await Array.fromAsync(listAddrs(kv, graph, rows)), [1, 3]);
     assert.equal(await readRow(kv, graph, rows, long.addr), undefined);
     assert.equal((await readRowsMany(kv, graph, rows, [long.addr])).size, 0);
+  }
+});
+
+Deno.test("A row that takes several commits is none where one of them is not made", async () => {
+  const long = row(2, noise(2_500_000));
+  for (const failing of [0, 1, 2, 3]) {
+    using kv = await Deno.openKv(":memory:");
+    await write(kv, [row(1)]);
+    const losing = withCommit(
+      kv,
+      (commit, before) => before === failing ? Promise.reject(new Error("lost")) : commit(),
+    );
+    const written = await writeInCommits(losing, [...rowSets(graph, rows, long)]);
+    assert.equal(written.kind, "unknown");
+    assert.deepEqual(await listed(kv, -1), [row(1)]);
   }
 });
 
