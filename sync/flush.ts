@@ -28,7 +28,7 @@ import { hasSameBase } from "./base.ts";
 import { addrOf, type Databases, type OpenDb } from "./database.ts";
 import { nextTurn } from "./next_turn.ts";
 import type { CachedNodes } from "./node_cache.ts";
-import { untilSettled } from "./settle.ts";
+import { type Attempt, untilSettled } from "./settle.ts";
 import type { Turns } from "./turns.ts";
 
 export interface FlushDeps {
@@ -67,7 +67,10 @@ export async function flush(deps: FlushDeps, graph: GraphId): Promise<FlushOutco
   const open = await deps.databases.open(head);
   const nodes = deps.databases.nodesOf(head);
   const trees = await foldAll(deps, open, nodes);
-  return await store(deps, open, nodes, trees);
+  const written = await writeNodes(deps, open, trees);
+  return written === undefined
+    ? { kind: "lost" }
+    : await switchTo(deps, open, nodes, trees, written);
 }
 
 async function foldAll(deps: FlushDeps, { head, db }: OpenDb, nodes: CachedNodes): Promise<Trees> {
@@ -86,18 +89,28 @@ async function foldAll(deps: FlushDeps, { head, db }: OpenDb, nodes: CachedNodes
   return folded;
 }
 
-async function store(
+/** New nodes that are in the store, where nobody looks for them yet. */
+interface Written {
+  readonly claim: Claim;
+  readonly placed: readonly PlacedNode[];
+  /** Of each, the characters of its row. */
+  readonly sizes: readonly number[];
+  /** Of the trees' roots. */
+  readonly addresses: Readonly<Record<Index, number>>;
+  /** The greatest address that was given. */
+  readonly maxAddr: number;
+}
+
+/** `undefined`: another's flush, import or reset came first. */
+async function writeNodes(
   deps: FlushDeps,
   { head, db }: OpenDb,
-  nodes: CachedNodes,
   trees: Trees,
-): Promise<FlushOutcome> {
-  const { kv, now } = deps;
+): Promise<Written | undefined> {
   const { graph, rows } = head;
   const count = INDEXES.reduce((sum, index) => sum + countNewNodes(trees[index].root), 0);
   const claim = await claimFor(deps, head, Math.max(1, count), db.root.maxAddr);
-  if (claim === undefined) return { kind: "lost" };
-
+  if (claim === undefined) return undefined;
   const placed: PlacedNode[] = [];
   let next: number = claim.first;
   const addressOf = (index: Index): number => placeNodes(trees[index].root, () => next++, placed);
@@ -111,61 +124,64 @@ async function store(
       yield* rowSets(graph, rows, { ...row, addr: addrOf(addr) });
     }
   };
-  const outcome = await writeInCommits(kv, sets(), claim.guards);
-  if (outcome.kind !== "committed") return { kind: "lost" };
+  const outcome = await writeInCommits(deps.kv, sets(), claim.guards);
+  if (outcome.kind !== "committed") return undefined;
+  return { claim, placed, sizes, addresses, maxAddr: next - 1 };
+}
 
-  const root = rootOf(db, trees, addresses, next - 1);
-  const useless = await deps.databases.runOn(
-    head,
-    nodes,
-    () =>
-      INDEXES.flatMap((index) =>
-        droppedAddresses(nodes, db.root.trees[index].root, trees[index].root)
-      ),
-  );
+/** Makes the new nodes the graph's. */
+async function switchTo(
+  { kv, databases, turns, log, now }: FlushDeps,
+  { head, db }: OpenDb,
+  nodes: CachedNodes,
+  trees: Trees,
+  { claim, placed, sizes, addresses, maxAddr }: Written,
+): Promise<FlushOutcome> {
+  const { graph, rows } = head;
+  const root = rootOf(db, trees, addresses, maxAddr);
+  const uselessIn = (index: Index): readonly number[] =>
+    droppedAddresses(nodes, db.root.trees[index].root, trees[index].root);
+  const useless = await databases.runOn(head, nodes, () => INDEXES.flatMap(uselessIn));
   const dropped = useless.map(addrOf);
   // The rows that were imported are in the first flush's root.
   if (head.flushed === T_ZERO) dropped.push(ROOT_ADDR, TAIL_ADDR);
-  const flushed = flushSets(graph, rows, {
-    t: head.t,
-    root: encodeRoot(root, addresses),
-    since: now(),
-    dropped,
-  });
-  return await deps.turns.take(
-    graph,
-    () =>
-      untilSettled<FlushOutcome>(`switch ${graph} to new rows`, async () => {
-        const current = await readHead(kv, graph);
-        if (current?.rows === rows && current.flushed === head.t) {
-          return { done: { kind: "done", head: current } };
-        }
-        if (current === undefined || !hasSameBase(current, head)) return { done: { kind: "lost" } };
-        const switched = await commitHead(kv, current, { ...current, flushed: head.t }, {
-          sets: flushed,
-          deletes: [claim.key],
-          checks: claim.guards,
-        });
-        // The guards may be what failed: then another has claimed addresses, and flushes.
-        if (switched.kind === "conflict" && await isStill(kv, current)) {
-          return { done: { kind: "lost" } };
-        }
-        if (switched.kind !== "committed") return { again: switched };
-        nodes.drop(useless);
-        // The next batch needs some of them: so they needn't be read.
-        for (const [i, { addr, ...node }] of placed.entries()) {
-          nodes.offer(addr, node, sizes[i] ?? 0);
-        }
-        deps.databases.flushed(switched.head, root);
-        deps.log.debug("{graph} is flushed up to t {t}: {rows} rows written, {dropped} dropped", {
-          graph,
-          t: head.t,
-          rows: placed.length,
-          dropped: dropped.length,
-        });
-        return { done: { kind: "done", head: switched.head } };
-      }),
-  );
+  const change = {
+    sets: flushSets(graph, rows, {
+      t: head.t,
+      root: encodeRoot(root, addresses),
+      since: now(),
+      dropped,
+    }),
+    deletes: [claim.key],
+    checks: claim.guards,
+  };
+  const attempt = async (): Promise<Attempt<FlushOutcome>> => {
+    const current = await readHead(kv, graph);
+    if (current?.rows === rows && current.flushed === head.t) {
+      return { done: { kind: "done", head: current } };
+    }
+    if (current === undefined || !hasSameBase(current, head)) return { done: { kind: "lost" } };
+    const switched = await commitHead(kv, current, { ...current, flushed: head.t }, change);
+    // The guards may be what failed: then another has claimed addresses, and flushes.
+    if (switched.kind === "conflict" && await isStill(kv, current)) {
+      return { done: { kind: "lost" } };
+    }
+    if (switched.kind !== "committed") return { again: switched };
+    nodes.drop(useless);
+    // The next batch needs some of them: so they needn't be read.
+    for (const [i, { addr, ...node }] of placed.entries()) {
+      nodes.offer(addr, node, sizes[i] ?? 0);
+    }
+    databases.flushed(switched.head, root);
+    log.debug("{graph} is flushed up to t {t}: {rows} rows written, {dropped} dropped", {
+      graph,
+      t: head.t,
+      rows: placed.length,
+      dropped: dropped.length,
+    });
+    return { done: { kind: "done", head: switched.head } };
+  };
+  return await turns.take(graph, () => untilSettled(`switch ${graph} to new rows`, attempt));
 }
 
 /** Addresses for a flush of this head, which batches may have moved; `undefined`: it is lost. */
