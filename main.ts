@@ -17,7 +17,7 @@ import { Hub } from "./sync/hub.ts";
 import { settledWithin } from "./sync/patience.ts";
 import { sweep, type SweepParts } from "./sync/sweep.ts";
 import { warmUp } from "./sync/warm_up.ts";
-import { byWatch } from "./sync/watch.ts";
+import { byLooks, byWatch } from "./sync/watch.ts";
 import { configureLog, loggerFor } from "./telemetry/log.ts";
 import { createMetrics, NO_METER } from "./telemetry/metrics.ts";
 
@@ -90,7 +90,8 @@ export async function start(
  * a tenth more.
  */
 export function waysOf({ kvPath }: Pick<Config, "kvPath">, kv: Deno.Kv): readonly OpenCarrier[] {
-  return isShared(kvPath) ? [byChannel(), byWatch(kv)] : [byChannel()];
+  if (isShared(kvPath)) return [byChannel(), byWatch(kv)];
+  return isFile(kvPath) ? [byChannel(), byLooks(kv)] : [byChannel()];
 }
 
 /** Where it listens. DENO_SERVE_ADDRESS, with which Deno Deploy runs, may say a socket of no port. */

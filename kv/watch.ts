@@ -1,6 +1,8 @@
 /** The heads of some graphs, and the keys that move with their people, as others move them. */
+import { setTimeout as setTimeoutPromise } from "node:timers/promises";
 import { loggerFor } from "../telemetry/log.ts";
 import type { GraphId } from "../protocol/ids.ts";
+import { getAll } from "./get_many.ts";
 import { type Head, parseHead, readHeads } from "./head.ts";
 import { headKey, peopleKey } from "./keys.ts";
 import { WATCH_KEYS } from "./limits.ts";
@@ -25,28 +27,32 @@ export const WATCH_GRAPHS = Math.floor(WATCH_KEYS / KEYS_A_GRAPH);
 
 /**
  * All heads as they are, and again all of them whenever one has moved. Of several moves in a row
- * only the last may be seen. Sees what other processes write on Deploy and over KV Connect, not in
- * a SQLite file (platform.md §3). A head that can't be read is logged and left out.
- *
- * Of heads that a watch calls gone the store is asked, in one read: Deno's KV Connect client (2.9.6) tells
- * so also of a key that the server calls unchanged.
+ * only the last may be seen. A head that can't be read is logged and left out.
  *
  * Ends when the signal aborts, and when the store ends it.
  *
  * @param graphs at most WATCH_GRAPHS
- * @throws what the store throws when the connection breaks
+ * @throws what the store throws
+ */
+export type SeeHeads = (
+  kv: Deno.Kv,
+  graphs: readonly GraphId[],
+  signal: AbortSignal,
+) => AsyncGenerator<readonly SeenHead[]>;
+
+/**
+ * By the store's own watch, which sees what other processes write on Deploy and over KV Connect.
+ *
+ * Of heads that a watch calls gone the store is asked, in one read: Deno's KV Connect client (2.9.6) tells
+ * so also of a key that the server calls unchanged.
  */
 export async function* watchHeads(
   kv: Deno.Kv,
   graphs: readonly GraphId[],
   signal: AbortSignal,
-): AsyncGenerator<readonly SeenHead[]> {
-  if (graphs.length > WATCH_GRAPHS) {
-    throw new RangeError(`Cannot watch ${graphs.length} heads: ${WATCH_GRAPHS} at most`);
-  }
+): ReturnType<SeeHeads> {
   if (signal.aborted) return;
-  const keys = [...graphs.map(headKey), ...graphs.map(peopleKey)];
-  const reader = kv.watch<unknown[]>(keys).getReader();
+  const reader = kv.watch<unknown[]>(keysOf(graphs)).getReader();
   // A reader's cancel also ends a read that is under way.
   const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
   const cancel = (): void => {
@@ -58,7 +64,7 @@ export async function* watchHeads(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const heads = graphs.flatMap((graph, i) => seen(graph, value[i], value[graphs.length + i]));
+      const heads = headsOf(graphs, value);
       // A read may hang as a watch may: an abort ends both.
       const sure = await Promise.race([confirmed(kv, heads), aborted]);
       if (sure === undefined) return;
@@ -68,6 +74,44 @@ export async function* watchHeads(
     signal.removeEventListener("abort", cancel);
     cancel();
   }
+}
+
+/**
+ * By reading them now and then, which in a SQLite file is the only way to see what another process writes
+ * (platform.md §3).
+ */
+export async function* lookAtHeads(
+  kv: Deno.Kv,
+  graphs: readonly GraphId[],
+  signal: AbortSignal,
+  everyMs: number,
+): ReturnType<SeeHeads> {
+  const keys = keysOf(graphs);
+  let before: readonly Deno.KvEntryMaybe<unknown>[] = [];
+  while (!signal.aborted) {
+    const entries = await getAll(kv, keys);
+    const moved = entries.some(({ versionstamp }, i) => versionstamp !== before[i]?.versionstamp);
+    if (moved) yield headsOf(graphs, entries);
+    before = entries;
+    // An abort cuts it short.
+    await setTimeoutPromise(everyMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** @throws {RangeError} they are more than WATCH_GRAPHS */
+function keysOf(graphs: readonly GraphId[]): readonly Deno.KvKey[] {
+  if (graphs.length > WATCH_GRAPHS) {
+    throw new RangeError(`Cannot watch ${graphs.length} heads: ${WATCH_GRAPHS} at most`);
+  }
+  return [...graphs.map(headKey), ...graphs.map(peopleKey)];
+}
+
+/** @param entries under `keysOf` them */
+function headsOf(
+  graphs: readonly GraphId[],
+  entries: readonly Deno.KvEntryMaybe<unknown>[],
+): readonly SeenHead[] {
+  return graphs.flatMap((graph, i) => seen(graph, entries[i], entries[graphs.length + i]));
 }
 
 async function confirmed(

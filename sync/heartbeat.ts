@@ -2,8 +2,7 @@
  * Signs of life for clients to which nothing happens. A browser's client sees no ping frames, and today's
  * connects anew after ten minutes without a message, with a new token and all that follows. `changed` with
  * a version that it knows is news to neither dialect (protocol.md §1). Since heads are read for it, it is
- * also how a client hears of what no other news has reached it from, as between processes on one SQLite
- * file: a reset and the graph's end among it.
+ * also how a client hears of what no other news has reached it: a reset and the graph's end among it.
  */
 import { isGone, readSoundHeads } from "../kv/head.ts";
 import { loggerFor } from "../telemetry/log.ts";

@@ -1,12 +1,18 @@
 /**
  * News between processes: the heads of all graphs that have sockets here are watched in the store,
- * which is all that instances on Deploy have in common.
+ * which is all that instances on Deploy have in common, or looked at now and then in a file.
  *
  * Nothing is lost: a watch begins with the heads as they are then, so whatever moved while there
  * was none, or while one was broken, is found by comparing versions.
  */
 import { setTimeout as setTimeoutPromise } from "node:timers/promises";
-import { type SeenHead, WATCH_GRAPHS, watchHeads } from "../kv/watch.ts";
+import {
+  lookAtHeads,
+  type SeeHeads,
+  type SeenHead,
+  WATCH_GRAPHS,
+  watchHeads,
+} from "../kv/watch.ts";
 import type { Generation, GraphId, T } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import type { OpenCarrier } from "./fanout.ts";
@@ -26,10 +32,24 @@ export const WATCH_TIMES: WatchTimes = Object.freeze({
   longestPauseMs: 5000,
 });
 
+/** A look at five graphs is one read of the store. */
+const LOOK_EVERY_MS = 1000;
+
 const log = loggerFor("watch");
 
-/** Watches as many graphs as have sockets here, in groups of WATCH_GRAPHS. */
+/** By a watch of the store's, for Deploy and KV Connect. */
 export function byWatch(kv: Deno.Kv, times: WatchTimes = WATCH_TIMES): OpenCarrier {
+  return bySeeing(watchHeads, kv, times);
+}
+
+/** By looks at the store, for a SQLite file. */
+export function byLooks(kv: Deno.Kv, everyMs: number = LOOK_EVERY_MS): OpenCarrier {
+  const see: SeeHeads = (kv, graphs, signal) => lookAtHeads(kv, graphs, signal, everyMs);
+  return bySeeing(see, kv, WATCH_TIMES);
+}
+
+/** Sees as many graphs as have sockets here, in groups of WATCH_GRAPHS. */
+function bySeeing(see: SeeHeads, kv: Deno.Kv, times: WatchTimes): OpenCarrier {
   return (hub, deliver) => {
     const groups = new Set<Group>();
     let open = true;
@@ -38,7 +58,7 @@ export function byWatch(kv: Deno.Kv, times: WatchTimes = WATCH_TIMES): OpenCarri
       for (const group of groups) {
         if (group.add(graph)) return;
       }
-      const group = new Group(kv, times, deliver, graph);
+      const group = new Group(see, kv, times, deliver, graph);
       groups.add(group);
       group.ended.finally(() => groups.delete(group));
     }
@@ -73,6 +93,7 @@ interface Known {
 class Group {
   /** Settles when nothing is watched any more. */
   readonly ended: Promise<void>;
+  readonly #see: SeeHeads;
   readonly #kv: Deno.Kv;
   readonly #times: WatchTimes;
   readonly #deliver: (news: News) => void;
@@ -81,7 +102,14 @@ class Group {
   /** Ends the watch that is running, to start one of the graphs as they are then. */
   #again = new AbortController();
 
-  constructor(kv: Deno.Kv, times: WatchTimes, deliver: (news: News) => void, first: GraphId) {
+  constructor(
+    see: SeeHeads,
+    kv: Deno.Kv,
+    times: WatchTimes,
+    deliver: (news: News) => void,
+    first: GraphId,
+  ) {
+    this.#see = see;
     this.#kv = kv;
     this.#times = times;
     this.#deliver = deliver;
@@ -143,10 +171,10 @@ class Group {
     heard();
     try {
       const either = AbortSignal.any([signal, silence.signal]);
-      for await (const heads of watchHeads(this.#kv, [...this.#graphs.keys()], either)) {
+      for await (const heads of this.#see(this.#kv, [...this.#graphs.keys()], either)) {
         began = true;
         heard();
-        for (const head of heads) this.#see(head);
+        for (const head of heads) this.#tell(head);
       }
     } catch (cause) {
       log.warn("Cannot watch {graphs} graphs, so the watch starts again", {
@@ -159,7 +187,7 @@ class Group {
     return began;
   }
 
-  #see({ graph, head, people }: SeenHead): void {
+  #tell({ graph, head, people }: SeenHead): void {
     if (!this.#graphs.has(graph)) return;
     const known = this.#graphs.get(graph);
     if (head === undefined) {

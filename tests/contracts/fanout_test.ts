@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { byChannel } from "../../sync/channel.ts";
 import type { OpenCarrier } from "../../sync/fanout.ts";
-import { byWatch } from "../../sync/watch.ts";
+import { byLooks, byWatch } from "../../sync/watch.ts";
 import { blockTx } from "../support/forms.ts";
 import { waysOf } from "../../main.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -47,6 +47,8 @@ const implementations: Readonly<Record<string, OpenServers>> = {
   "one isolate": oneServer,
   "a channel": twoServers(() => [byChannel(crypto.randomUUID())]),
   "a watch": twoServers((kv) => [byWatch(kv)]),
+  "looks": twoServers((kv) => [byLooks(kv, 20)]),
+  "a channel and looks": twoServers((kv) => [byChannel(crypto.randomUUID()), byLooks(kv, 20)]),
   "a channel and a watch": twoServers((kv) => [byChannel(crypto.randomUUID()), byWatch(kv)]),
 };
 
@@ -55,7 +57,7 @@ for (
     ["http://127.0.0.1:4512", 2],
     ["https://api.deno.com/v2/databases/x/connect", 2],
     [":assigned:", 2],
-    ["data/kv.sqlite3", 1],
+    ["data/kv.sqlite3", 2],
     [":memory:", 1],
   ] as const
 ) {
