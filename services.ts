@@ -167,7 +167,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       },
       upload: async (graph, call, checksum) => {
         const outcome = await upload(imports, graph, call);
-        if (outcome === "finished") sums.uploaded(graph, checksum);
+        if (outcome === "finished") await sums.uploaded(graph, checksum);
         return outcome;
       },
       versionToStream: (graph, caller) => versionToStream({ kv, now }, { graph, caller }),

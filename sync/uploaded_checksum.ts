@@ -8,10 +8,17 @@ import type { Checksum, GraphId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { wholeChecksum } from "./checksum.ts";
 import type { Databases } from "./database.ts";
+import { settledWithin } from "./patience.ts";
 
 const log = loggerFor("upload");
 
-/** Sums in the background: it reads the whole graph, which is longer than a client should wait. */
+/**
+ * So long a client waits for it: what it asks next, it is to be told with the checksum. It reads the whole
+ * graph, so of a large one the client is answered before, and the sum goes on in the background.
+ */
+const WAIT_MS = 10_000;
+
+/** Sums what was uploaded. */
 export class UploadedChecksums {
   readonly #kv: Deno.Kv;
   readonly #databases: Databases;
@@ -23,16 +30,17 @@ export class UploadedChecksums {
   }
 
   /**
-   * A graph was uploaded. Its checksum is in its head soon, unless a batch or a reset comes first: a
-   * batch sums the graph itself.
+   * A graph was uploaded. Its checksum is in its head when this answers, or of a large one soon after,
+   * unless a batch or a reset comes first: a batch sums the graph itself.
    *
    * @param told by the client, if it did
    */
-  uploaded(graph: GraphId, told: Checksum | undefined): void {
+  async uploaded(graph: GraphId, told: Checksum | undefined): Promise<void> {
     const work = this.#sum(graph, told).catch((cause) => {
       log.warn("Cannot sum {graph}, which was uploaded; the next batch does it", { graph, cause });
     }).finally(() => this.#running.delete(work));
     this.#running.add(work);
+    await settledWithin(WAIT_MS, work);
   }
 
   /** Answers when no sum is under way. */

@@ -133,6 +133,14 @@ Deno.test("The checksum of an upload is what comes of its rows, whatever the cli
   }
 });
 
+Deno.test("A graph's checksum is told from the end of its upload on", async () => {
+  await using server = await startServer();
+  const graph = await createUnready(server);
+  const rows = frameOf(readRows("medium-a"));
+  assert.equal((await sendFrame(server, graph, "?reset=true&finished=true", rows)).status, 200);
+  assert.match(String((await pullToday(server, graph)).checksum), /^(?!0{16})[0-9a-f]{16}$/);
+});
+
 Deno.test("A graph stays as it is while it is uploaded anew, and then its sockets are closed", async () => {
   await using server = await startServer();
   const graph = await server.createGraph();
