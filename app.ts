@@ -66,6 +66,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
   app.route("/e2ee", e2eeRoutes(services));
   app.all("/sync", (c) => refuse(c, "missing graph id"));
   app.all("/sync/", (c) => refuse(c, "missing graph id"));
+  app.all("/sync//*", (c) => refuse(c, "missing graph id"));
   app.route("/sync/:id", syncRoutes(services));
   app.all("/assets", (c) => refuse(c, "invalid asset path"));
   app.all("/assets/", (c) => refuse(c, "invalid asset path"));

@@ -69,7 +69,7 @@ export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
     return c.json({ ok: true });
   });
 
-  routes.all("/:name", (c) => refuse(c, "method not allowed"));
+  routes.all("/:name", (c) => refuse(c, "method not allowed", { allow: "GET, HEAD, PUT, DELETE" }));
   routes.all("/*", (c) => refuse(c, "invalid asset path"));
   return routes;
 }

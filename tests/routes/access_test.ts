@@ -98,6 +98,9 @@ Deno.test("Without an id /sync/ and DELETE /graphs/ are 400 missing graph id", a
   assert.deepEqual(await server.call("/sync/"), missing);
   assert.deepEqual(await server.call("/sync"), missing);
   assert.deepEqual(await server.call("/sync/", { method: "POST" }), missing);
+  for (const path of ["/sync//", "/sync//pull", "/sync//snapshot/rows"]) {
+    assert.deepEqual(await server.call(path), missing);
+  }
   assert.deepEqual(await server.call("/graphs/", { method: "DELETE" }), missing);
 });
 

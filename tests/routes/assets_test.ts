@@ -292,6 +292,8 @@ Deno.test("Other methods on a file are 405", async () => {
       status: 405,
       body: { error: "method not allowed" },
     });
+    const { headers } = await server.fetch(path, { method });
+    assert.equal(headers.get("allow"), "GET, HEAD, PUT, DELETE");
   }
 });
 
