@@ -37,11 +37,11 @@ class Disk implements AsyncDisposable {
     return join(this.folder.path, "backups");
   }
 
-  /** What is under a key becomes as many zeros. */
-  rot([name, graph]: Deno.KvKey): void {
+  /** What is under a key becomes as many zeros, or whatever else. */
+  rot([name, graph]: Deno.KvKey, how = "v = zeroblob(length(v))"): void {
     using file = new DatabaseSync(this.path);
     const key = new TextEncoder().encode(`\x02${String(name)}\0\x02${String(graph)}\0`);
-    const { changes } = file.prepare("UPDATE kv SET v = zeroblob(length(v)) WHERE k = ?").run(key);
+    const { changes } = file.prepare(`UPDATE kv SET ${how} WHERE k = ?`).run(key);
     assert.equal(changes, 1);
   }
 
@@ -50,12 +50,20 @@ class Disk implements AsyncDisposable {
   }
 }
 
-for (const [what, keyOf] of Object.entries({ head: headKey, name: graphKey })) {
-  Deno.test(`A graph whose ${what} a disk has lost takes no other with it`, async () => {
+for (
+  const [what, keyOf, how, word] of [
+    ["head", headKey, undefined, "deserialize"],
+    ["name", graphKey, undefined, "deserialize"],
+    ["head's encoding", headKey, "v_encoding = -108", "encoding"],
+    ["name's encoding", graphKey, "v_encoding = 108", "encoding"],
+    ["head's type", headKey, "v = 1", "column type"],
+  ] as const
+) {
+  Deno.test(`A graph whose ${what} a disk has changed takes no other with it`, async () => {
     await using disk = await Disk.with(3);
     const [lost, ...others] = disk.graphs;
     assert.ok(lost !== undefined);
-    disk.rot(keyOf(lost));
+    disk.rot(keyOf(lost), how);
     using kv = await openKv(disk.path);
 
     assert.deepEqual(
@@ -73,7 +81,7 @@ for (const [what, keyOf] of Object.entries({ head: headKey, name: graphKey })) {
     const told: string[] = [];
     assert.equal(await verify(kv, ["--all"], (line) => told.push(line)), false);
     for (const graph of others) assert.match(told.join("\n"), new RegExp(`^${graph}: sound`, "m"));
-    assert.match(told.join("\n"), new RegExp(`^${lost}: .*deserialize`, "m"));
+    assert.match(told.join("\n"), new RegExp(`^${lost}: .*${word}`, "m"));
   });
 }
 
