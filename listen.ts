@@ -1,4 +1,5 @@
 /** Listens where HOST and PORT say, or tells which of them to change; and goes on with it. */
+import type { ErrorBody } from "./protocol/errors.ts";
 import { settledWithin } from "./sync/patience.ts";
 
 /** So long after Deno has ceased to listen it is tried again: connections have to end first. */
@@ -40,10 +41,13 @@ export function listen(
   lost: (cause: unknown) => void = () => {},
 ): Listening {
   const underWay = new Set<Promise<unknown>>();
+  /** From now on no body is read to its end. */
+  let cutsOff = false;
   const followed: Deno.ServeHandler = (request, info) => {
     // Deno (2.9) tells only a signal that is there already that the client has gone (routes/gone.ts).
     void request.signal;
-    const answered = Promise.resolve(answer(request, info));
+    const answered = Promise.resolve(answer(request, info))
+      .then((response) => cutsOff && response.status === 400 ? againLater(response) : response);
     const ended = answered.catch(() => {}).finally(() => underWay.delete(ended));
     underWay.add(ended);
     return answered;
@@ -73,9 +77,21 @@ export function listen(
     shutdown: async () => {
       leaving = true;
       await settledWithin(ANSWERS_MS, Promise.all(underWay));
+      cutsOff = true;
       await Promise.all(servers.map((server) => server.shutdown()));
     },
   };
+}
+
+/**
+ * In the place of what says that a body is the client's fault, where it may be we who cut it off: whoever
+ * sends it again, as a proxy may, finds another server, or this one once it is back.
+ */
+function againLater({ headers }: Response): Response {
+  return Response.json({ error: "not ready" } satisfies ErrorBody, {
+    status: 503,
+    headers: [...headers].filter(([name]) => name !== "content-length"),
+  });
 }
 
 /** @throws {ListenError} */

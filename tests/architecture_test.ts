@@ -67,7 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "config.ts": ["assets/s3_store.ts", "auth", "kv/open.ts", "limits", "telemetry"],
   "life_cycle.ts": ["telemetry"],
-  "listen.ts": ["sync/patience.ts"],
+  "listen.ts": ["protocol/errors.ts", "sync/patience.ts"],
   "app.ts": ["routes", "telemetry", "hono"],
 };
 

@@ -61,6 +61,30 @@ Deno.test("A body that is still coming in as the server leaves is read to its en
   await left;
 });
 
+Deno.test("A body that the server's leaving cuts off is 503, though its route takes it for its client's fault", async () => {
+  const came = Promise.withResolvers<void>();
+  const server = listen({ host: "127.0.0.1", port: 0 }, async (request) => {
+    came.resolve();
+    const text = await request.text().catch(() => undefined);
+    return Response.json(text ?? { error: "invalid body" }, {
+      status: text === undefined ? 400 : 200,
+    });
+  });
+  assert.ok("port" in server.addr);
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });
+  const head = "POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 20\r\n\r\n0123456789";
+  await new Blob([head]).stream().pipeTo(connection.writable, { preventClose: true });
+  await came.promise;
+  const left = server.shutdown();
+  const bytes = new Uint8Array(1024);
+  const count = await within(connection.read(bytes), "the answer");
+  const answer = new TextDecoder().decode(bytes.subarray(0, count ?? 0));
+  assert.match(answer, /^HTTP\/1\.1 503 /);
+  assert.ok(answer.endsWith('{"error":"not ready"}'), answer);
+  connection.close();
+  await left;
+});
+
 Deno.test({
   name: "A server that had too many connections listens again at its port once some have ended",
   ignore: !await hasPrlimit(),
