@@ -5,10 +5,21 @@
 
 import type { AtOnce } from "../limits/at_once.ts";
 import type { UserId } from "../protocol/ids.ts";
+import { nextTurn } from "../sync/next_turn.ts";
 
 /** Whether nobody waits for the answer any more. */
 export function hasGone(request: Request): boolean {
   return request.signal.aborted;
+}
+
+/**
+ * The same of a client that went before this process came to read its request, as a proxy does that has
+ * sent it to another meanwhile: that is known some turns later. For what would take something away from
+ * those who went on there.
+ */
+export async function wentBefore(request: Request): Promise<boolean> {
+  for (let turn = 0; turn < 3 && !hasGone(request); turn++) await nextTurn();
+  return hasGone(request);
 }
 
 /** Does the work of a request when its turn among its user's has come, if anybody waits for it then. */

@@ -14,7 +14,7 @@ import {
 } from "../protocol/today/snapshot.ts";
 import type { RowStream } from "../sync/row_stream.ts";
 import { managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
-import { goneAnswer, inTurn } from "./gone.ts";
+import { goneAnswer, inTurn, wentBefore } from "./gone.ts";
 import { gzip } from "./gzip.ts";
 import { publicAddress } from "./origin.ts";
 import { readyForUse } from "./ready_for_use.ts";
@@ -34,6 +34,7 @@ export function snapshotRoutes(
     if (!body.ok) return refuse(c, body.refusal);
     const refusal = await refusalNow(graphs.access, c.get("user"), c.get("graph"), "manager");
     if (refusal !== undefined) return refuse(c, refusal);
+    if (await wentBefore(c.req.raw)) return goneAnswer();
     const outcome = await snapshots.upload(c.get("graph"), {
       by: c.get("user"),
       reset: parseReset(c.req.query("reset")),

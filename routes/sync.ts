@@ -9,7 +9,7 @@ import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { nextTurn } from "../sync/next_turn.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
 import { rowsAnswer } from "../sync/snapshot.ts";
-import { goneAnswer, hasGone, inTurn } from "./gone.ts";
+import { goneAnswer, hasGone, inTurn, wentBefore } from "./gone.ts";
 import { graphAccess, managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
@@ -108,6 +108,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     if (!body.ok) return refuse(c, body.refusal);
     const refusal = await refusalNow(graphs.access, c.get("user"), c.get("graph"), "manager");
     if (refusal !== undefined) return refuse(c, refusal);
+    if (body.reset && await wentBefore(c.req.raw)) return goneAnswer();
     const count = await snapshots.importRows(c.get("graph"), body.reset, body.rows);
     return count === undefined ? refuse(c, "not found") : c.json({ ok: true, count });
   });
@@ -115,6 +116,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   routes.route("/snapshot", snapshotRoutes(services));
 
   routes.delete("/admin/reset", managersOnly(), async (c) => {
+    if (await wentBefore(c.req.raw)) return goneAnswer();
     const done = await graphs.reset(c.get("graph"));
     return done === undefined ? refuse(c, "not found") : c.json({ ok: true });
   });

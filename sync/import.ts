@@ -106,9 +106,10 @@ export async function importRows(
   imported: ImportedRows,
 ): Promise<number | undefined> {
   const rows = imported.values();
+  const replaced = reset ? await readHead(deps.kv, graph) : undefined;
   const done = await untilSettled(
     `import rows into ${graph}`,
-    () => reset ? replaceAll(deps, graph, rows) : upsert(deps, graph, rows),
+    () => reset ? replaceAll(deps, replaced, rows) : upsert(deps, graph, rows),
   );
   return done ? imported.count : undefined;
 }
@@ -116,29 +117,36 @@ export async function importRows(
 /** Whether there is such a graph. */
 type Outcome = Attempt<boolean>;
 
+/** @param replaced the graph as it was when the call came */
 async function replaceAll(
   deps: ImportDeps,
-  graph: GraphId,
+  replaced: Head | undefined,
   rows: readonly RowJson[],
 ): Promise<Outcome> {
+  if (replaced === undefined) return { done: false };
+  const { graph } = replaced;
   const head = await readHead(deps.kv, graph);
   if (head === undefined) return { done: false };
+  // Another has emptied the graph since: after these rows. It may be this very call, which a proxy gave
+  // up and sent to another process, and what its client has sent since is not to go.
+  if (head.log !== replaced.log) return { done: true };
   const [log, generation] = [newGeneration(), newGeneration()];
   const sets = function* (): Generator<KvSet> {
     for (const row of rows) yield* importedRowSets(graph, generation, row);
   };
-  return await build(deps, head, generation, sets(), (now) => ({
-    state: {
-      t: T_ZERO,
-      log,
-      rows: generation,
-      rowsVersion: 0,
-      flushed: T_ZERO,
-      ...checksumLost(now),
-      ...isFullPage(rows) && { importing: true },
-    },
-    garbage: generationsOf(now),
-  }), "reset");
+  return await build(deps, head, generation, sets(), (now) =>
+    now.log !== head.log ? undefined : {
+      state: {
+        t: T_ZERO,
+        log,
+        rows: generation,
+        rowsVersion: 0,
+        flushed: T_ZERO,
+        ...checksumLost(now),
+        ...isFullPage(rows) && { importing: true },
+      },
+      garbage: generationsOf(now),
+    }, "reset");
 }
 
 async function upsert(

@@ -2,12 +2,13 @@
  * Rows in by several calls, of which only the last makes them the graph's (upstream.md §1.10). Until
  * then nobody sees them, and the graph stays as it is; what never comes to its end is swept.
  */
+import { Buffer } from "node:buffer";
 import type { KvSet } from "../kv/change.ts";
 import { writeInCommits } from "../kv/commit.ts";
 import { generationsOf, markGarbage } from "../kv/garbage.ts";
 import { readyChange } from "../kv/graphs.ts";
 import { commitHead, readHead } from "../kv/head.ts";
-import { importedRowSets } from "../kv/rows.ts";
+import { importedRowSets, readRowsMany, rowJson } from "../kv/rows.ts";
 import {
   holdUpload,
   isHeld,
@@ -15,7 +16,13 @@ import {
   readUploadRows,
   type Upload,
 } from "../kv/snapshot_uploads.ts";
-import { type GraphId, newGeneration, T_ZERO, type UserId } from "../protocol/ids.ts";
+import {
+  type Generation,
+  type GraphId,
+  newGeneration,
+  T_ZERO,
+  type UserId,
+} from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import type { ImportDeps, ImportedRows } from "./import.ts";
 import { faultOfRows } from "./rows_check.ts";
@@ -58,6 +65,28 @@ export async function upload(
   graph: GraphId,
   call: UploadCall,
 ): Promise<UploadOutcome> {
+  const outcome = await take(deps, graph, call);
+  const wasDone = outcome === "not begun" && call.finished &&
+    await hasRows(deps.kv, graph, call.rows);
+  return wasDone ? "finished" : outcome;
+}
+
+/**
+ * Whether a call was the last one, and is sent again as its answer was lost: the graph has its rows, and
+ * nobody has written to it since.
+ */
+async function hasRows(kv: Deno.Kv, graph: GraphId, call: ImportedRows): Promise<boolean> {
+  const head = await readHead(kv, graph);
+  const rows = call.values();
+  if (head?.t !== T_ZERO || rows.length === 0) return false;
+  const found = await readRowsMany(kv, graph, head.rows, rows.map(({ addr }) => addr));
+  return rows.every(({ addr, json }) => {
+    const row = found.get(addr);
+    return row !== undefined && Buffer.compare(rowJson(row).json, json) === 0;
+  });
+}
+
+async function take(deps: ImportDeps, graph: GraphId, call: UploadCall): Promise<UploadOutcome> {
   const begun = call.reset ? await begin(deps, graph, call.by) : await goOn(deps, graph, call.by);
   if (typeof begun === "string") return begun;
   const held = await stage(deps, begun, call.rows);
@@ -69,11 +98,15 @@ async function begin(
   { kv, now }: ImportDeps,
   graph: GraphId,
   by: UserId,
-): Promise<Upload | "gone"> {
+): Promise<Upload | UploadOutcome> {
   const replaced = await readUploadRows(kv, graph);
-  const begun = await untilSettled<Upload | "gone">(`begin to upload ${graph}`, async () => {
+  let log: Generation | undefined;
+  const begun = await untilSettled<Upload | UploadOutcome>(`begin to upload ${graph}`, async () => {
     const head = await readHead(kv, graph);
     if (head === undefined) return { done: "gone" };
+    log ??= head.log;
+    // Another has emptied the graph since, maybe by this very call, which a proxy sent elsewhere, too.
+    if (head.log !== log) return { done: "not begun" };
     const opened = await openUpload(kv, head, by, now());
     return opened.kind === "held" ? { done: opened.upload } : { again: opened };
   });

@@ -229,6 +229,24 @@ Deno.test("Of two resets at once one wins whole, and nothing of the other stays"
   }
 });
 
+Deno.test("A reset that was sent to another process meanwhile takes away nothing of what followed there", async () => {
+  const [first, second] = [SMALL.slice(0, 300), SMALL.slice(300)];
+  // The last of its commits are made when the client has gone on elsewhere.
+  for (let n = 0; n < 3; n++) {
+    using store = await Deno.openKv(":memory:");
+    const other = new Process(store);
+    const graph = await other.createGraph();
+    const kv = beforeCommit(store, n, async () => {
+      await other.import(graph, first, true);
+      await other.import(graph, second);
+      await other.write(graph, 0, block("one"));
+    });
+    await importRows({ kv, now: () => 2000 }, graph, true, importedOf(first));
+    assert.equal((await headOf(store, graph)).t, 1, `at commit ${n}`);
+    assert.ok(same(await rowsOf(store, graph), SMALL));
+  }
+});
+
 Deno.test("An import whose rows are swept before any of its commits is made anew, and nothing stays of those", async () => {
   const rows: readonly FixtureRow[] = [[0, "root", null], [5, "five", null]];
   // It opens a generation, writes its rows, and makes them the graph's.

@@ -216,7 +216,7 @@ Deno.test("An upload whose last commit was made, with its answer lost, is not ma
   assert.deepEqual(await rowsOf(store, graph), [others]);
 });
 
-Deno.test("Each call may be sent again, but for the last", async () => {
+Deno.test("Each call may be sent again, the last until somebody writes", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await unready(kv);
   const [first, second, last] = [SMALL.slice(0, 300), SMALL.slice(300, 600), SMALL.slice(600)];
@@ -225,8 +225,27 @@ Deno.test("Each call may be sent again, but for the last", async () => {
   assert.equal(await send(kv, graph, last, { finished: true }), "finished");
   await sweepGarbage(kv, { now: () => 3000, graceMs: 0 });
   await assertOnlyLive(kv, graph);
-  assert.equal(await send(kv, graph, last, { finished: true }), "not begun");
+  assert.equal(await send(kv, graph, last, { finished: true }), "finished");
+  assert.equal(await send(kv, graph, second, { finished: false }), "not begun");
+  const [row] = last;
+  assert.ok(row !== undefined);
+  assert.equal(await send(kv, graph, [[row[0], "other", null]], { finished: true }), "not begun");
   assert.deepEqual(await stateOf(kv, graph), uploaded(SMALL));
+});
+
+Deno.test("An upload's beginning that was sent to another process meanwhile ends none that was made there", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graph = await unready(store);
+  const call = { reset: true, finished: true };
+  const kv = withCommit(store, async (commit, before) => {
+    if (before === 0) {
+      assert.equal(await send(store, graph, SMALL, call), "finished");
+      await new Process(store).write(graph, 0, blockTx(crypto.randomUUID(), "one"));
+    }
+    return await commit();
+  });
+  assert.equal(await send(kv, graph, SMALL, call), "not begun");
+  assert.equal((await headOf(store, graph)).t, 1);
 });
 
 Deno.test("A row that is sent again counts as it came last", async () => {
