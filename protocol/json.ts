@@ -70,9 +70,9 @@ export class JsonShape {
 }
 
 /** Whether a text, if it is Transit at all, can be parsed at no great cost. */
-export function isModestTransit(text: string): boolean {
+export function isModestTransit(text: string, maxValues: number = MAX_TRANSIT_VALUES): boolean {
   return text.length <= MAX_TRANSIT_DEPTH ||
-    new JsonShape(MAX_TRANSIT_DEPTH, MAX_TRANSIT_VALUES).take(text);
+    new JsonShape(MAX_TRANSIT_DEPTH, maxValues).take(text);
 }
 
 /** `undefined` for what is no JSON, or is too deep or too wide: no JSON text means that. */

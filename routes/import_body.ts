@@ -26,7 +26,7 @@ export async function readImportBody(
 ): Promise<ImportBodyRead> {
   const body = new ImportBodyReader();
   const bytes = await readBytes(request, maxBytes, hold, (chunk) => body.write(chunk));
-  if (bytes === "too large") return { ok: false, refusal: "body too large" };
+  if (body.hasTooMany || bytes === "too large") return { ok: false, refusal: "body too large" };
   if (bytes === "cut off") return { ok: false, refusal: "invalid body" };
   if (bytes === 0) return { ok: false, refusal: "missing body" };
   return body.end();
@@ -37,6 +37,10 @@ class ImportBodyReader {
   readonly #cutter = new RowCutter((rows) => this.#add(rows));
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #valid = true;
+
+  get hasTooMany(): boolean {
+    return this.#rows.areTooMany;
+  }
 
   /** Answers whether there is any use in more. */
   write(chunk: Uint8Array): boolean {
@@ -49,14 +53,17 @@ class ImportBodyReader {
     const isWhole = this.#valid && this.#decode() !== undefined;
     const rest = importBodySchema.safeParse(isWhole ? parseJson(this.#cutter.rest) : undefined);
     if (!rest.success) return { ok: false, refusal: "invalid body" };
-    for (const row of rest.data.rows) this.#rows.add(row);
+    if (!this.#addAll(rest.data.rows)) return { ok: false, refusal: "body too large" };
     return { ok: true, reset: rest.data.reset, rows: this.#rows };
   }
 
   #add(values: readonly unknown[]): boolean {
     const rows = rowsSchema.safeParse(values);
-    for (const row of rows.data ?? []) this.#rows.add(row);
-    return rows.success;
+    return rows.success && this.#addAll(rows.data);
+  }
+
+  #addAll(rows: z.output<typeof rowsSchema>): boolean {
+    return rows.every((row) => this.#rows.add(row));
   }
 
   /** More of the text; without a chunk its end. `undefined`: it is not UTF-8. */

@@ -4,6 +4,7 @@
  */
 import type { ErrorWord } from "../protocol/errors.ts";
 import { decodeRows, FrameError, type FrameFault, readFrames } from "../protocol/today/frames.ts";
+import { nextTurn } from "../sync/next_turn.ts";
 import { ImportedRows } from "../sync/import.ts";
 import { bodyChunks, BodyCutOffError } from "./body_chunks.ts";
 import { heldChunks, type Hold } from "./body_share.ts";
@@ -62,7 +63,10 @@ async function readRows(
   const rows = new ImportedRows();
   const inflated = isGzip ? gunzip(whole, maxBytes) : whole;
   for await (const payload of readFrames(heldChunks(inflated, hold))) {
-    for (const row of decodeRows(payload)) rows.add(row);
+    for (const row of decodeRows(payload)) {
+      if (!rows.add(row)) throw new FrameError("too large");
+    }
+    await nextTurn();
   }
   return { ok: true, rows };
 }

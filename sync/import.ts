@@ -57,6 +57,12 @@ export interface ImportDeps {
  */
 const TEXTS_LENGTH = 4 * 1024 * 1024;
 
+/**
+ * Rows of one call. Clients send 2000, or frames of 1 MB, and 100 MiB are 120,000 of a real graph. Each takes
+ * some 500 bytes beside its own: a million and a half of them, 4 MB gzipped, ended the process.
+ */
+export const MAX_IMPORTED_ROWS = 150_000;
+
 /** The rows of one call. */
 export class ImportedRows {
   readonly #byAddr = new Map<number, RowJson>();
@@ -68,12 +74,19 @@ export class ImportedRows {
     return this.#count;
   }
 
-  /** Of rows with one addr the last counts. */
-  add([addr, content, addresses]: ImportBody["rows"][number]): void {
+  /** More were in it than one may have. */
+  get areTooMany(): boolean {
+    return this.#count > MAX_IMPORTED_ROWS;
+  }
+
+  /** Of rows with one addr the last counts. Answers whether it was taken, as they are not too many. */
+  add([addr, content, addresses]: ImportBody["rows"][number]): boolean {
     this.#count++;
+    if (this.areTooMany) return false;
     this.#length += content.length;
     const row: Row = { addr, content, addresses: addresses ?? null };
     this.#byAddr.set(addr, this.#length <= TEXTS_LENGTH ? lateRowJson(row) : rowJson(row));
+    return true;
   }
 
   values(): readonly RowJson[] {

@@ -16,6 +16,9 @@ export type WireRow = z.output<typeof importRowSchema>;
 /** A frame's payload may have this many bytes: clients send up to 1 MB, unless one row is larger. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
+/** Values in a frame: rows have up to five each, and clients' frames come to some thousands. */
+const MAX_FRAME_VALUES = 750_000;
+
 /** A row's content and addresses may have this many characters (UTF-16 units) together. */
 const MAX_ROW_LENGTH = 16 * 1024 * 1024;
 
@@ -157,7 +160,9 @@ const READER_OPTIONS = { handlers: { list: (rep: unknown) => rep } };
 function readTransit(payload: Uint8Array): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
-    if (!isModestTransit(text)) throw new RangeError("It is too deep or too wide");
+    if (!isModestTransit(text, MAX_FRAME_VALUES)) {
+      throw new RangeError("It is too deep or too wide");
+    }
     return transit.reader("json", READER_OPTIONS).read(text);
   } catch (cause) {
     // TypeError and SyntaxError: the sender's bytes; RangeError: they nest deeper than the stack.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { UNSHARED } from "../support/share.ts";
 import { readImportBody } from "../../routes/import_body.ts";
+import { MAX_IMPORTED_ROWS } from "../../sync/import.ts";
 
 const MAX = 10_000;
 
@@ -73,4 +74,27 @@ Deno.test("An import body is missing when empty, and too large beyond the limit"
   const long = JSON.stringify({ rows: [[1, "x".repeat(MAX), null]] });
   const large = await readImportBody(bodyOf(long), MAX, UNSHARED.hold);
   assert.deepEqual(large, { ok: false, refusal: "body too large" });
+});
+
+Deno.test("An import body of more rows than one may have is too large, wherever they are in it", async () => {
+  const row = '[1,"",null]';
+  const rows = (count: number): string => Array(count).fill(row).join(",");
+  const most = await readImportBody(
+    bodyOf(`{"rows":[${rows(MAX_IMPORTED_ROWS)}]}`),
+    1000 * MAX,
+    UNSHARED.hold,
+  );
+  assert.ok(most.ok && most.rows.count === MAX_IMPORTED_ROWS);
+  for (
+    const text of [
+      `{"rows":[${rows(MAX_IMPORTED_ROWS + 1)}]}`,
+      `{"rows":[${rows(MAX_IMPORTED_ROWS)}],"rows" :[${row}]}`,
+      `{"\\u0072ows":[${rows(MAX_IMPORTED_ROWS + 1)}]}`,
+    ]
+  ) {
+    assert.deepEqual(await readImportBody(bodyOf(text), 1000 * MAX, UNSHARED.hold), {
+      ok: false,
+      refusal: "body too large",
+    });
+  }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readUploadBody } from "../../routes/upload_body.ts";
+import { MAX_IMPORTED_ROWS } from "../../sync/import.ts";
 import type { FixtureRow } from "../support/fixtures.ts";
 import { UNSHARED } from "../support/share.ts";
 import { frameOf, gzipped } from "../support/snapshots.ts";
@@ -80,4 +81,15 @@ Deno.test("A bomb is not inflated to its end", async () => {
   );
   assert.deepEqual(limited, { ok: false, refusal: "body too large" });
   assert.ok(taken < bomb.length, `${taken} of ${bomb.length}`);
+});
+
+Deno.test("A body of more rows than one may have is too large, though each frame is not", async () => {
+  const rows = Array.from({ length: MAX_IMPORTED_ROWS / 2 }, (_, i): FixtureRow => [i, "", null]);
+  const frame = frameOf(rows);
+  const read = (...frames: readonly Uint8Array[]): ReturnType<typeof readUploadBody> =>
+    readUploadBody(requestOf(ReadableStream.from(frames)), UNSHARED.hold);
+  const most = await read(frame, frame);
+  assert.ok(most.ok && most.rows.count === MAX_IMPORTED_ROWS);
+  const refused = { ok: false, refusal: "body too large" };
+  assert.deepEqual(await read(frame, frame, frameOf([[0, "", null]])), refused);
 });
