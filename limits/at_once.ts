@@ -19,6 +19,18 @@ export class AtOnce {
     return await this.#limitOf(user)(work);
   }
 
+  /** Takes a place when its turn has come. @returns gives it back; to do so twice is the same */
+  async enter(user: UserId): Promise<() => void> {
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    await new Promise<void>((entered) =>
+      void this.run(user, () => {
+        entered();
+        return left;
+      })
+    );
+    return leave;
+  }
+
   #limitOf(user: UserId): LimitFunction {
     const known = this.#limits.get(user);
     if (known !== undefined) return known;

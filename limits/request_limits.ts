@@ -21,8 +21,12 @@ export interface RequestLimits {
   readonly sockets: Seats;
   /** Pulls on sockets, whose answers are in memory until they are read. */
   readonly pulls: AtOnce;
-  /** Pages of rows, and looks at all of them before a stream: what takes long to make. */
-  readonly pages: AtOnce;
+  /** Pulls over HTTP, pages and streams of rows, from when they are begun until they are read. */
+  readonly answers: AtOnce;
+  /** The same of backups and diagnostics, each of which takes a second of CPU and more. */
+  readonly backups: AtOnce;
+  /** The same of files: a page of notes shows many. */
+  readonly files: AtOnce;
   /**
    * Of this process's memory, for what a user has sent: bodies until their answer, frames until they are
    * dealt with. Else twenty bodies that stop just before their end hold two gigabytes.
@@ -39,8 +43,13 @@ export interface RequestLimits {
 /** So many of a user's devices get what they missed at once; one that reads slowly takes long. */
 const PULLS_AT_ONCE = 4;
 
-/** As many of a user's devices download graphs at once. */
-const PAGES_AT_ONCE = 4;
+/** As many download graphs at once: each takes some MB until it is read. */
+const ANSWERS_AT_ONCE = 4;
+
+const BACKUPS_AT_ONCE = 1;
+
+/** Of a file that nobody reads a MiB is in memory. */
+const FILES_AT_ONCE = 32;
 
 /** Two of the longest bodies, as a user has more than one device; and two of the longest frames. */
 const BODIES_AT_ONCE = 2;
@@ -56,7 +65,9 @@ export function openLimits(settings: LimitSettings): RequestLimits {
     frames: new UserRates(settings.framesPerSecond),
     sockets: new Seats(settings.socketsPerUser),
     pulls: new AtOnce(PULLS_AT_ONCE),
-    pages: new AtOnce(PAGES_AT_ONCE),
+    answers: new AtOnce(ANSWERS_AT_ONCE),
+    backups: new AtOnce(BACKUPS_AT_ONCE),
+    files: new AtOnce(FILES_AT_ONCE),
     unanswered: new Shares(Math.max(BODIES_AT_ONCE * settings.maxBodyBytes, MIN_SHARE_BYTES)),
     unread: new Shares(UNREAD_BYTES, true),
     maxBodyBytes: settings.maxBodyBytes,

@@ -8,6 +8,7 @@ import { type ByteRange, parseRange } from "../assets/range.ts";
 import { maxAssetBytes, parseAssetHeaders } from "../protocol/asset.ts";
 import { assetExt, type AssetName, parseAssetName } from "../protocol/ids.ts";
 import type { OpenAsset } from "../sync/assets.ts";
+import { answersAtOnce } from "./answers_at_once.ts";
 import { mustHold } from "./body_share.ts";
 import { graphAccess, refusalNow, type WithGraph } from "./graph_access.ts";
 import { refuse } from "./refuse.ts";
@@ -30,7 +31,7 @@ const FILE_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   "x-content-type-options": "nosniff",
 });
 
-export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
+export function assetRoutes({ graphs, assets, limits }: Services): Hono<WithAsset> {
   const routes = new Hono<WithAsset>();
   routes.onError((cause, c) => {
     if (cause instanceof NoBlobStoreError) return refuse(c, "missing assets bucket");
@@ -44,7 +45,7 @@ export function assetRoutes({ graphs, assets }: Services): Hono<WithAsset> {
     await next();
   });
 
-  routes.get("/:name", async (c) => {
+  routes.get("/:name", answersAtOnce(limits.files), async (c) => {
     const open = await assets.open(c.get("graph"), c.get("asset"));
     return open === undefined ? refuse(c, "not found") : await answer(c, open);
   });

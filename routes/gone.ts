@@ -3,8 +3,6 @@
  * asked for before they went: listen.ts does.
  */
 
-import type { AtOnce } from "../limits/at_once.ts";
-import type { UserId } from "../protocol/ids.ts";
 import { nextTurn } from "../sync/next_turn.ts";
 
 /** Whether nobody waits for the answer any more. */
@@ -20,19 +18,6 @@ export function hasGone(request: Request): boolean {
 export async function wentBefore(request: Request): Promise<boolean> {
   for (let turn = 0; turn < 3 && !hasGone(request); turn++) await nextTurn();
   return hasGone(request);
-}
-
-/** Does the work of a request when its turn among its user's has come, if anybody waits for it then. */
-export async function inTurn<Result>(
-  limit: AtOnce,
-  user: UserId,
-  request: Request,
-  work: () => Promise<Result>,
-): Promise<Result | "client gone"> {
-  return await limit.run(
-    user,
-    async () => hasGone(request) ? "client gone" as const : await work(),
-  );
 }
 
 /** For the log: nobody reads it. 499 is nginx's for "client closed request". */

@@ -13,8 +13,9 @@ import {
   type UploadAnswer,
 } from "../protocol/today/snapshot.ts";
 import type { RowStream } from "../sync/row_stream.ts";
+import { answersAtOnce } from "./answers_at_once.ts";
 import { managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
-import { goneAnswer, inTurn, wentBefore } from "./gone.ts";
+import { goneAnswer, wentBefore } from "./gone.ts";
 import { gzip } from "./gzip.ts";
 import { publicAddress } from "./origin.ts";
 import { readyForUse } from "./ready_for_use.ts";
@@ -71,17 +72,13 @@ export function snapshotRoutes(
     );
   });
 
-  routes.get("/stream", ready, async (c) => {
+  routes.get("/stream", ready, answersAtOnce(limits.answers), async (c) => {
     const version = parseStreamVersion(c.req.query("t"), c.req.query("log"));
     if (version === undefined) return refuse(c, "not found");
-    const graph = c.get("graph");
-    const opened = await inTurn(
-      limits.pages,
-      c.get("user"),
-      c.req.raw,
-      () => snapshots.stream(graph, version === "current" ? undefined : version),
+    const opened = await snapshots.stream(
+      c.get("graph"),
+      version === "current" ? undefined : version,
     );
-    if (opened === "client gone") return goneAnswer();
     switch (opened.kind) {
       case "open":
         return await streamRows(c, opened.stream);

@@ -17,6 +17,7 @@ import { GraphsPage } from "../pages/graphs.tsx";
 import { NoticePage } from "../pages/notice.tsx";
 import { SignInPage } from "../pages/sign_in.tsx";
 import { loggerFor } from "../telemetry/log.ts";
+import { answersAtOnce } from "./answers_at_once.ts";
 import { publicAddress } from "./origin.ts";
 import { pageHeaders } from "./page_headers.ts";
 import type { Services } from "./services.ts";
@@ -121,7 +122,7 @@ function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<One
     return c.redirect(rootFrom(c.req.path), 303);
   });
 
-  routes.get("/backup", async (c) => {
+  routes.get("/backup", answersAtOnce(limits.backups), async (c) => {
     const backup = await pages.backup(c.get("graph"));
     if (backup === undefined) return noSuchGraph(c);
     if (backup === "empty") return page(c, <NoticePage {...NOTHING_YET} />, 404);

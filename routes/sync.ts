@@ -9,7 +9,8 @@ import { parseTxBatch } from "../protocol/tx_batch.ts";
 import { nextTurn } from "../sync/next_turn.ts";
 import { pullAnswer } from "../sync/pull_answer.ts";
 import { rowsAnswer } from "../sync/snapshot.ts";
-import { goneAnswer, hasGone, inTurn, wentBefore } from "./gone.ts";
+import { answersAtOnce } from "./answers_at_once.ts";
+import { goneAnswer, hasGone, wentBefore } from "./gone.ts";
 import { graphAccess, managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
 import { readImportBody } from "./import_body.ts";
 import { jsonBody } from "./json_body.ts";
@@ -24,6 +25,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   const { diagnostics, graphs, hub, limits, operations, presence, snapshots } = services;
   const routes = new Hono<WithGraph>();
   const ready = readyForUse(graphs.ready);
+  const atOnce = answersAtOnce(limits.answers);
   routes.use("/*", graphAccess(graphs.access));
 
   routes.get("/", ready, async (c) => {
@@ -48,7 +50,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
 
   routes.get("/health", (c) => c.json({ ok: true }));
 
-  routes.get("/pull", ready, async (c) => {
+  routes.get("/pull", ready, atOnce, async (c) => {
     const text = c.req.query("since");
     const since = parseSince(text);
     if (since === undefined) return refuse(c, "invalid since");
@@ -79,24 +81,17 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return answer === undefined ? refuse(c, "not found") : c.json(answer);
   });
 
-  routes.get("/checksum/diagnostics", ready, async (c) => {
+  routes.get("/checksum/diagnostics", ready, answersAtOnce(limits.backups), async (c) => {
     const answer = await diagnostics(c.get("graph"));
     return answer === undefined ? refuse(c, "not found") : await streamJson(c, answer);
   });
 
-  routes.get("/snapshot/rows", ready, async (c) => {
-    const page = await inTurn(
-      limits.pages,
-      c.get("user"),
-      c.req.raw,
-      () =>
-        snapshots.page(c.get("graph"), {
-          after: parseAfter(c.req.query("after")),
-          limit: parseLimit(c.req.query("limit")),
-          caller: c.get("user"),
-        }),
-    );
-    if (page === "client gone") return goneAnswer();
+  routes.get("/snapshot/rows", ready, atOnce, async (c) => {
+    const page = await snapshots.page(c.get("graph"), {
+      after: parseAfter(c.req.query("after")),
+      limit: parseLimit(c.req.query("limit")),
+      caller: c.get("user"),
+    });
     if (page === undefined) return refuse(c, "not found");
     if (page === "not ready") return refuse(c, "graph not ready");
     if (page === "replaced") return refuse(c, "graph replaced");

@@ -8,6 +8,7 @@ import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
 import { writeKvsFile, type WriteOptions } from "../sqlite/kvs_file.ts";
 import { RowMissingError } from "./database.ts";
 import { hasSameBase, hasSameRows, isEmpty, readBase } from "./base.ts";
+import { nextTurn } from "./next_turn.ts";
 import { addressesBelow } from "./rows_check.ts";
 import { rootAndTail } from "./snapshot.ts";
 
@@ -26,6 +27,9 @@ export interface Backup {
 export class EmptyGraphError extends Error {
   override readonly name: string = "EmptyGraphError";
 }
+
+/** Rows written between two looks at the event loop. */
+const ROWS_SLICE = 32;
 
 /** How often rows may be replaced while they are copied: flushes are minutes apart. */
 const ATTEMPTS = 5;
@@ -85,6 +89,7 @@ async function backupAt(
     for await (const row of copiedRows(kv, head, first, addresses)) {
       yield row;
       progress(++done, total);
+      if (done % ROWS_SLICE === 0) await nextTurn();
     }
   }
   await writeKvsFile(path, rows(), { overwrite }, await keysOf(kv, head.graph));
