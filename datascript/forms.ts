@@ -21,6 +21,14 @@ const MAX_DEPTH = 200;
  */
 const MAX_NAME = 1024;
 
+/**
+ * Characters of a form that puts something in: of its texts and names, and some more for each value. A node
+ * holds 32 of them as one row, and an imported row may have as many: five values of 45 million characters in
+ * one graph ended the process, and so did a million uuids as one value.
+ */
+const MAX_SIZE = 16 * 1024 * 1024;
+const SIZE_OF_VALUE = 8;
+
 /** An entity as a form names it. */
 export type EntityRef =
   | { readonly kind: "eid"; readonly eid: number }
@@ -69,9 +77,11 @@ export function parseForms(value: Value): readonly Form[] {
 }
 
 function parseForm(value: Value): Form {
-  checkValue(value, MAX_DEPTH);
-  if (value instanceof MapValue) return parseEntity(value);
   const [op, e, a, v, last] = sequence(value) ?? [];
+  // What is there already, by an import, may go.
+  const takesOut = op instanceof Keyword && /retract/.test(op.name);
+  checkValue(value, MAX_DEPTH, { size: takesOut ? Infinity : MAX_SIZE });
+  if (value instanceof MapValue) return parseEntity(value);
   if (!(op instanceof Keyword) || e === undefined) {
     throw new TransactError(
       "form-syntax",
@@ -112,10 +122,14 @@ function parseForm(value: Value): Form {
   }
 }
 
-/** @throws {TransactError} NaN, which has no place in any order, or nested too deeply */
-function checkValue(value: Value, depth: number): void {
+/** @throws {TransactError} NaN, which has no place in any order, nested too deeply, or too long */
+function checkValue(value: Value, depth: number, left: { size: number }): void {
   if (typeof value === "number" && Number.isNaN(value)) {
     throw new TransactError("value-syntax", "A value must not be NaN");
+  }
+  left.size -= SIZE_OF_VALUE + (typeof value === "string" ? value : nameOf(value)).length;
+  if (left.size < 0) {
+    throw new TransactError("value-syntax", `A form must not be longer than ${MAX_SIZE}`);
   }
   if (typeof value !== "object" || value === null) return;
   checkName(value);
@@ -124,22 +138,25 @@ function checkValue(value: Value, depth: number): void {
   }
   if (value instanceof MapValue) {
     for (const [key, held] of value.entries) {
-      checkValue(key, depth - 1);
-      checkValue(held, depth - 1);
+      checkValue(key, depth - 1, left);
+      checkValue(held, depth - 1, left);
     }
-  } else if (value instanceof Tagged) checkValue(value.rep, depth - 1);
-  else for (const item of collection(value) ?? []) checkValue(item, depth - 1);
+  } else if (value instanceof Tagged) checkValue(value.rep, depth - 1, left);
+  else for (const item of collection(value) ?? []) checkValue(item, depth - 1, left);
 }
 
 /** @throws {TransactError} */
 function checkName(value: Value): void {
-  const name = value instanceof Keyword ? value.name : value instanceof Uuid ? value.text : "";
-  if (name.length > MAX_NAME) {
+  if (nameOf(value).length > MAX_NAME) {
     throw new TransactError(
       "value-syntax",
       `A keyword or uuid must not be longer than ${MAX_NAME}`,
     );
   }
+}
+
+function nameOf(value: Value): string {
+  return value instanceof Keyword ? value.name : value instanceof Uuid ? value.text : "";
 }
 
 /** @throws {TransactError} */

@@ -582,6 +582,8 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
     "an attribute with a long name": [[":db/add", 1, `:${"x".repeat(1025)}`, 1]],
     "a long keyword inside of a value": [[":db/add", 1, ":x", [`:${"x".repeat(1025)}`]]],
     "a long uuid": [[":db/add", 1, ":x", new Uuid("x".repeat(1025))]],
+    "a text of 16 Mi": [[":db/add", 1, ":x", "x".repeat(16 * 1024 * 1024)]],
+    "a value of two million": [[":db/add", 1, ":x", Array(2 * 1024 * 1024).fill(1)]],
   },
   "reverse-attribute-not-ref": {
     "a reverse attribute of no ref": [{ ":db/id": 1, ":_name": 2 }],
