@@ -51,6 +51,13 @@ export const importRowSchema = z.tuple([
   z.string().refine((text) => isModestTransit(text)).nullish(),
 ]);
 
+/** Characters (UTF-16 units) that a row may have, content and addresses together. */
+export const MAX_ROW_LENGTH = 16 * 1024 * 1024;
+
+export function rowLength([, content, addresses]: z.output<typeof importRowSchema>): number {
+  return content.length + (addresses?.length ?? 0);
+}
+
 /** `POST /sync/:graph-id/snapshot/import`. */
 export const importBodySchema = z.object({
   reset: z.boolean().optional().transform((reset) => reset ?? false),

@@ -349,7 +349,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: "Upserts rows by addr; with reset it empties the graph first; for managers",
     body: ["Import"],
     answer: { schemas: ["Imported"], text: "count: the rows in this call" },
-    refusals: [...NEEDS_GRAPH, ...NEEDS_BODY],
+    refusals: [...NEEDS_GRAPH, ...NEEDS_BODY, "snapshot row too large"],
   },
   {
     method: "get",

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { ErrorWord } from "../protocol/errors.ts";
-import { importBodySchema, importRowSchema } from "../protocol/http.ts";
+import { importBodySchema, importRowSchema, MAX_ROW_LENGTH, rowLength } from "../protocol/http.ts";
 import { parseJson } from "../protocol/json.ts";
 import { ImportedRows } from "../sync/import.ts";
 import type { Hold } from "./body_share.ts";
@@ -26,7 +26,7 @@ export async function readImportBody(
 ): Promise<ImportBodyRead> {
   const body = new ImportBodyReader();
   const bytes = await readBytes(request, maxBytes, hold, (chunk) => body.write(chunk));
-  if (body.hasTooMany || bytes === "too large") return { ok: false, refusal: "body too large" };
+  if (bytes === "too large") return { ok: false, refusal: "body too large" };
   if (bytes === "cut off") return { ok: false, refusal: "invalid body" };
   if (bytes === 0) return { ok: false, refusal: "missing body" };
   return body.end();
@@ -37,10 +37,7 @@ class ImportBodyReader {
   readonly #cutter = new RowCutter((rows) => this.#add(rows));
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   #valid = true;
-
-  get hasTooMany(): boolean {
-    return this.#rows.areTooMany;
-  }
+  #excess: ErrorWord | undefined;
 
   /** Answers whether there is any use in more. */
   write(chunk: Uint8Array): boolean {
@@ -50,10 +47,12 @@ class ImportBodyReader {
   }
 
   end(): ImportBodyRead {
+    if (this.#excess !== undefined) return { ok: false, refusal: this.#excess };
     const isWhole = this.#valid && this.#decode() !== undefined;
     const rest = importBodySchema.safeParse(isWhole ? parseJson(this.#cutter.rest) : undefined);
     if (!rest.success) return { ok: false, refusal: "invalid body" };
-    if (!this.#addAll(rest.data.rows)) return { ok: false, refusal: "body too large" };
+    this.#addAll(rest.data.rows);
+    if (this.#excess !== undefined) return { ok: false, refusal: this.#excess };
     return { ok: true, reset: rest.data.reset, rows: this.#rows };
   }
 
@@ -63,7 +62,11 @@ class ImportBodyReader {
   }
 
   #addAll(rows: z.output<typeof rowsSchema>): boolean {
-    return rows.every((row) => this.#rows.add(row));
+    for (const row of rows) {
+      if (rowLength(row) > MAX_ROW_LENGTH) this.#excess ??= "snapshot row too large";
+      else if (!this.#rows.add(row)) this.#excess ??= "body too large";
+    }
+    return this.#excess === undefined;
   }
 
   /** More of the text; without a chunk its end. `undefined`: it is not UTF-8. */

@@ -74,15 +74,9 @@ export class ImportedRows {
     return this.#count;
   }
 
-  /** More were in it than one may have. */
-  get areTooMany(): boolean {
-    return this.#count > MAX_IMPORTED_ROWS;
-  }
-
   /** Of rows with one addr the last counts. Answers whether it was taken, as they are not too many. */
   add([addr, content, addresses]: ImportBody["rows"][number]): boolean {
-    this.#count++;
-    if (this.areTooMany) return false;
+    if (++this.#count > MAX_IMPORTED_ROWS) return false;
     this.#length += content.length;
     const row: Row = { addr, content, addresses: addresses ?? null };
     this.#byAddr.set(addr, this.#length <= TEXTS_LENGTH ? lateRowJson(row) : rowJson(row));

@@ -7,7 +7,7 @@
 // @ts-types="@types/transit-js"
 import transit from "transit-js";
 import { z } from "zod";
-import { importRowSchema } from "../http.ts";
+import { importRowSchema, MAX_ROW_LENGTH, rowLength } from "../http.ts";
 import { isModestTransit } from "../json.ts";
 
 /** A row as it is on the wire; no third element says the same as null. */
@@ -18,9 +18,6 @@ const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 /** Values in a frame: rows have up to five each, and clients' frames come to some thousands. */
 const MAX_FRAME_VALUES = 750_000;
-
-/** A row's content and addresses may have this many characters (UTF-16 units) together. */
-const MAX_ROW_LENGTH = 16 * 1024 * 1024;
 
 /**
  * `too large`: a frame, `row too large`: a row in it. `malformed`: the bytes end within a frame, or
@@ -82,10 +79,7 @@ export function decodeRows(
 ): readonly WireRow[] {
   const rows = rowsSchema.safeParse(readTransit(payload));
   if (!rows.success) throw new FrameError("malformed", { cause: rows.error });
-  for (const [, content, addresses] of rows.data) {
-    const length = content.length + (addresses?.length ?? 0);
-    if (length > maxRowLength) throw new FrameError("row too large");
-  }
+  if (rows.data.some((row) => rowLength(row) > maxRowLength)) throw new FrameError("row too large");
   return rows.data;
 }
 

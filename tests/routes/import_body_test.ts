@@ -98,3 +98,17 @@ Deno.test("An import body of more rows than one may have is too large, wherever 
     });
   }
 });
+
+Deno.test("A row that is too long is named", async () => {
+  const read = (length: number): ReturnType<typeof readImportBody> =>
+    readImportBody(
+      bodyOf(`{"rows":[[1,"${"x".repeat(length)}","y"]]}`),
+      10_000 * MAX,
+      UNSHARED.hold,
+    );
+  assert.ok((await read(16 * 1024 * 1024 - 1)).ok);
+  assert.deepEqual(await read(16 * 1024 * 1024), {
+    ok: false,
+    refusal: "snapshot row too large",
+  });
+});
