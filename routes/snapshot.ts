@@ -35,13 +35,15 @@ export function snapshotRoutes(
     if (!body.ok) return refuse(c, body.refusal);
     const refusal = await refusalNow(graphs.access, c.get("user"), c.get("graph"), "manager");
     if (refusal !== undefined) return refuse(c, refusal);
-    if (await wentBefore(c.req.raw)) return goneAnswer();
-    const outcome = await snapshots.upload(c.get("graph"), {
+    const call = {
       by: c.get("user"),
       reset: parseReset(c.req.query("reset")),
       finished: parseFinished(c.req.query("finished")),
       rows: body.rows,
-    }, parseChecksum(c.req.query("checksum")));
+    };
+    if ((call.reset || call.finished) && await wentBefore(c.req.raw)) return goneAnswer();
+    const checksum = parseChecksum(c.req.query("checksum"));
+    const outcome = await snapshots.upload(c.get("graph"), call, checksum);
     switch (outcome) {
       case "staged":
       case "finished":

@@ -63,10 +63,10 @@ async function readRows(
   const rows = new ImportedRows();
   const inflated = isGzip ? gunzip(whole, maxBytes) : whole;
   for await (const payload of readFrames(heldChunks(inflated, hold))) {
+    if (rows.count > 0) await nextTurn();
     for (const row of decodeRows(payload)) {
       if (!rows.add(row)) throw new FrameError("too large");
     }
-    await nextTurn();
   }
   return { ok: true, rows };
 }
