@@ -48,7 +48,6 @@ const implementations: Readonly<Record<string, OpenServers>> = {
   "a channel": twoServers(() => [byChannel(crypto.randomUUID())]),
   "a watch": twoServers((kv) => [byWatch(kv)]),
   "looks": twoServers((kv) => [byLooks(kv, 20)]),
-  "a channel and looks": twoServers((kv) => [byChannel(crypto.randomUUID()), byLooks(kv, 20)]),
   "a channel and a watch": twoServers((kv) => [byChannel(crypto.randomUUID()), byWatch(kv)]),
 };
 
