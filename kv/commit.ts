@@ -115,7 +115,10 @@ export async function writeInCommits(
     for await (const batch of fullBatches(sets, guard)) {
       await settle(isBeforeNext ? 0 : 1);
       if (outcome.kind !== "committed") return outcome;
-      underWay.push(commit(kv, { sets: batch, checks: guard }));
+      const made = commit(kv, { sets: batch, checks: guard });
+      // It may fail before anybody looks at it.
+      made.catch(() => {});
+      underWay.push(made);
       isBeforeNext = batch.at(-1)?.isBeforeNext ?? false;
     }
     await settle(0);

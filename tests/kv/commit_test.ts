@@ -289,6 +289,17 @@ Deno.test("Sets that can't be made end the writing after the commit that is unde
   assert.equal((await keysOf(kv)).length, MAX_MUTATIONS);
 });
 
+Deno.test("A commit that throws while the one before it is under way is told in its turn", async () => {
+  using store = await Deno.openKv(":memory:");
+  const kv = withCommit(store, async (commit, before) => {
+    if (before === 1) throw new TypeError("Value too large (max 65536 bytes)");
+    if (before === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    return await commit();
+  });
+  await assert.rejects(writeInCommits(kv, numbered(3 * MAX_MUTATIONS, 1)), CommitTooLargeError);
+  assert.equal((await keysOf(store)).length % MAX_MUTATIONS, 0);
+});
+
 Deno.test("All keys of a prefix are deleted in full commits, and no other", async () => {
   using kv = await Deno.openKv(":memory:");
   await writeInCommits(kv, [...numbered(2500, 10, ["a", "b"]), ...numbered(3, 10, ["a", "bc"])]);
