@@ -2,7 +2,6 @@
  * Rows in. A call becomes visible as a whole or not at all: what may be cut off is written where no
  * reader looks yet, and one commit that the head guards makes it the graph's.
  */
-import { Buffer } from "node:buffer";
 import type { KvSet } from "../kv/change.ts";
 import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
 import { claimsGuard, flushSets, isClaimed, listClaims } from "../kv/flushes.ts";
@@ -21,7 +20,6 @@ import {
   lastAddr,
   listRows,
   parseRowJson,
-  readRowsMany,
   type Row,
   type RowJson,
   rowJson,
@@ -37,6 +35,7 @@ import {
   T_ZERO,
 } from "../protocol/ids.ts";
 import { hasSameRows, readBase } from "./base.ts";
+import { type ComparedRows, compareRows } from "./compare_rows.ts";
 import type { Fanout } from "./fanout.ts";
 import type { GraphEnd } from "./news.ts";
 import { type Attempt, attempted, untilSettled } from "./settle.ts";
@@ -168,15 +167,12 @@ async function upsert(
   if (guards === undefined) return await copyWith(deps, head, rows);
   const compared = await comparePresent(deps.kv, head, rows);
   try {
-    return await upsertInPlace(deps, head, guards, compared);
+    return await upsertInPlace(deps, head, rows, guards, compared);
   } catch (thrown) {
     if (!(thrown instanceof CommitTooLargeError)) throw thrown;
     return await copyWith(deps, head, rows);
   }
 }
-
-/** Rows that are compared at once with those that are there, which are in memory meanwhile. */
-const COMPARED_ROWS = 1000;
 
 /** The seed's clients send pages of so many rows, but for the last one or two (protocol.md §3). */
 const PAGE_ROWS = 2000;
@@ -198,35 +194,16 @@ async function endImport({ kv, now }: ImportDeps, head: Head): Promise<Outcome> 
   return attempted(outcome, true);
 }
 
-interface Compared {
-  /** All of them. */
-  readonly rows: readonly RowJson[];
-  /** At addresses that have no row yet. */
-  readonly added: readonly RowJson[];
-  /** Other rows than those there. */
-  readonly changed: readonly RowJson[];
-}
-
 /** A client's pages ascend, so mostly all rows are added, and none is read. */
 async function comparePresent(
   kv: Deno.Kv,
   { graph, rows: generation }: Head,
   rows: readonly RowJson[],
-): Promise<Compared> {
+): Promise<ComparedRows> {
   const last = await lastAddr(kv, graph, generation) ?? -1;
-  const added = rows.filter((row) => row.addr > last);
   const present = rows.filter((row) => row.addr <= last);
-  const changed: RowJson[] = [];
-  for (let start = 0; start < present.length; start += COMPARED_ROWS) {
-    const some = present.slice(start, start + COMPARED_ROWS);
-    const found = await readRowsMany(kv, graph, generation, some.map((row) => row.addr));
-    for (const row of some) {
-      const old = found.get(row.addr);
-      if (old === undefined) added.push(row);
-      else if (Buffer.compare(rowJson(old).json, row.json) !== 0) changed.push(row);
-    }
-  }
-  return { rows, added, changed };
+  const { added, changed } = await compareRows(kv, graph, generation, present);
+  return { added: [...rows.filter((row) => row.addr > last), ...added], changed };
 }
 
 /**
@@ -255,8 +232,9 @@ async function guardsFor(
 async function upsertInPlace(
   { kv, now }: ImportDeps,
   head: Head,
+  rows: readonly RowJson[],
   guards: readonly Deno.AtomicCheck[],
-  { rows, added, changed }: Compared,
+  { added, changed }: ComparedRows,
 ): Promise<Outcome> {
   const setsOf = function* (rows: readonly RowJson[]): Generator<KvSet> {
     for (const row of rows) yield* importedRowSets(head.graph, head.rows, row);

@@ -2,13 +2,12 @@
  * Rows in by several calls, of which only the last makes them the graph's (upstream.md §1.10). Until
  * then nobody sees them, and the graph stays as it is; what never comes to its end is swept.
  */
-import { Buffer } from "node:buffer";
 import type { KvSet } from "../kv/change.ts";
 import { writeInCommits } from "../kv/commit.ts";
 import { generationsOf, markGarbage } from "../kv/garbage.ts";
 import { readyChange } from "../kv/graphs.ts";
 import { commitHead, readHead } from "../kv/head.ts";
-import { importedRowSets, readRowsMany, rowJson } from "../kv/rows.ts";
+import { importedRowSets } from "../kv/rows.ts";
 import {
   holdUpload,
   isHeld,
@@ -24,6 +23,7 @@ import {
   type UserId,
 } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
+import { compareRows } from "./compare_rows.ts";
 import type { ImportDeps, ImportedRows } from "./import.ts";
 import { faultOfRows } from "./rows_check.ts";
 import { type Attempt, attempted, untilSettled } from "./settle.ts";
@@ -79,11 +79,8 @@ async function hasRows(kv: Deno.Kv, graph: GraphId, call: ImportedRows): Promise
   const head = await readHead(kv, graph);
   const rows = call.values();
   if (head?.t !== T_ZERO || rows.length === 0) return false;
-  const found = await readRowsMany(kv, graph, head.rows, rows.map(({ addr }) => addr));
-  return rows.every(({ addr, json }) => {
-    const row = found.get(addr);
-    return row !== undefined && Buffer.compare(rowJson(row).json, json) === 0;
-  });
+  const { added, changed } = await compareRows(kv, graph, head.rows, rows);
+  return added.length === 0 && changed.length === 0;
 }
 
 async function take(deps: ImportDeps, graph: GraphId, call: UploadCall): Promise<UploadOutcome> {
