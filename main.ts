@@ -85,9 +85,9 @@ export async function start(
 }
 
 /**
- * What brings news from other isolates and processes. In a file or memory there are none: a watch hears
- * nothing of another process there (platform.md §0.6), and of our own commits it made each batch cost
- * a tenth more.
+ * What brings news from other isolates and processes. In memory there is no other process. In a file a
+ * watch hears nothing of one (platform.md §0.6), and of our own commits it made each batch cost a tenth
+ * more: so its heads are looked at.
  */
 export function waysOf({ kvPath }: Pick<Config, "kvPath">, kv: Deno.Kv): readonly OpenCarrier[] {
   if (isShared(kvPath)) return [byChannel(), byWatch(kv)];

@@ -5,6 +5,7 @@
 import { type Change, type KvSet, type Outcome, Tally } from "./change.ts";
 import { Gathering } from "./gather.ts";
 import { LIST_BATCH } from "./limits.ts";
+import { pause } from "./pause.ts";
 
 const observers = new WeakMap<Deno.Kv, (outcome: Outcome["kind"]) => void>();
 
@@ -219,8 +220,4 @@ function isTooLarge(cause: unknown): boolean {
 
 function isLocked(cause: unknown): boolean {
   return cause instanceof TypeError && cause.message.includes("database is locked");
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

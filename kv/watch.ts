@@ -1,11 +1,11 @@
 /** The heads of some graphs, and the keys that move with their people, as others move them. */
-import { setTimeout as setTimeoutPromise } from "node:timers/promises";
 import { loggerFor } from "../telemetry/log.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { getAll } from "./get_many.ts";
 import { type Head, parseHead, readHeads } from "./head.ts";
 import { headKey, peopleKey } from "./keys.ts";
 import { WATCH_KEYS } from "./limits.ts";
+import { pause } from "./pause.ts";
 
 const log = loggerFor("kv");
 
@@ -93,8 +93,7 @@ export async function* lookAtHeads(
     const moved = entries.some(({ versionstamp }, i) => versionstamp !== before[i]?.versionstamp);
     if (moved) yield headsOf(graphs, entries);
     before = entries;
-    // An abort cuts it short.
-    await setTimeoutPromise(everyMs, undefined, { signal }).catch(() => {});
+    await pause(everyMs, signal);
   }
 }
 

@@ -47,8 +47,8 @@ export const deleteGraphAnswerSchema = z.strictObject({
 /** One row as it is imported: `[addr, content, addresses]`; no third element says the same as null. */
 export const importRowSchema = z.tuple([
   addrSchema,
-  z.string().refine((text) => isModestTransit(text)),
-  z.string().refine((text) => isModestTransit(text)).nullish(),
+  z.string().refine(isModestTransit),
+  z.string().refine(isModestTransit).nullish(),
 ]);
 
 /** Characters (UTF-16 units) that a row may have, content and addresses together. */

@@ -5,7 +5,7 @@
  * Nothing is lost: a watch begins with the heads as they are then, so whatever moved while there
  * was none, or while one was broken, is found by comparing versions.
  */
-import { setTimeout as setTimeoutPromise } from "node:timers/promises";
+import { pause } from "../kv/pause.ts";
 import {
   lookAtHeads,
   type SeeHeads,
@@ -203,9 +203,4 @@ class Group {
     if (known.log !== head.log) return this.#deliver({ kind: "ended", graph, end: "reset" });
     if (known.t < head.t) this.#deliver({ kind: "moved", graph, t: head.t });
   }
-}
-
-/** An abort cuts it short. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeoutPromise(ms, undefined, { signal }).catch(() => {});
 }

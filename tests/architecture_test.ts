@@ -40,7 +40,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "node:buffer",
     "node:crypto",
     "node:path",
-    "node:timers/promises",
   ],
   pages: ["protocol/ids.ts", "sync/overview.ts", "hono", "pretty-bytes"],
   routes: [
