@@ -127,7 +127,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
     graphs: {
       ...graphs,
       create: (user, body) =>
-        creations.take(user, () => graphs.createWithin(parts.graphsPerUser, user, body)),
+        creations.take(user, () => graphs.create(parts.graphsPerUser, user, body)),
     },
     operations: observedOperations({
       version: async (graph) => {

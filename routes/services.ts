@@ -26,7 +26,7 @@ import type { UploadCall, UploadOutcome } from "../sync/snapshot_upload.ts";
 import type { Users } from "../sync/users.ts";
 
 /** The graphs as things that are made, listed and removed; of those that end the sockets are closed. */
-export interface GraphServices extends Omit<Graphs, "create" | "createWithin"> {
+export interface GraphServices extends Omit<Graphs, "create"> {
   /** Unless the user has as many as he may. */
   readonly create: (user: UserId, body: NewGraph) => Promise<CreateOutcome>;
 }

@@ -49,10 +49,8 @@ export interface Graphs {
   readonly access: (user: UserId, graph: GraphId) => Promise<Role | "forbidden" | "missing">;
   /** Whether the upload that makes the graph has ended; `undefined`: there is no such graph. */
   readonly ready: (graph: GraphId) => Promise<boolean | undefined>;
-  /** Makes a graph at version 0. */
-  readonly create: (user: UserId, body: NewGraph) => Promise<GraphId>;
-  /** The same, unless the user has `most` graphs, or one of this name where that is to be the only one. */
-  readonly createWithin: (most: number, user: UserId, body: NewGraph) => Promise<CreateOutcome>;
+  /** Makes one at version 0, unless the user has `most`, or one of this name that is to be the only one. */
+  readonly create: (most: number, user: UserId, body: NewGraph) => Promise<CreateOutcome>;
   /** The user's own and those that he was invited to, newest `updated_at` first. */
   readonly list: (user: UserId) => Promise<readonly ListedFor[]>;
   /**
@@ -84,8 +82,7 @@ export function openGraphs(deps: GraphsDeps): Graphs {
       const meta = await readMeta(kv, graph);
       return meta && meta.readyForUse !== false;
     },
-    create: (user, body) => create(deps, user, body),
-    createWithin: (most, user, body) => createWithin(deps, most, user, body),
+    create: (most, user, body) => create(deps, most, user, body),
     list: async (user) =>
       [...await listOwned(kv, user), ...await listJoined(kv, user)]
         .toSorted((a, b) => b.head.updatedAt - a.head.updatedAt)
@@ -95,13 +92,7 @@ export function openGraphs(deps: GraphsDeps): Graphs {
   };
 }
 
-async function create(deps: GraphsDeps, user: UserId, body: NewGraph): Promise<GraphId> {
-  const graph = newGraphId();
-  const meta = metaOf(user, body, deps.now());
-  return await untilSettled(`create graph ${graph}`, () => attemptCreate(deps, graph, meta));
-}
-
-async function createWithin(
+async function create(
   deps: GraphsDeps,
   most: number,
   user: UserId,
@@ -121,8 +112,7 @@ async function createWithin(
       const isThere = await readHead(deps.kv, graph) !== undefined;
       return { done: isThere ? { kind: "created", graph } : { kind: refusal } };
     }
-    const attempt = await attemptCreate(deps, graph, meta, owned);
-    return "again" in attempt ? attempt : { done: { kind: "created", graph } };
+    return await attemptCreate(deps, graph, meta, owned);
   });
 }
 
@@ -130,15 +120,15 @@ async function attemptCreate(
   { kv }: GraphsDeps,
   graph: GraphId,
   meta: GraphMeta,
-  owned?: OwnedCount,
-): Promise<Attempt<GraphId>> {
+  owned: OwnedCount,
+): Promise<Attempt<CreateOutcome>> {
   const outcome = await createGraph(kv, graph, meta, {
     owned,
     checksum: meta.e2ee === undefined ? undefined : EMPTY_CHECKSUM,
   });
-  if (outcome.kind === "committed") return { done: graph };
+  if (outcome.kind === "committed") return { done: { kind: "created", graph } };
   // The id is new, so if the graph is there, it was this call that made it.
-  if (await readHead(kv, graph) !== undefined) return { done: graph };
+  if (await readHead(kv, graph) !== undefined) return { done: { kind: "created", graph } };
   return { again: outcome };
 }
 

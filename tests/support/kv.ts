@@ -1,13 +1,14 @@
 /** The real store, looked at from outside, or with commits that fail. */
 
-/** The keys of all that is in the store, in order. */
+/** The keys of all that is in the store, in order, but what stays of a user who has made a graph. */
 export async function keysOf(kv: Deno.Kv): Promise<readonly Deno.KvKey[]> {
   return (await dump(kv)).map(({ key }) => key);
 }
 
-/** All that is in the store, in order, with versionstamps. */
+/** The same with values and versionstamps. */
 export async function dump(kv: Deno.Kv): Promise<readonly Deno.KvEntry<unknown>[]> {
-  return await Array.fromAsync(kv.list<unknown>({ prefix: [] }));
+  const entries = await Array.fromAsync(kv.list<unknown>({ prefix: [] }));
+  return entries.filter(({ key: [name] }) => name !== "creation");
 }
 
 /** The same store, with these methods in the place of its own. */

@@ -32,6 +32,7 @@ import { version } from "./ids.ts";
 import { newNodes } from "./nodes.ts";
 import type { WireEntry } from "./today.ts";
 import { userOf } from "./user.ts";
+import { created } from "./created.ts";
 
 export { version };
 
@@ -114,8 +115,11 @@ export class Process {
   }
 
   async createGraph(): Promise<GraphId> {
-    return await openGraphs({ kv: this.kv, stores: openBlobStores(this.kv), now: this.now })
-      .create(ALICE, { graph_name: "notes" });
+    return await created(
+      openGraphs({ kv: this.kv, stores: openBlobStores(this.kv), now: this.now }),
+      ALICE,
+      { graph_name: "notes" },
+    );
   }
 
   /** A graph with these rows. */

@@ -11,6 +11,7 @@ import { loggerFor } from "../../telemetry/log.ts";
 import { bytesOf, sha256Of, together } from "../support/bytes.ts";
 import { dump, keysOf, withCommit } from "../support/kv.ts";
 import { ALICE } from "../support/process.ts";
+import { created } from "../support/created.ts";
 
 const GRACE_MS = 1000;
 const NAME = nameOf("6f1e2d3c-0000-4000-8000-000000000001.png");
@@ -28,7 +29,7 @@ function depsAt(kv: Deno.Kv, ms = 10_000): BlobUploadDeps {
 }
 
 async function newGraph(kv: Deno.Kv): Promise<GraphId> {
-  return await openGraphs(depsAt(kv)).create(ALICE, { graph_name: "notes" });
+  return await created(openGraphs(depsAt(kv)), ALICE, { graph_name: "notes" });
 }
 
 function bodyOf(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {

@@ -14,6 +14,7 @@ import { dump, withCommit } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 import { ALICE, headOf, Process } from "../support/process.ts";
 import { entry, lookup, newBlock, type WireEntry } from "../support/today.ts";
+import { created } from "../support/created.ts";
 
 const SMALL = readRows("small-a");
 
@@ -33,7 +34,7 @@ function retitle(i: number, title: string): ReturnType<typeof entry> {
 
 /** A graph for today's clients, without a block. */
 async function todaysGraph(kv: Deno.Kv): Promise<ReturnType<typeof newGraphId>> {
-  return await openGraphs({ kv, stores: openBlobStores(kv), now: () => 1000 }).create(ALICE, {
+  return await created(openGraphs({ kv, stores: openBlobStores(kv), now: () => 1000 }), ALICE, {
     graph_name: "notes",
     e2ee: false,
     readyForUse: true,

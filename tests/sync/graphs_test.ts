@@ -23,6 +23,7 @@ import { sweepGarbage } from "../../sync/sweep.ts";
 import { dump, keysOf, LOST, withCommit, withMethods } from "../support/kv.ts";
 import { noise } from "../support/noise.ts";
 import { userOf } from "../support/user.ts";
+import { created } from "../support/created.ts";
 
 const alice = userOf("alice");
 const bob = userOf("bob");
@@ -59,7 +60,7 @@ async function fill(kv: Deno.Kv, graph: GraphId, updatedAt = 2000): Promise<Head
 Deno.test("A graph that was made is listed to its owner in both spellings, at version 0", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
-  const graph = await graphs.create(alice, { graph_name: "notes", schema_version: "65.2" });
+  const graph = await created(graphs, alice, { graph_name: "notes", schema_version: "65.2" });
   assert.deepEqual(await graphs.list(alice), [{
     "graph_id": graph,
     "graph_name": "notes",
@@ -82,8 +83,8 @@ Deno.test("A graph that was made is listed to its owner in both spellings, at ve
 Deno.test("A schema version that is none is left out", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
-  await graphs.create(alice, { graph_name: "without" });
-  await graphs.create(alice, { graph_name: "null", schema_version: null });
+  await created(graphs, alice, { graph_name: "without" });
+  await created(graphs, alice, { graph_name: "null", schema_version: null });
   const list = await graphs.list(alice);
   for (const graph of list) {
     assert.deepEqual(Object.keys(graph).filter((key) => /schema/.test(key)), []);
@@ -95,7 +96,7 @@ Deno.test("A schema version that is none is left out", async () => {
 Deno.test("A graph is listed as encrypted, or not ready yet, if it was made so", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
-  await graphs.create(alice, { graph_name: "notes", e2ee: true, readyForUse: false });
+  await created(graphs, alice, { graph_name: "notes", e2ee: true, readyForUse: false });
   const [graph] = await graphs.list(alice);
   assert.equal(graph?.["graph-e2ee?"], true);
   assert.equal(graph?.["graph-ready-for-use?"], false);
@@ -105,7 +106,7 @@ Deno.test("Graphs are listed by their last change, newest first, however many", 
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
   const made: GraphId[] = [];
-  for (let i = 0; i < 25; i++) made.push(await graphs.create(alice, { graph_name: `${i}` }));
+  for (let i = 0; i < 25; i++) made.push(await created(graphs, alice, { graph_name: `${i}` }));
   const [oldest] = made;
   assert.ok(oldest !== undefined);
   await fill(kv, oldest, 5000);
@@ -131,17 +132,17 @@ Deno.test("A creation whose commit came late is no other graph of its name", asy
   });
   const graphs = openAt(kv);
   const asked = { graph_name: "notes", onlyOfName: true };
-  const outcome = await graphs.createWithin(5, alice, asked);
+  const outcome = await graphs.create(5, alice, asked);
   assert.ok(outcome.kind === "created" && late !== undefined);
   assert.deepEqual((await graphs.list(alice)).map((graph) => graph.graph_id), [outcome.graph]);
   late = undefined;
-  assert.deepEqual(await graphs.createWithin(5, alice, asked), { kind: "name taken" });
+  assert.deepEqual(await graphs.create(5, alice, asked), { kind: "name taken" });
 });
 
 Deno.test("A graph is its owner's, forbidden to others, and missing where there is none", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
-  const graph = await graphs.create(alice, { graph_name: "notes" });
+  const graph = await created(graphs, alice, { graph_name: "notes" });
   assert.equal(await graphs.access(alice, graph), "manager");
   assert.equal(await graphs.access(bob, graph), "forbidden");
   assert.equal(await graphs.access(alice, newGraphId()), "missing");
@@ -152,7 +153,7 @@ Deno.test("A graph is its owner's, forbidden to others, and missing where there 
 Deno.test("A removal leaves no key at all, and can be repeated", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
-  const graph = await graphs.create(alice, { graph_name: "notes" });
+  const graph = await created(graphs, alice, { graph_name: "notes" });
   await fill(kv, graph);
   // The rows' first generation, which the head has let go of, and an import that was cut off.
   const cutOff = newGeneration();
@@ -169,10 +170,10 @@ Deno.test("A removal leaves no key at all, and can be repeated", async () => {
 Deno.test("A removal leaves other graphs alone", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
-  const kept = await graphs.create(alice, { graph_name: "kept" });
+  const kept = await created(graphs, alice, { graph_name: "kept" });
   await fill(kv, kept);
   const before = await dump(kv);
-  const graph = await graphs.create(alice, { graph_name: "notes" });
+  const graph = await created(graphs, alice, { graph_name: "notes" });
   await fill(kv, graph);
   await graphs.remove(graph);
   assert.deepEqual(await dump(kv), before);
@@ -181,7 +182,7 @@ Deno.test("A removal leaves other graphs alone", async () => {
 Deno.test("A removal that is cut off after any commit is finished by the next one", async () => {
   for (let cutAt = 0;; cutAt++) {
     using kv = await Deno.openKv(":memory:");
-    const graph = await openAt(kv).create(alice, { graph_name: "notes" });
+    const graph = await created(openAt(kv), alice, { graph_name: "notes" });
     await fill(kv, graph);
     let commits = 0;
     const cut = withCommit(kv, (commit, before) => {
@@ -201,7 +202,7 @@ Deno.test("A removal that is cut off after any commit is finished by the next on
 Deno.test("A reset empties log and rows, leaves none of the old keys, and t is 0", async () => {
   using kv = await Deno.openKv(":memory:");
   const graphs = openAt(kv);
-  const graph = await graphs.create(alice, { graph_name: "notes" });
+  const graph = await created(graphs, alice, { graph_name: "notes" });
   const fresh = await keysOf(kv);
   const old = await fill(kv, graph);
   assert.equal(await graphs.reset(graph), true);
@@ -215,7 +216,7 @@ Deno.test("A reset empties log and rows, leaves none of the old keys, and t is 0
 Deno.test("Sockets are told of a reset or removal though what it left can't be swept, which a later sweep does", async () => {
   for (const [end, call] of [["reset", "reset"], ["deleted", "remove"]] as const) {
     using kv = await Deno.openKv(":memory:");
-    const graph = await openAt(kv).create(alice, { graph_name: "notes" });
+    const graph = await created(openAt(kv), alice, { graph_name: "notes" });
     const old = await fill(kv, graph);
     const told: unknown[] = [];
     const failing = withCommit(kv, async (commit, before) => {
@@ -242,7 +243,7 @@ Deno.test("A reset of no graph says so and writes nothing", async () => {
 
 Deno.test("A batch that lands before a reset's commit is reset with the rest", async () => {
   using kv = await Deno.openKv(":memory:");
-  const graph = await openAt(kv).create(alice, { graph_name: "notes" });
+  const graph = await created(openAt(kv), alice, { graph_name: "notes" });
   const fresh = await keysOf(kv);
   const racing = withCommit(kv, async (commit, before) => {
     if (before === 0) await fill(kv, graph);
@@ -257,7 +258,7 @@ Deno.test("A batch that lands before a reset's commit is reset with the rest", a
 
 Deno.test("A batch that lands before a removal's commit is removed with the rest", async () => {
   using kv = await Deno.openKv(":memory:");
-  const graph = await openAt(kv).create(alice, { graph_name: "notes" });
+  const graph = await created(openAt(kv), alice, { graph_name: "notes" });
   const racing = withCommit(kv, async (commit, before) => {
     if (before === 0) await fill(kv, graph);
     return await commit();
@@ -274,7 +275,7 @@ function breaking(kv: Deno.Kv, lose: (typeof LOST)[keyof typeof LOST]): Deno.Kv 
 Deno.test("A lost answer is settled by what the store says, written or not", async () => {
   for (const lose of Object.values(LOST)) {
     using kv = await Deno.openKv(":memory:");
-    const graph = await openAt(breaking(kv, lose)).create(alice, { graph_name: "notes" });
+    const graph = await created(openAt(breaking(kv, lose)), alice, { graph_name: "notes" });
     assert.deepEqual(
       (await openAt(kv).list(alice)).map(({ graph_id }) => graph_id),
       [graph],
@@ -295,7 +296,7 @@ Deno.test("A lost answer is settled by what the store says, written or not", asy
 
 Deno.test("A reset that is committed though its outcome is unknown is made once", async () => {
   using kv = await Deno.openKv(":memory:");
-  const graph = await openAt(kv).create(alice, { graph_name: "notes" });
+  const graph = await created(openAt(kv), alice, { graph_name: "notes" });
   let reset: Head | undefined;
   const broken = withCommit(kv, async (commit, before) => {
     const result = await commit();
@@ -309,13 +310,13 @@ Deno.test("A reset that is committed though its outcome is unknown is made once"
 
 Deno.test("A store that takes no commit is a fault, with its cause", async () => {
   using kv = await Deno.openKv(":memory:");
-  const graph = await openAt(kv).create(alice, { graph_name: "notes" });
+  const graph = await created(openAt(kv), alice, { graph_name: "notes" });
   const before = await dump(kv);
   const cause = new Error("connection reset");
   const broken = openAt(withCommit(kv, () => Promise.reject(cause)));
   for (
     const attempt of [
-      () => broken.create(alice, { graph_name: "more" }),
+      () => created(broken, alice, { graph_name: "more" }),
       () => broken.reset(graph),
       () => broken.remove(graph),
     ]

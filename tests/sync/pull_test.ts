@@ -13,12 +13,13 @@ import { openGraphs } from "../../sync/graphs.ts";
 import { pull } from "../../sync/pull.ts";
 import { pullFrame } from "../../sync/pull_answer.ts";
 import { version } from "../support/ids.ts";
+import { created } from "../support/created.ts";
 
 /** A graph with this many entries in its log. */
 async function graphWith(kv: Deno.Kv, entries: number): Promise<GraphId> {
   const owner = parseUserId("alice");
   assert.ok(owner !== undefined);
-  const graph = await openGraphs({ kv, stores: openBlobStores(kv), now: () => 0 }).create(owner, {
+  const graph = await created(openGraphs({ kv, stores: openBlobStores(kv), now: () => 0 }), owner, {
     graph_name: "notes",
   });
   for (let i = 0; i < entries; i++) await append(kv, graph);

@@ -22,6 +22,7 @@ import { GRACE_MS, sweep, sweepGarbage, sweepUnready } from "../../sync/sweep.ts
 import { dump, keysOf, withCommit } from "../support/kv.ts";
 import { headOf, importedOf, version } from "../support/process.ts";
 import { userOf } from "../support/user.ts";
+import { created } from "../support/created.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW = 10 * GRACE_MS;
@@ -30,7 +31,7 @@ const now = (): number => NOW;
 async function newGraph(kv: Deno.Kv): Promise<GraphId> {
   const owner = parseUserId("alice");
   assert.ok(owner !== undefined);
-  return await openGraphs({ kv, stores: openBlobStores(kv), now }).create(owner, {
+  return await created(openGraphs({ kv, stores: openBlobStores(kv), now }), owner, {
     graph_name: "notes",
   });
 }
@@ -96,11 +97,11 @@ Deno.test("A graph whose upload has not ended for a day is removed whole, unless
   const parts = { kv, stores: openBlobStores(kv), now: () => ms };
   const graphs = openGraphs(parts);
   const owner = userOf("alice");
-  const ready = await graphs.create(owner, { graph_name: "ready", readyForUse: true });
+  const ready = await created(graphs, owner, { graph_name: "ready", readyForUse: true });
   const before = await dump(kv);
-  const given = await graphs.create(owner, { graph_name: "given up", readyForUse: false });
+  const given = await created(graphs, owner, { graph_name: "given up", readyForUse: false });
   await upload(parts, given, { by: owner, reset: true, finished: false, rows: importedOf([]) });
-  const ended = await graphs.create(owner, { graph_name: "ended", readyForUse: false });
+  const ended = await created(graphs, owner, { graph_name: "ended", readyForUse: false });
   await upload(parts, ended, { by: owner, reset: true, finished: true, rows: importedOf([]) });
   ms += DAY_MS;
   assert.equal(await sweepUnready(parts), 0);
@@ -120,7 +121,7 @@ Deno.test("An upload that has lost its marker to a sweep keeps no graph waiting"
   const parts = { kv, stores: openBlobStores(kv), now };
   const graphs = openGraphs(parts);
   const owner = userOf("alice");
-  const graph = await graphs.create(owner, { graph_name: "given up", readyForUse: false });
+  const graph = await created(graphs, owner, { graph_name: "given up", readyForUse: false });
   const rows = importedOf([[0, "root", null]]);
   await upload(parts, graph, { by: owner, reset: true, finished: false, rows });
   // A call that takes hold between the two steps of a sweep leaves this.
@@ -135,7 +136,7 @@ Deno.test("A graph whose upload ends while it is swept stays", async () => {
   const parts = { kv: store, stores: openBlobStores(store), now };
   const graphs = openGraphs(parts);
   const owner = userOf("alice");
-  const graph = await graphs.create(owner, { graph_name: "late", readyForUse: false });
+  const graph = await created(graphs, owner, { graph_name: "late", readyForUse: false });
   const kv = withCommit(store, async (commit, commits) => {
     const call = { by: owner, reset: true, finished: true, rows: importedOf([]) };
     if (commits === 0) assert.equal(await upload(parts, graph, call), "finished");
@@ -150,7 +151,7 @@ Deno.test("A sweep leaves nothing of all that there is to sweep", async () => {
   const stores = openBlobStores(kv);
   const graph = await newGraph(kv);
   const { rows } = await headOf(kv, graph);
-  await openGraphs({ kv, stores, now: () => 0 }).create(userOf("alice"), {
+  await created(openGraphs({ kv, stores, now: () => 0 }), userOf("alice"), {
     graph_name: "given up",
     readyForUse: false,
   });

@@ -12,6 +12,7 @@ import { byWatch, WATCH_TIMES, type WatchTimes } from "../../sync/watch.ts";
 import { within } from "../support/deadline.ts";
 import { withWatch } from "../support/kv.ts";
 import { Recorder } from "../support/recorder.ts";
+import { created } from "../support/created.ts";
 
 const owner = parseUserId("alice");
 assert.ok(owner !== undefined);
@@ -40,7 +41,7 @@ class Watched implements AsyncDisposable {
   }
 
   createGraph(): Promise<GraphId> {
-    return this.graphs().create(OWNER, { graph_name: "notes" });
+    return created(this.graphs(), OWNER, { graph_name: "notes" });
   }
 
   listen(graph: GraphId): Recorder {
