@@ -14,7 +14,7 @@ export function DocsPage(): JSX.Element {
         <script src="static/docs_init.js" defer></script>
       </head>
       <body>
-        <main id="docs"></main>
+        <div id="docs"></div>
         <noscript>
           This page needs JavaScript; <a href="openapi.json">the description</a> does not.
         </noscript>

@@ -1,5 +1,6 @@
 /** The pages in a real browser (support/browser.ts says where it comes from, and when it is missing). */
 import assert from "node:assert/strict";
+import axe from "axe-core";
 import { blockTx } from "../support/forms.ts";
 import { NO_BROWSER, openBrowser, type Visit, type Visitor } from "../support/browser.ts";
 import { ALICE, startServer, type TestServer } from "../support/server.ts";
@@ -33,8 +34,24 @@ Deno.test("In a real browser the pages work, load nothing from elsewhere, and ha
   for (const [title, check] of Object.entries(CHECKS)) await t.step(title, () => check(browser));
 });
 
+const STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+/** What axe finds that would keep somebody from using the page, be it light or dark: nothing. */
+async function assertAccessible({ page }: Visit): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(`${axe.source}; undefined`);
+    const run = `axe.run(document, { runOnly: ${JSON.stringify(STANDARDS)} })`;
+    const { violations, passes } = await page.evaluate<axe.AxeResults>(run);
+    const found = violations.flatMap(({ help, nodes }) => nodes.map(({ html }) => [help, html]));
+    assert.deepEqual(found, [], colorScheme);
+    assert.ok(passes.length > 0);
+  }
+}
+
 const CHECKS: Readonly<Record<string, (browser: Visitor) => Promise<void>>> = {
   "Sign in, see the graphs, delete one, sign out": signInAndDelete,
+  "Every page can be used by those who see little, or nothing": forAll,
   "On a phone no page scrolls sideways, and what is to be touched is large enough": onAPhone,
   "The same below a path of a proxy's, at a host of the local network that has no TLS": belowAPath,
   "/docs shows every operation and tries one, from this server alone, with no error": readTheDocs,
@@ -75,6 +92,24 @@ async function signInAndDelete(browser: Visitor): Promise<void> {
   await page.getByLabel("Token").waitFor();
   assert.deepEqual(await page.context().cookies(), []);
   assertClean(visit);
+}
+
+async function forAll(browser: Visitor): Promise<void> {
+  await using server = await startServer();
+  await server.createGraph(ALICE, "Notes");
+  const visit = await browser.visit(server);
+  const { page } = visit;
+  await page.goto("./");
+  await assertAccessible(visit);
+  await page.getByLabel("Token").fill("not one");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  await assertAccessible(visit);
+  await signIn(visit, server);
+  await assertAccessible(visit);
+  await page.getByRole("link", { name: "Delete…" }).click();
+  await page.getByRole("button", { name: "Delete it for good" }).waitFor();
+  await assertAccessible(visit);
 }
 
 async function onAPhone(browser: Visitor): Promise<void> {
