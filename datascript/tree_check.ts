@@ -6,8 +6,7 @@
 import type { Datom } from "./datom.ts";
 import type { Node, Ref } from "./node.ts";
 import type { CompareDatoms } from "./order.ts";
-import { forEachItem, nodeAt } from "./source.ts";
-import type { Tree, TreeRules } from "./tree.ts";
+import type { Tree } from "./tree.ts";
 
 /**
  * Yields refs whose nodes it needs, all children of a branch at once. It is to be given the nodes in
@@ -103,22 +102,4 @@ export function drive<Result>(
   let step = walk.next();
   while (!step.done) step = walk.next(bring(step.value));
   return step.value;
-}
-
-/**
- * Holds a tree against its invariants; costs a read of all of it.
- *
- * @returns what is wrong, a line each; empty for a sound tree
- * @throws {NodeMissing}
- */
-export function checkTree({ source, compare, maxKeys }: TreeRules, tree: Tree): readonly string[] {
-  const problems: string[] = [];
-  const shape = { compare, minKeys: maxKeys >>> 1, maxKeys };
-  const walk = walkTree(tree, shape, {
-    problem: ({ path }, what) => problems.push(`node ${path || "root"} ${what}`),
-    datom: () => {},
-  });
-  const { count } = drive(walk, (refs) => forEachItem(refs, (ref) => nodeAt(source, ref)));
-  if (count !== tree.count) problems.push(`${count} datoms, but a count of ${tree.count}`);
-  return problems;
 }

@@ -6,8 +6,8 @@ import type { Ref } from "../../datascript/node.ts";
 import { all, compareDatoms, compareFacts } from "../../datascript/order.ts";
 import { nodeAt, type NodeSource } from "../../datascript/source.ts";
 import { collect, EMPTY_TREE, insert, type Tree, type TreeRules } from "../../datascript/tree.ts";
-import { checkTree } from "../../datascript/tree_check.ts";
 import { LazyNodes, StoredNodes } from "../support/memory_db.ts";
+import { checkTree } from "../support/tree.ts";
 
 const EMPTY = new StoredNodes();
 const fact = (e: number, tx: number, added = true): Datom => new Datom(e, "a", "v", tx, added);

@@ -13,12 +13,12 @@ import {
   withTailTx,
 } from "../../datascript/root.ts";
 import { decode, TransitError } from "../../datascript/transit.ts";
-import { checkTree } from "../../datascript/tree_check.ts";
 import { equal } from "../../datascript/value.ts";
 import { readDatoms, readRows } from "../support/fixtures.ts";
 import { FixtureNodes, storedDb } from "../support/memory_db.ts";
 import { differences } from "../support/model.ts";
 import { fact, schemaOf } from "../support/written.ts";
+import { checkTree } from "../support/tree.ts";
 
 const SETS = ["small-a", "medium-a", "variety-small", "variety-medium"];
 

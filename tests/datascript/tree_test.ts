@@ -6,9 +6,9 @@ import { all, compareFacts, ofEntities, ofEntity, type Range } from "../../datas
 import { NO_SOURCE, NodeMissing, type NodeSource } from "../../datascript/source.ts";
 import { merge } from "../../datascript/merge.ts";
 import { collect, type Edit, EMPTY_TREE, insert, seek, type Tree } from "../../datascript/tree.ts";
-import { checkTree } from "../../datascript/tree_check.ts";
 import { LazyNodes, StoredNodes } from "../support/memory_db.ts";
 import { fact } from "../support/written.ts";
+import { checkTree } from "../support/tree.ts";
 
 /** Leaves of numbers, branches of nodes. */
 type Literal = readonly number[] | readonly Literal[];

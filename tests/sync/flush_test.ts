@@ -4,7 +4,6 @@ import { openBlobStores } from "../../assets/open.ts";
 import type { Db } from "../../datascript/db.ts";
 import { compareDatoms, INDEXES } from "../../datascript/order.ts";
 import type { NodeSource } from "../../datascript/source.ts";
-import { checkTree } from "../../datascript/tree_check.ts";
 import { readHead } from "../../kv/head.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import { type FlushDeps, Flusher } from "../../sync/flush.ts";
@@ -18,6 +17,7 @@ import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
 import { headOf, Process } from "../support/process.ts";
 import { keysOf, LOST, withCommit, withList } from "../support/kv.ts";
+import { checkTree } from "../support/tree.ts";
 
 const KEYS = 4;
 const UUIDS = Array.from({ length: 40 }, (_, i) => uuid(i));
