@@ -104,7 +104,7 @@ export async function isNameTaken(kv: Deno.Kv, user: UserId, name: string): Prom
 export interface Creation {
   /** Its rows; it has none without. */
   readonly first?: FirstRows;
-  /** Where it matters which graphs the owner has; such creations exclude each other. */
+  /** Where it matters which graphs the owner has: no other may have been made since. */
   readonly owned?: OwnedCount | undefined;
   /** Of a graph for today's clients: that of an empty one. */
   readonly checksum?: Checksum | undefined;
@@ -139,7 +139,7 @@ export async function createGraph(
     sets: [
       objectSet(graphKey(graph), meta),
       objectSet(ownedKey(owner, graph), true),
-      ...owned === undefined ? [] : [objectSet(creationKey(owner), true)],
+      objectSet(creationKey(owner), true),
       headSet(graph, head),
       ...meta.readyForUse === false ? [objectSet(unreadyKey(graph), { since: createdAt })] : [],
       ...beside,
