@@ -129,7 +129,7 @@ export function parseOwnedKey(key: Deno.KvKey): GraphUser | undefined {
   return name === "owned" && more.length === 0 ? graphUser(graph, user) : undefined;
 }
 
-/** Set with each new graph of a user that counts: while its versionstamp stays, there are no more. */
+/** Set with each new graph of a user: while its versionstamp stays, there are no more. */
 export function creationKey(user: UserId): Deno.KvKey {
   return ["creation", user];
 }

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { openBlobStores } from "../../assets/open.ts";
 import { writeInCommits } from "../../kv/commit.ts";
 import { markGarbage } from "../../kv/garbage.ts";
+import { createGraph } from "../../kv/graphs.ts";
 import { commitHead, type Head, readHead } from "../../kv/head.ts";
 import { creationKey } from "../../kv/keys.ts";
 import { rowSets } from "../../kv/rows.ts";
@@ -137,6 +138,17 @@ Deno.test("A creation whose commit came late is no other graph of its name", asy
   assert.deepEqual((await graphs.list(alice)).map((graph) => graph.graph_id), [outcome.graph]);
   late = undefined;
   assert.deepEqual(await graphs.create(5, alice, asked), { kind: "name taken" });
+});
+
+Deno.test("Of a name that is to be the only one none is made beside what is restored just then", async () => {
+  using store = await Deno.openKv(":memory:");
+  const restored = { owner: alice, name: "notes", createdAt: 0 };
+  const kv = withCommit(store, async (commit, before) => {
+    if (before === 0) await createGraph(store, newGraphId(), restored);
+    return await commit();
+  });
+  const outcome = await openAt(kv).create(5, alice, { graph_name: "notes", onlyOfName: true });
+  assert.deepEqual(outcome, { kind: "name taken" });
 });
 
 Deno.test("A graph is its owner's, forbidden to others, and missing where there is none", async () => {
