@@ -5,7 +5,7 @@
 
 import { hash } from "./hash.ts";
 import { ARRAY_MAP_LIMIT } from "./trie_order.ts";
-import { Keyword, MapValue, sequence, SetValue, Tagged, Uuid } from "./value.ts";
+import { Keyword, keywordParts, MapValue, sequence, SetValue, Tagged, Uuid } from "./value.ts";
 import type { Value } from "./value.ts";
 
 /** By UTF-16 code unit. */
@@ -23,14 +23,16 @@ const MAX_SORT_KEYS = 10_000;
 const sortKeys = new Map<string, string>();
 
 /**
- * A text by which keywords sort as texts do: with NUL for the slash, and in front where there is no
- * namespace. Splitting on every comparison was a third of a batch's time.
+ * A text by which keywords sort as texts do: NUL in front where there is no namespace, and two of them
+ * behind one; a single one in it is marked. Splitting on every comparison was a third of a batch's time.
  */
 export function sortKey(name: string): string {
   const known = sortKeys.get(name);
   if (known !== undefined) return known;
-  const slash = name.length > 1 ? name.indexOf("/") : -1;
-  const key = slash < 0 ? `\0${name}` : `${name.slice(0, slash)}\0${name.slice(slash + 1)}`;
+  const [namespace, own] = keywordParts(name);
+  const key = namespace === undefined
+    ? `\0${own}`
+    : `\x01${namespace.replaceAll("\0", "\0\x01")}\0\0${own}`;
   if (sortKeys.size >= MAX_SORT_KEYS) sortKeys.clear();
   sortKeys.set(name, key);
   return key;

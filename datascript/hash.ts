@@ -5,6 +5,7 @@
 
 import {
   Keyword,
+  keywordParts,
   type List,
   MapValue,
   sequence,
@@ -49,9 +50,8 @@ function hashInside(value: List | MapValue | SetValue | Tagged | readonly Value[
 
 /** Hash of the keyword of this name (`ns/name`, or a name alone). */
 export function hashKeyword(name: string): number {
-  const slash = name.length > 1 ? name.indexOf("/") : -1;
-  const namespace = slash < 0 ? 0 : hashText(name.slice(0, slash));
-  const symbol = combine(hashChars(slash < 0 ? name : name.slice(slash + 1)), namespace);
+  const [namespace = "", own] = keywordParts(name);
+  const symbol = combine(hashChars(own), hashText(namespace));
   return (symbol + 0x9e3779b9) | 0;
 }
 

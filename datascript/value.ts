@@ -8,6 +8,16 @@ export class Keyword {
   constructor(readonly name: string) {}
 }
 
+/**
+ * Namespace and name, as ClojureScript reads them out of Transit: of a text with several slashes it
+ * takes what is before the first for the name, and drops the rest.
+ */
+export function keywordParts(name: string): readonly [namespace: string | undefined, name: string] {
+  if (name === "/") return [undefined, name];
+  const [first = "", second, ...more] = name.split("/");
+  return second === undefined || more.length > 0 ? [undefined, first] : [first, second];
+}
+
 /** A UUID as lower-case text. Logseq has some that are no hexadecimal, so any text may come. */
 export class Uuid {
   readonly text: string;

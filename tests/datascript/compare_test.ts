@@ -4,7 +4,7 @@ import { compareKeywords, compareValues } from "../../datascript/compare.ts";
 import { type Datom, decodeDatom } from "../../datascript/datom.ts";
 import { compareDatoms, type Index, INDEXES } from "../../datascript/order.ts";
 import { decode } from "../../datascript/transit.ts";
-import { equal, SetValue, Tagged } from "../../datascript/value.ts";
+import { equal, keywordParts, SetValue, Tagged } from "../../datascript/value.ts";
 import { names, scalars, values } from "../support/arbitrary_values.ts";
 import { readDatoms } from "../support/fixtures.ts";
 import { openFixture } from "../support/memory_db.ts";
@@ -44,8 +44,8 @@ Deno.test("What is before a value that is before another is before that one too"
 
 Deno.test("Keywords sort by namespace, then by name, those without a namespace first", () => {
   const parts = (name: string): readonly [boolean, string, string] => {
-    const slash = name.length > 1 ? name.indexOf("/") : -1;
-    return slash < 0 ? [false, "", name] : [true, name.slice(0, slash), name.slice(slash + 1)];
+    const [namespace, own] = keywordParts(name);
+    return [namespace !== undefined, namespace ?? "", own];
   };
   const naive = (x: string, y: string): number => {
     const [xs, ys] = [parts(x), parts(y)];
@@ -54,9 +54,28 @@ Deno.test("Keywords sort by namespace, then by name, those without a namespace f
     }
     return 0;
   };
-  fc.assert(fc.property(names, names, (x, y) => {
-    assert.equal(compareKeywords(x, y), naive(x, y), `${x} and ${y}`);
-  }));
+  const units = fc.constantFrom("/", "\0", "\x01", "\x02", "a", "b");
+  const odd = fc.oneof(names, fc.string({ unit: units, maxLength: 5 }));
+  fc.assert(
+    fc.property(odd, odd, (x, y) => {
+      assert.equal(compareKeywords(x, y), naive(x, y), JSON.stringify([x, y]));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("A keyword's namespace and name are what ClojureScript makes of its text", () => {
+  const expected: readonly (readonly [string, ReturnType<typeof keywordParts>])[] = [
+    ["", [undefined, ""]],
+    ["a", [undefined, "a"]],
+    ["/", [undefined, "/"]],
+    ["/a", ["", "a"]],
+    ["a/", ["a", ""]],
+    ["a/b", ["a", "b"]],
+    ["a/b/c", [undefined, "a"]],
+    ["//", [undefined, ""]],
+  ];
+  for (const [name, parts] of expected) assert.deepEqual(keywordParts(name), parts, name);
 });
 
 const ASCENDING: readonly (readonly [title: string, values: readonly Written[]])[] = [
@@ -66,8 +85,10 @@ const ASCENDING: readonly (readonly [title: string, values: readonly Written[]])
   ["Keywords without a namespace first", [
     ":!",
     ":/",
+    ":a/b/c",
     ":b",
     ":c",
+    ":/a",
     ":a/z",
     ":a.b/a",
     ":b/a",
