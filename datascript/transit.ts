@@ -99,7 +99,14 @@ function admitDeeply(raw: unknown): void {
   else collection(value)?.forEach(admitDeeply);
 }
 
+/**
+ * By these transit-js tells how to write a value, so that it would write what they tag as something else
+ * than was read. No writer writes them.
+ */
+const WRITERS_TAGS: readonly string[] = ["s", "array", "map"];
+
 function tagged(tag: string, rep: unknown): Tagged {
+  if (WRITERS_TAGS.includes(tag)) throw new TransitError(`Cannot read the tag ${tag}`);
   if (tag.length === 1 && typeof rep !== "string") {
     throw new TransitError(`Cannot read a value tagged ${tag} must be a text`);
   }

@@ -117,6 +117,10 @@ const REFUSED: Readonly<Record<string, string>> = {
   "a tag before two values": '["~#point",1,2]',
   "a tag before nothing": '["~#point"]',
   "a tag of one letter before anything but a text": '["~#x",1]',
+  "a map behind a tag": '["~#map",[1,2]]',
+  "an array behind a tag": '["~#array",[1]]',
+  "a text behind a tag": '["~#s","x"]',
+  "a text behind a tag in one": '["~sx"]',
   "a quoted tag": '["~#\'",["~#\'",1]]',
   "arrays that nest too deeply": "[".repeat(100_000) + "]".repeat(100_000),
 };
