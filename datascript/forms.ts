@@ -6,7 +6,17 @@
 import { MAX_EID } from "./datom.ts";
 import { TransactError } from "./errors.ts";
 import type { Schema } from "./schema.ts";
-import { collection, Keyword, MapValue, sequence, Tagged, Uuid, type Value } from "./value.ts";
+import {
+  collection,
+  hasEqual,
+  Keyword,
+  MapValue,
+  sequence,
+  SetValue,
+  Tagged,
+  Uuid,
+  type Value,
+} from "./value.ts";
 
 /**
  * Collections in collections, the form itself being the first. Real values have a few. A text that
@@ -122,7 +132,10 @@ function parseForm(value: Value): Form {
   }
 }
 
-/** @throws {TransactError} NaN, which has no place in any order, nested too deeply, or too long */
+/**
+ * @throws {TransactError} NaN, which has no place in any order; a key or an element twice, of which a
+ * client reads one; nested too deeply, or too long
+ */
 function checkValue(value: Value, depth: number, left: { size: number }): void {
   if (typeof value === "number" && Number.isNaN(value)) {
     throw new TransactError("value-syntax", "A value must not be NaN");
@@ -136,7 +149,13 @@ function checkValue(value: Value, depth: number, left: { size: number }): void {
   if (depth === 0) {
     throw new TransactError("value-syntax", `A form must not nest deeper than ${MAX_DEPTH}`);
   }
+  if (value instanceof SetValue && hasEqual(value.items)) {
+    throw new TransactError("value-syntax", "A set must not hold a value twice");
+  }
   if (value instanceof MapValue) {
+    if (hasEqual(value.entries.map(([key]) => key))) {
+      throw new TransactError("value-syntax", "A map must not have a key twice");
+    }
     for (const [key, held] of value.entries) {
       checkValue(key, depth - 1, left);
       checkValue(held, depth - 1, left);

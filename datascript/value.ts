@@ -131,6 +131,11 @@ function equalInAnyOrder<Item>(
   return xKeys.every((key, i) => key === yKeys[i]);
 }
 
+/** Whether some of these values are equal, as keys of a map or elements of a set can't be. */
+export function hasEqual(values: readonly Value[]): boolean {
+  return values.length > 1 && new Set(values.map(keyOf)).size < values.length;
+}
+
 /** A text that equal values have in common, and others don't. */
 function keyOf(value: Value): string {
   // 0 and -0, which are equal, are one text.
