@@ -98,10 +98,19 @@ async function writeRows(
   named(path, () => file.exec("PRAGMA journal_mode = MEMORY; BEGIN; " + CREATE));
   const insert = named(path, () => file.prepare("INSERT INTO kvs VALUES (?, ?, ?)"));
   for await (const { addr, content, addresses } of rows) {
-    named(path, () => insert.run(addr, content, addresses));
+    named(path, () => insert.run(addr, withoutHalves(content), addresses));
   }
   if (keys !== undefined) named(path, () => writeKeys(file, keys));
   named(path, () => file.exec("COMMIT"));
+}
+
+/**
+ * JSON that says the same. SQLite's texts are UTF-8, which has no halves of characters, and would take
+ * another character for each.
+ */
+function withoutHalves(json: string): string {
+  if (json.isWellFormed()) return json;
+  return json.replace(/\p{Cs}/gu, (half) => `\\u${half.charCodeAt(0).toString(16)}`);
 }
 
 function writeKeys(file: DatabaseSync, keys: readonly KvsKey[]): void {

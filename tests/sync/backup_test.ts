@@ -5,7 +5,7 @@ import { graphKeySet, readGraphKey } from "../../kv/e2ee_keys.ts";
 import { createGraph, readMeta } from "../../kv/graphs.ts";
 import { readCircle } from "../../kv/members.ts";
 import { newGraphId } from "../../protocol/ids.ts";
-import { KvsFileError } from "../../sqlite/kvs_file.ts";
+import { KvsFileError, type KvsRow, writeKvsFile } from "../../sqlite/kvs_file.ts";
 import { backupGraph, EmptyGraphError } from "../../sync/backup.ts";
 import { RowMissingError } from "../../sync/database.ts";
 import { BrokenFileError, NoGraphKeyError, restoreGraph } from "../../sync/restore.ts";
@@ -45,6 +45,17 @@ function datomsIn(rows: readonly FixtureRow[]): readonly string[] {
 function deps(kv: Deno.Kv): { readonly kv: Deno.Kv; readonly now: () => number } {
   return { kv, now: () => 1000 };
 }
+
+Deno.test("Halves of a character that a row has as they are stay what they are in a file", async () => {
+  await using folder = await Folder.make();
+  const path = `${folder.path}/b.sqlite`;
+  const content = '["\ud800","x\udc00\ud800y","\ud83c\udf89"]';
+  const rows = async function* (): AsyncGenerator<KvsRow> {
+    yield await Promise.resolve({ addr: 2, content, addresses: null });
+  };
+  await writeKvsFile(path, rows(), NEW);
+  assert.deepEqual(rowsIn(path).map((row) => JSON.parse(row[1])), [JSON.parse(content)]);
+});
 
 for (const set of ["small-a", "variety-small", "variety-medium"]) {
   Deno.test(`A backup of ${set} restores as a graph of the same rows, which is sound`, async () => {
