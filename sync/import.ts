@@ -351,8 +351,9 @@ async function build(
     if (end !== undefined) ended?.(graph, end);
   };
   let tried = false;
-  let unknown = false;
   return await untilSettled<Outcome>(`make new rows those of ${graph}`, async () => {
+    // First the marker: of one that is gone, what the head says then is the last word.
+    const isMarked = !tried || await areMet(kv, [opened.guard]);
     const current = await readHead(kv, graph);
     // What was told as unknown, or as a conflict, has turned out well.
     if (current?.rows === generation) {
@@ -364,17 +365,14 @@ async function build(
       await sweepGeneration(kv, graph, generation);
       return { done: current === undefined ? { done: false } : { again: { kind: "conflict" } } };
     }
-    if (tried && !await areMet(kv, [opened.guard])) {
-      // Either the switch was made and others' rows came after it, or a sweep took these.
-      return { done: unknown ? { done: true } : { again: { kind: "conflict" } } };
-    }
+    // The switch was not made, or the head would be none to switch from any more: a sweep took the rows.
+    if (!isMarked) return { done: { again: { kind: "conflict" } } };
     const outcome = await commitHead(kv, current, { ...next.state, updatedAt: now() }, {
       sets: markGarbage(graph, next.garbage, now()),
       deletes: [opened.guard.key],
       checks: [opened.guard],
     });
     tried = true;
-    unknown ||= outcome.kind === "unknown";
     if (outcome.kind !== "committed") return { again: outcome };
     tell();
     for (const old of next.garbage) await trySweep(kv, graph, old);

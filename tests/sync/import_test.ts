@@ -281,6 +281,27 @@ Deno.test("An import whose last commit was made, with its answer lost, is not ma
   assert.deepEqual(await rowsOf(store, graph), [others]);
 });
 
+Deno.test("An import whose last commit is not made, with its answer lost, and whose rows are swept then is made anew", async () => {
+  for (const [what, { reset, rows }] of Object.entries(IMPORTS)) {
+    // Only rows that were written under a generation of their own can be swept.
+    for (let n = 0, commits = 1; n < commits; n++) {
+      using store = await Deno.openKv(":memory:");
+      const graph = await oldGraph(store);
+      let seen = 0;
+      const kv = withCommit(store, async (commit, before) => {
+        seen++;
+        if (before !== n) return await commit();
+        await sweepGarbage(store, { now: () => Number.MAX_SAFE_INTEGER });
+        throw new Error("connection lost");
+      });
+      await importRows({ kv, now: () => 2000 }, graph, reset, importedOf(rows));
+      commits = seen;
+      const imported = new Map((await rowsOf(store, graph)).map((row) => [row[0], row]));
+      assert.ok(rows.every((row) => same(imported.get(row[0]), row)), `${what}, commit ${n}`);
+    }
+  }
+});
+
 Deno.test("Two resets that run side by side leave one of them whole", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
