@@ -143,7 +143,7 @@ async function stage(
 
 async function finish(deps: ImportDeps, begun: Upload): Promise<UploadOutcome> {
   const { graph, rows } = begun;
-  const settled = { unknown: false };
+  const tried: Tried = {};
   const what = `make the rows of an upload those of ${graph}`;
   const done = await whileHeld<UploadOutcome>(deps, begun, what, async (held) => {
     const fault = await faultOfRows({ kv: deps.kv, graph, rows });
@@ -153,21 +153,29 @@ async function finish(deps: ImportDeps, begun: Upload): Promise<UploadOutcome> {
       log.info("Rows uploaded into {graph} are no database: {fault}", { graph, fault });
       return { done: "unfit" };
     }
-    return await untilSettled(what, () => switchTo(deps, held, settled));
+    return await untilSettled(what, () => switchTo(deps, held, tried));
   });
-  // Of a switch whose outcome was unknown, and after which others have replaced the rows.
-  return done ?? (settled.unknown ? "finished" : "not begun");
+  if (done !== undefined) return done;
+  // A switch whose outcome was unknown was not made if the log is the one of before: a sweep took the
+  // rows. Else others may have replaced them since.
+  const wasMade = tried.log !== undefined && (await readHead(deps.kv, graph))?.log !== tried.log;
+  return wasMade ? "finished" : "not begun";
+}
+
+/** The log before the first switch whose outcome was unknown. */
+interface Tried {
+  log?: Generation;
 }
 
 /**
- * @param settled remembers whether the outcome of a commit was unknown
+ * @param tried remembers a commit whose outcome was unknown
  * @returns `again`: the switch alone is to be tried again; `done` with `again`: with a new hold, and a new
  * look at the rows
  */
 async function switchTo(
   { kv, now, ended }: ImportDeps,
   held: Upload,
-  settled: { unknown: boolean },
+  tried: Tried,
 ): Promise<Attempt<Attempt<UploadOutcome>>> {
   const { graph, rows } = held;
   const head = await readHead(kv, graph);
@@ -205,7 +213,7 @@ async function switchTo(
       // With whoever has taken hold: what was looked at may be other rows by now.
       return { done: { again: outcome } };
     case "unknown":
-      settled.unknown = true;
+      tried.log ??= head.log;
       return { again: outcome };
     default:
       return outcome satisfies never;

@@ -216,6 +216,22 @@ Deno.test("An upload whose last commit was made, with its answer lost, is not ma
   assert.deepEqual(await rowsOf(store, graph), [others]);
 });
 
+Deno.test("An upload whose last commit is not made, with its answer lost, and which is swept then has not ended", async () => {
+  for (const old of [unready, oldGraph]) {
+    using store = await Deno.openKv(":memory:");
+    const graph = await old(store);
+    const before = await stateOf(store, graph);
+    // It begins, stages its rows in two commits, and makes them the graph's.
+    const kv = withCommit(store, async (commit, made) => {
+      if (made !== 3) return await commit();
+      await sweepGarbage(store, { now: () => Number.MAX_SAFE_INTEGER });
+      throw new Error("connection lost");
+    });
+    assert.equal(await send(kv, graph, FEW, { reset: true, finished: true }), "not begun");
+    assert.deepEqual(await stateOf(store, graph), before);
+  }
+});
+
 Deno.test("Each call may be sent again, the last until somebody writes", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await unready(kv);
