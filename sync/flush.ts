@@ -243,13 +243,20 @@ const MAX_LENGTHS = 10_000;
 export class Flusher {
   readonly #deps: FlushDeps;
   readonly #from: number;
+  readonly #clock: () => number;
   readonly #running = new Map<GraphId, Promise<void>>();
   /** Characters that came into each tail here since its last flush; of the graphs written to last. */
   readonly #lengths = new LRUCache<GraphId, number>({ max: MAX_LENGTHS });
 
-  constructor(deps: FlushDeps, from: number = FLUSH_FROM) {
+  /** @param clock ms; of one that can be set back a flush would take less than no time */
+  constructor(
+    deps: FlushDeps,
+    from: number = FLUSH_FROM,
+    clock: () => number = () => performance.now(),
+  ) {
     this.#deps = deps;
     this.#from = from;
+    this.#clock = clock;
   }
 
   /** A batch left the graph's database with an overlay of this size, and its tail longer by so much. */
@@ -264,7 +271,7 @@ export class Flusher {
   }
 
   async #flush(graph: GraphId): Promise<void> {
-    const start = this.#deps.now();
+    const start = this.#clock();
     let outcome: FlushOutcome["kind"] | "failed" | undefined;
     try {
       outcome = (await flush(this.#deps, graph))?.kind;
@@ -272,7 +279,7 @@ export class Flusher {
       this.#deps.log.error("Cannot flush {graph}", { graph, cause });
       outcome = "failed";
     }
-    if (outcome !== undefined) this.#deps.flushed?.(outcome, this.#deps.now() - start);
+    if (outcome !== undefined) this.#deps.flushed?.(outcome, this.#clock() - start);
   }
 
   /** Answers when no flush is under way. */

@@ -366,18 +366,20 @@ Deno.test("A tail of few facts that is long is flushed, too", async () => {
   assert.equal(await flushed(), 5);
 });
 
+type Options = ConstructorParameters<typeof Process>[1];
+
 /** A process, what flushes in the background, and what it has told of each flush. */
-function flusherOf(kv: Deno.Kv, from: number, nodes?: NodeCache): {
+function flusherOf(kv: Deno.Kv, from: number, options: Options = {}): {
   readonly server: Process;
   readonly flusher: Flusher;
   readonly told: readonly string[];
 } {
-  const server = new Process(kv, { ...nodes && { nodes } });
+  const server = new Process(kv, options);
   const { databases, now } = server;
   const told: string[] = [];
   const flushed: FlushDeps["flushed"] = (outcome, ms) => void told.push(`${outcome} in ${ms} ms`);
   const deps = { kv, databases, now, flushed, turns: new Turns(), log: loggerFor("test") };
-  return { server, flusher: new Flusher(deps, from), told };
+  return { server, flusher: new Flusher(deps, from, () => 0), told };
 }
 
 Deno.test("A graph is flushed once its overlay has so many datoms, one flush at a time", async () => {
@@ -402,10 +404,21 @@ Deno.test("A graph is flushed once its overlay has so many datoms, one flush at 
   }
 });
 
+Deno.test("A flush takes no less than no time, though the machine's clock is set back meanwhile", async () => {
+  using kv = await Deno.openKv(":memory:");
+  let now = 1_000_000;
+  const { server, flusher, told } = flusherOf(kv, 10, { now: () => now -= 1000 });
+  const graph = await server.createGraph();
+  await server.write(graph, 0, blockTx(uuid(1), "x"));
+  flusher.changed(graph, 10, 1);
+  await flusher.idle();
+  assert.deepEqual(told, ["done in 0 ms"]);
+});
+
 Deno.test("Nodes that a flush made take their room in the cache", async () => {
   using store = await Deno.openKv(":memory:");
   const { kv, take } = counted(store);
-  const { server, flusher } = flusherOf(kv, 10, new NodeCache(1_000_000));
+  const { server, flusher } = flusherOf(kv, 10, { nodes: new NodeCache(1_000_000) });
   const graph = await server.createGraph();
   const long = "x".repeat(50_000);
   await server.writeBatch(graph, 0, UUIDS.map((id) => blockTx(id, long)));
