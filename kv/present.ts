@@ -150,7 +150,7 @@ export async function sweepPresent(kv: Deno.Kv, now: number): Promise<number> {
   const leases = listPlaces(kv, { prefix: instancesPrefix() }, parseInstanceKey);
   for await (const [instance, lease] of leases) {
     const { until } = parseStored(leaseSchema, lease.key, lease.value);
-    if (until > now) alive.add(instance);
+    if (isRunning(until, now)) alive.add(instance);
     else over.set(instance, checkOf(lease));
   }
   const left = entries.filter(([{ instance }]) => !alive.has(instance));
@@ -172,8 +172,18 @@ async function liveOf(
   return new Set(instances.filter((_, i) => {
     const entry = leases[i];
     const lease = entry && parseFound(leaseSchema, entry);
-    return lease !== undefined && lease.until > now;
+    return lease !== undefined && isRunning(lease.until, now);
   }));
+}
+
+/**
+ * Far more than a lease, and than the clocks of instances differ. One that ends later is of a clock that
+ * was wrong: of an instance that was killed before it was set, it would run for as long as that.
+ */
+const MOST_MS = 24 * 60 * 60 * 1000;
+
+function isRunning(until: number, now: number): boolean {
+  return until > now && until - now <= MOST_MS;
 }
 
 function leaseSet({ instance, until }: Lease): KvSet {

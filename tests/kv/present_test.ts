@@ -128,3 +128,14 @@ Deno.test("A sweep forgets instances whose lease is over, but not one that comes
   assert.equal(await sweepPresent(kv, 200), 2);
   assert.ok(!(await keysOf(kv)).some(([kind]) => kind === "present" || kind === "instance"));
 });
+
+Deno.test("A lease of a clock that was far ahead and has been set since is over, and is swept", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await newGraph(kv);
+  const [now, year] = [1_800_000_000_000, 365 * 24 * 60 * 60 * 1000];
+  await writePresent(kv, graph, { instance: own, until: now + 60_000 }, [alice]);
+  await writePresent(kv, graph, { instance: other, until: now + year + 60_000 }, [bob]);
+  assert.deepEqual(await readPresent(kv, graph, own, now), []);
+  assert.equal(await sweepPresent(kv, now), 1);
+  assert.deepEqual(await readPresent(kv, graph, other, now), [alice]);
+});
