@@ -5,7 +5,15 @@ import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
 import { stampFormat } from "./kv/format.ts";
 import { lookForFile } from "./kv/lost_file.ts";
-import { ASSIGNED, isFile, isShared, mustTakeCommits, openKv, OpenKvError } from "./kv/open.ts";
+import {
+  ASSIGNED,
+  isFile,
+  isShared,
+  MEMORY,
+  mustTakeCommits,
+  openKv,
+  OpenKvError,
+} from "./kv/open.ts";
 import { keepAlive, repeat, untilSignal } from "./life_cycle.ts";
 import { listen, ListenError } from "./listen.ts";
 import { createServices } from "./services.ts";
@@ -101,8 +109,12 @@ function urlOf(addr: Deno.Addr): string {
   return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }
 
-function notWarm(cause: unknown): void {
-  log.warn("Cannot warm up, so the first batch takes longer", { cause });
+/** Closes the database. */
+async function warmUpOnce(inMemory: Deno.Kv): Promise<void> {
+  using kv = inMemory;
+  await warmUp(kv).catch((cause) => {
+    log.warn("Cannot warm up, so the first batch takes longer", { cause });
+  });
 }
 
 /** Sweeps at the start, for what a process before this one left, and every five minutes. */
@@ -129,6 +141,9 @@ export async function run<Read extends Config>(
     await mustTakeCommits(kv, config.kvPath);
     await stampFormat(kv);
     const stores = openBlobStores(kv, config.s3);
+    // On Deploy nobody has tried which database a path opens. Before it listens: where connections have
+    // taken all the files that may be open, Deno (2.9) panics as it opens one.
+    const inMemory = config.kvPath === ASSIGNED ? undefined : await openKv(MEMORY);
     const running = await start(config, kv, { stores });
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
@@ -136,8 +151,7 @@ export async function run<Read extends Config>(
     if (isFile(config.kvPath)) {
       void repeat("find the database", LOOK_EVERY_MS, await lookForFile(config.kvPath));
     }
-    // On Deploy nobody has tried which database a path opens.
-    if (config.kvPath !== ASSIGNED) void warmUp().catch(notWarm);
+    if (inMemory !== undefined) void warmUpOnce(inMemory);
     keepSwept({ kv, stores, now: () => Date.now(), ...config });
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });

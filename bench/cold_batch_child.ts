@@ -55,11 +55,16 @@ async function run(plan: Plan): Promise<Outcome> {
   }
 }
 
+async function warmUpOnce(): Promise<void> {
+  using kv = await Deno.openKv(":memory:");
+  await warmUp(kv);
+}
+
 async function firstBatch(
   store: Deno.Kv,
   { graph, tBefore, tx, before }: BatchPlan,
 ): Promise<Outcome> {
-  await warmUp();
+  await warmUpOnce();
   let t = T_ZERO;
   for (const other of before?.txs ?? []) {
     const batch = { t_before: t, txs: [other] };

@@ -4,7 +4,6 @@
  * after these, which take 160 ms once the server listens.
  */
 import { createGraph } from "../kv/graphs.ts";
-import { MEMORY } from "../kv/open.ts";
 import { add, ref, txOf } from "../logseq/outliner_forms.ts";
 import { parseClientMessage } from "../protocol/client_message.ts";
 import { type GraphId, newGraphId, parseUserId, type T, T_ZERO } from "../protocol/ids.ts";
@@ -25,9 +24,12 @@ const ROUNDS = 3;
 /** More than all of its nodes take. */
 const CACHE_BYTES = 1024 * 1024;
 
-/** Answers the version that its graph reached. Between two batches whatever else there is goes on. */
-export async function warmUp(): Promise<T> {
-  using kv = await Deno.openKv(MEMORY);
+/**
+ * Answers the version that its graph reached. Between two batches whatever else there is goes on.
+ *
+ * @param kv a database in memory that nobody else uses; it stays the caller's to close
+ */
+export async function warmUp(kv: Deno.Kv): Promise<T> {
   const owner = parseUserId("warm-up");
   if (owner === undefined) throw new TypeError("Cannot make a user");
   const now = (): number => Date.now();

@@ -107,7 +107,11 @@ Deno.test({
     }, /^(ConnectionRefused|ConnectionReset|NotConnected): /);
     for (const connection of connections) connection.close();
 
-    assert.deepEqual(await within(health(url), "it to listen again"), { ok: true });
+    const answer = await Promise.race([
+      within(health(url), "it to listen again"),
+      program.ended.then(({ stderr }) => Promise.reject(new Error(stderr))),
+    ]);
+    assert.deepEqual(answer, { ok: true });
     assert.equal((await program.end("SIGTERM")).code, 0);
   },
 });
