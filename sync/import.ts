@@ -4,7 +4,7 @@
  */
 import type { KvSet } from "../kv/change.ts";
 import { CommitTooLargeError, writeInCommits } from "../kv/commit.ts";
-import { claimsGuard, flushSets, isClaimed, listClaims } from "../kv/flushes.ts";
+import { claimsGuard, flushSets, isClaimed, listClaims, listDropped } from "../kv/flushes.ts";
 import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
 import { areMet } from "../kv/get_many.ts";
 import {
@@ -101,7 +101,8 @@ function lateRowJson(row: Row): RowJson {
  * rows were in the call; `undefined` where there is no such graph.
  *
  * Cost: a commit for each 800 KB. A call without `reset` that replaces more than one commit holds by
- * other rows, or has rows where a flush is writing, also copies all the graph's rows; no client does so.
+ * other rows, has rows where a flush is writing, or comes before what a flush made useless is swept, also
+ * copies all the graph's rows; no client does so.
  *
  * @throws {Error} the store took no commit
  */
@@ -208,7 +209,8 @@ async function comparePresent(
 
 /**
  * What keeps flushes from claiming these rows' addresses while they are written; `undefined`: one has
- * claimed some of them, and would write over the rows, or what sweeps it would delete them.
+ * claimed some of them, and would write over the rows, or what sweeps it would delete them; or one has
+ * made rows useless, which these may need again, and which are going to be swept.
  */
 async function guardsFor(
   kv: Deno.Kv,
@@ -219,6 +221,9 @@ async function guardsFor(
   if (head.t === T_ZERO) return [];
   const guard = await claimsGuard(kv, head.graph, head.rows);
   const claims = await listClaims(kv, head.graph, head.rows);
+  for await (const { addrs } of listDropped(kv, head.graph, head.rows)) {
+    if (addrs.length > 0) return undefined;
+  }
   return rows.some(({ addr }) => isClaimed(claims, addr)) ? undefined : [guard];
 }
 
