@@ -247,7 +247,7 @@ async function upsertInPlace(
   const written = await writeInCommits(kv, setsOf(added), [headGuard(head), ...guards]);
   if (written.kind !== "committed") return { again: written };
   const sets = [...setsOf(changed)];
-  const root = flushedRoot(head, [...added, ...changed]);
+  const root = flushedRoot(head, rows);
   const outcome = await commitHead(kv, head, {
     ...withRows(head, rows),
     rowsVersion: head.rowsVersion + 1,

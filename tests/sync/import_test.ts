@@ -404,6 +404,20 @@ Deno.test("Rows that are imported before what a flush made useless is swept stay
   assert.deepEqual(await new Process(kv).datoms(graph), imported);
 });
 
+Deno.test("A root that is imported once more is the root again, though a row says so already", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  const imported = await server.datoms(graph);
+  for (const t of [0, 1]) {
+    await server.write(graph, t, block("mine"));
+    assert.equal(await new TestGraph(kv, graph).flush(), "done");
+    await sweepFlushes(kv, { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 });
+    await server.import(graph, SMALL);
+    assert.deepEqual(await new Process(kv).datoms(graph), imported);
+  }
+});
+
 for (
   const [what, withRoot] of [
     ["is the same database", false],
