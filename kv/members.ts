@@ -31,7 +31,7 @@ import {
 } from "./keys.ts";
 import { GET_MANY_KEYS } from "./limits.ts";
 import { listPlaces } from "./list.ts";
-import { parseFound, parseStored } from "./stored.ts";
+import { parseFound, parseStored, soundOf } from "./stored.ts";
 
 const memberSchema = z.object({
   role: roleSchema,
@@ -155,18 +155,20 @@ export interface JoinedGraph extends GraphAtHead {
 }
 
 /**
- * The graphs that a user was invited to, in no order to rely on.
+ * The graphs that a user was invited to, in no order to rely on. One that is damaged, or of which what
+ * he is there is, is logged and left out: it keeps him from none of his others.
  *
  * Cost: three reads for 10 graphs, and the index.
  *
- * @throws {CorruptValueError}
+ * @throws {CorruptValueError} a key is none of the index
  */
 export async function listJoined(kv: Deno.Kv, user: UserId): Promise<readonly JoinedGraph[]> {
   const members = new Map<GraphId, Member>();
   const ids = await listJoinedIds(kv, user);
   const entries = await getAll(kv, ids.map((graph) => memberKey(graph, user)));
   for (const [i, graph] of ids.entries()) {
-    const member = parseMember(entries[i]);
+    const entry = entries[i];
+    const member = entry && soundOf(entry, parseMember);
     if (member !== undefined) members.set(graph, member);
   }
   const graphs = await readGraphs(kv, [...members.keys()]);

@@ -13,7 +13,7 @@ import {
   parseMemberKey,
   parseMembershipKey,
 } from "../../kv/keys.ts";
-import { putMember, readCircle, removeMember } from "../../kv/members.ts";
+import { listJoined, putMember, readCircle, removeMember } from "../../kv/members.ts";
 import { writeProfile } from "../../kv/users.ts";
 import { type GraphId, newGraphId, type UserId } from "../../protocol/ids.ts";
 import { type Role, roles } from "../../protocol/role.ts";
@@ -22,6 +22,7 @@ import { openGraphs } from "../../sync/graphs.ts";
 import { MAX_MEMBERS, type MemberAnswer, type Members, openMembers } from "../../sync/members.ts";
 import { sweepPeople } from "../../sync/sweep.ts";
 import { keysOf, withCommit } from "../support/kv.ts";
+import { loggedBy } from "../support/log.ts";
 import { userOf } from "../support/user.ts";
 
 const [carol, max, mia, sam] = [userOf("carol"), userOf("max"), userOf("mia"), userOf("sam")];
@@ -262,4 +263,19 @@ Deno.test("A graph that lists its members lists those of no other graph", async 
   assert.equal(await open(kv).list(newGraphId()), undefined);
   assert.equal((await Array.fromAsync(kv.list({ prefix: membersPrefix(graph) }))).length, 1);
   assert.equal((await kv.get(membershipKey(mia, graph))).value, true);
+});
+
+Deno.test("What a user is to a graph, if that is damaged, is logged, and keeps him from none of his others", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [damaged, other] = [await newGraph(kv), await newGraph(kv)];
+  for (const graph of [damaged, other]) {
+    await open(kv).add(graph, carol, { id: max }, "member");
+  }
+  await kv.set(memberKey(damaged, max), "no member");
+  const logged = await loggedBy(async () => {
+    assert.deepEqual((await listJoined(kv, max)).map(({ graph }) => graph), [other]);
+  });
+  assert.deepEqual(logged.map(({ level, properties }) => [level, properties["key"]]), [
+    ["error", memberKey(damaged, max)],
+  ]);
 });
