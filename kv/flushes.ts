@@ -46,7 +46,7 @@ import {
 import { LIST_BATCH } from "./limits.ts";
 import { listBatches } from "./list.ts";
 import { lastAddr } from "./rows.ts";
-import { parseFound, parseStored } from "./stored.ts";
+import { parseFound, parseStored, parseStoredJson, soundAt } from "./stored.ts";
 
 /** Addresses that a flush may write at: `first` and up. */
 export interface Claim {
@@ -202,7 +202,10 @@ export async function readRoot(
   return found === undefined ? undefined : { t: found, content: decodeText(decodeParts(parts)) };
 }
 
-/** What flushes have made useless: of some rows, or of those of all graphs. */
+/**
+ * What flushes have made useless: of some rows, or of those of all graphs. What is damaged of it is
+ * logged and left out: it keeps nothing else from being swept.
+ */
 export async function* listDropped(
   kv: Deno.Kv,
   graph?: GraphId,
@@ -215,7 +218,9 @@ export async function* listDropped(
         if (place === undefined) return [];
         const id = JSON.stringify(key.slice(0, -1));
         places.set(id, place);
-        return [{ id, part: place.part, bytes: parsePart(value) }];
+        // What is no bytes shows when it is decoded.
+        const bytes = value instanceof Uint8Array ? value : new Uint8Array();
+        return [{ id, part: place.part, bytes }];
       });
     }
   }
@@ -225,9 +230,12 @@ export async function* listDropped(
       const place = places.get(id);
       places.delete(id);
       if (place === undefined) continue;
-      const text = decodeText(decodeParts(parts));
-      const [since, addrs] = droppedSchema.parse(JSON.parse(text));
-      yield { graph: place.graph, rows: place.generation, t: place.t, since, addrs };
+      const { graph, generation: rows, t } = place;
+      const key = flushKey("dropped", graph, rows, t, 0);
+      const told = soundAt(key, () => parseStoredJson(droppedSchema, key, decodeParts(parts)));
+      if (told === undefined) continue;
+      const [since, addrs] = told;
+      yield { graph, rows, t, since, addrs };
     }
   }
 }

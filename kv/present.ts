@@ -22,7 +22,7 @@ import {
 import { PART_BYTES } from "./limits.ts";
 import { listPlaces } from "./list.ts";
 import { peopleSet } from "./members.ts";
-import { parseFound, parseStored } from "./stored.ts";
+import { parseFound, parseStored, parseStoredJson } from "./stored.ts";
 
 const presentSchema = z.object({
   id: userIdSchema,
@@ -206,5 +206,5 @@ function encode(users: readonly Present[]): Uint8Array {
 
 function decode(key: Deno.KvKey, value: unknown): readonly Present[] {
   const bytes = parseStored(z.instanceof(Uint8Array), key, value);
-  return parseStored(z.array(presentSchema), key, JSON.parse(new TextDecoder().decode(bytes)));
+  return parseStoredJson(z.array(presentSchema), key, bytes);
 }

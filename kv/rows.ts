@@ -11,7 +11,6 @@ import {
   COMPRESS_LONG_FROM,
   CorruptValueError,
   decodeParts,
-  decodeText,
   encodeParts,
   encodeTextParts,
   type FoundPart,
@@ -24,7 +23,7 @@ import { getAll } from "./get_many.ts";
 import { parseRowKey, rowKey, rowPartsRange, rowsAfter, rowsPrefix } from "./keys.ts";
 import { LIST_BATCH, LIST_BATCH_BYTES } from "./limits.ts";
 import { listBatches } from "./list.ts";
-import { parseStored } from "./stored.ts";
+import { parseStoredJson } from "./stored.ts";
 
 /** One row, as it was sent. */
 export interface Row {
@@ -63,7 +62,7 @@ function rowText({ addr, content, addresses }: Row): string {
 /** @throws {CorruptValueError} */
 export function parseRowJson(graph: GraphId, rows: Generation, { addr, json }: RowJson): Row {
   const key = rowKey({ graph, generation: rows, addr, part: 0 });
-  return parseStored(rowSchema, key, parseJson(key, decodeText(json)));
+  return parseStoredJson(rowSchema, key, json);
 }
 
 /** The sets that write a row. Over a row that is there already: see `strayRowParts`. */
@@ -300,14 +299,6 @@ function tryDecode(parts: readonly Uint8Array[]): Uint8Array | undefined {
   } catch (cause) {
     if (cause instanceof CorruptValueError) return undefined;
     throw cause;
-  }
-}
-
-function parseJson(key: Deno.KvKey, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as JSON`, { cause });
   }
 }
 

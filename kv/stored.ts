@@ -1,7 +1,7 @@
-/** Values that the store keeps as objects, through their schema: they come from outside. */
+/** Values that the store keeps as objects or as JSON, through their schema: they come from outside. */
 import type { z } from "zod";
 import { loggerFor } from "../telemetry/log.ts";
-import { CorruptValueError } from "./chunks.ts";
+import { CorruptValueError, decodeText } from "./chunks.ts";
 
 const log = loggerFor("kv");
 
@@ -18,6 +18,23 @@ export function parseStored<Schema extends z.ZodType>(
   });
 }
 
+/** The same of UTF-8 of JSON. */
+export function parseStoredJson<Schema extends z.ZodType>(
+  schema: Schema,
+  key: Deno.KvKey,
+  json: Uint8Array,
+): z.output<Schema> {
+  return parseStored(schema, key, parseJson(key, decodeText(json)));
+}
+
+function parseJson(key: Deno.KvKey, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CorruptValueError(`Cannot read ${JSON.stringify(key)} as JSON`, { cause });
+  }
+}
+
 /** The same of an entry; `undefined` where there is none. */
 export function parseFound<Schema extends z.ZodType>(
   schema: Schema,
@@ -31,11 +48,16 @@ export function soundOf<Value>(
   entry: Deno.KvEntryMaybe<unknown>,
   parse: (entry: Deno.KvEntryMaybe<unknown>) => Value,
 ): Value | undefined {
+  return soundAt(entry.key, () => parse(entry));
+}
+
+/** The same of what several entries hold. */
+export function soundAt<Value>(key: Deno.KvKey, parse: () => Value): Value | undefined {
   try {
-    return parse(entry);
+    return parse();
   } catch (cause) {
     if (!(cause instanceof CorruptValueError)) throw cause;
-    log.error("Cannot read {key}, so it is left out", { key: entry.key, cause });
+    log.error("Cannot read {key}, so it is left out", { key, cause });
     return undefined;
   }
 }

@@ -6,9 +6,11 @@ import { readHead } from "../kv/head.ts";
 import { listOrphans, sweepOrphans } from "../kv/members.ts";
 import { sweepPresent } from "../kv/present.ts";
 import { forgetUpload, isUnderWay } from "../kv/snapshot_uploads.ts";
+import type { GraphId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
 import { openGraphs } from "./graphs.ts";
+import { isDamage } from "./problems.ts";
 
 const log = loggerFor("sweep");
 
@@ -37,10 +39,24 @@ export async function sweepGarbage(
   let swept = 0;
   for await (const { graph, generation, since } of listGarbage(kv)) {
     if (since >= before) continue;
-    await forgetUpload(kv, graph, generation);
-    if (await sweepGeneration(kv, graph, generation)) swept++;
+    const isSwept = await unlessDamaged(graph, async () => {
+      await forgetUpload(kv, graph, generation);
+      return await sweepGeneration(kv, graph, generation);
+    });
+    if (isSwept) swept++;
   }
   return swept;
+}
+
+/** Answers whether it was swept. What of a graph is damaged is logged, and keeps no other from it. */
+async function unlessDamaged(graph: GraphId, sweepIt: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await sweepIt();
+  } catch (cause) {
+    if (!isDamage(cause)) throw cause;
+    log.error("Cannot sweep what is no longer of use to {graph}", { graph, cause });
+    return false;
+  }
 }
 
 /**
@@ -58,11 +74,14 @@ export async function sweepFlushes(
   let swept = 0;
   for await (const dropped of listDropped(kv)) {
     if (dropped.since >= before) continue;
-    const head = await readHead(kv, dropped.graph);
-    // Of rows that are no longer the graph's all is swept with their generation.
-    if (head?.rows !== dropped.rows) continue;
-    await sweepDropped(kv, head.log, dropped);
-    swept++;
+    const isSwept = await unlessDamaged(dropped.graph, async () => {
+      const head = await readHead(kv, dropped.graph);
+      // Of rows that are no longer the graph's all is swept with their generation.
+      if (head?.rows !== dropped.rows) return false;
+      await sweepDropped(kv, head.log, dropped);
+      return true;
+    });
+    if (isSwept) swept++;
   }
   return swept + await sweepClaims(kv, before);
 }
@@ -92,18 +111,22 @@ export async function sweepUnready({ kv, stores, now }: AssetSweepDeps): Promise
   const graphs = openGraphs({ kv, stores, now });
   let swept = 0;
   for await (const { graph, since } of listUnready(kv)) {
-    // What is silent is swept before.
-    if (since >= before || await isUnderWay(kv, graph)) continue;
-    const meta = await readMeta(kv, graph);
-    const head = await readHead(kv, graph);
-    if (meta?.readyForUse !== false || head === undefined) continue;
-    // The end of an upload would have moved the head.
-    const outcome = await removeGraph(kv, meta, head, now());
-    if (outcome.kind !== "committed") continue;
-    log.info("Removed {graph}, whose upload had not ended for a day", { graph });
-    // What it owned.
-    await graphs.remove(graph);
-    swept++;
+    if (since >= before) continue;
+    const isSwept = await unlessDamaged(graph, async () => {
+      // What is silent is swept before.
+      if (await isUnderWay(kv, graph)) return false;
+      const meta = await readMeta(kv, graph);
+      const head = await readHead(kv, graph);
+      if (meta?.readyForUse !== false || head === undefined) return false;
+      // The end of an upload would have moved the head.
+      const outcome = await removeGraph(kv, meta, head, now());
+      if (outcome.kind !== "committed") return false;
+      log.info("Removed {graph}, whose upload had not ended for a day", { graph });
+      // What it owned.
+      await graphs.remove(graph);
+      return true;
+    });
+    if (isSwept) swept++;
   }
   return swept;
 }

@@ -5,7 +5,7 @@ import { commitOrThrow } from "../../kv/commit.ts";
 import { flushSets } from "../../kv/flushes.ts";
 import { listGarbage, markGarbage, sweepGeneration } from "../../kv/garbage.ts";
 import { readHead } from "../../kv/head.ts";
-import { goneKey, orphansKey } from "../../kv/keys.ts";
+import { flushKey, goneKey, headKey, orphansKey } from "../../kv/keys.ts";
 import { renewLease } from "../../kv/present.ts";
 import { rowSets } from "../../kv/rows.ts";
 import {
@@ -18,8 +18,9 @@ import {
 } from "../../protocol/ids.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import { upload } from "../../sync/snapshot_upload.ts";
-import { GRACE_MS, sweep, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
+import { GRACE_MS, sweep, sweepFlushes, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
 import { dump, keysOf, withCommit } from "../support/kv.ts";
+import { loggedBy } from "../support/log.ts";
 import { headOf, importedOf, version } from "../support/process.ts";
 import { userOf } from "../support/user.ts";
 import { created } from "../support/created.ts";
@@ -144,6 +145,32 @@ Deno.test("A graph whose upload ends while it is swept stays", async () => {
   });
   assert.equal(await sweepUnready({ ...parts, kv, now: () => NOW + DAY_MS + 1 }), 0);
   assert.equal(await graphs.ready(graph), true);
+});
+
+Deno.test("What of one graph is damaged keeps no other from being swept", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graphs = [await newGraph(kv), await newGraph(kv), await newGraph(kv)].sort();
+  const heads = await Promise.all(graphs.map((graph) => headOf(kv, graph)));
+  for (const { graph, rows } of heads) {
+    await leave(kv, graph, 0);
+    const flush = { t: version(1), root: "x", since: 0, dropped: [] };
+    await commitOrThrow(kv, { sets: flushSets(graph, rows, flush) });
+  }
+  const [lost, cut] = heads;
+  assert.ok(lost !== undefined && cut !== undefined);
+  await kv.set(headKey(lost.graph), "no head");
+  await kv.set(flushKey("dropped", cut.graph, cut.rows, version(1), 0), new Uint8Array(20));
+  const logged = await loggedBy(async () => {
+    assert.equal(await sweepGarbage(kv, { now }), 2);
+    assert.equal(await sweepFlushes(kv, { now, graceMs: 0 }), 1);
+  });
+  assert.deepEqual(logged.map(({ level }) => level), ["error", "error", "error"]);
+  const left = (await keysOf(kv)).filter(([name]) => name === "garbage" || name === "dropped");
+  assert.deepEqual(left.map(([name, graph]) => [name, graph]), [
+    ["dropped", lost.graph],
+    ["dropped", cut.graph],
+    ["garbage", lost.graph],
+  ]);
 });
 
 Deno.test("A sweep leaves nothing of all that there is to sweep", async () => {
