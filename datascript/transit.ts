@@ -8,16 +8,7 @@
 
 // @ts-types="@types/transit-js"
 import transit from "transit-js";
-import {
-  collection,
-  Keyword,
-  List,
-  MapValue,
-  SetValue,
-  Tagged,
-  Uuid,
-  type Value,
-} from "./value.ts";
+import { isVector, Keyword, List, MapValue, SetValue, Tagged, Uuid, type Value } from "./value.ts";
 
 /** The text is not Transit, or holds what no client can mean (a cache code that points nowhere). */
 export class TransitError extends Error {
@@ -34,7 +25,7 @@ export function decode(text: string): Value {
   try {
     raw = decoder.decode(JSON.parse(text), transit.readCache());
     // A quoted array comes as it is, past the arrayBuilder; a quoted value inside of a text is rare.
-    if (text.includes("~#'")) admitDeeply(raw);
+    if (text.includes("~#'")) raw = admitDeeply(raw);
   } catch (cause) {
     // A SyntaxError, or a RangeError when arrays nest deeper than the stack.
     throw new TransitError("Cannot read the text as Transit JSON", { cause });
@@ -91,12 +82,16 @@ function isOurs(raw: object): raw is Exclude<Value, boolean | number | string | 
     raw instanceof SetValue || raw instanceof Tagged;
 }
 
-/** Looks at everything inside too. @throws {TransitError} */
-function admitDeeply(raw: unknown): void {
+/** The same of everything inside too. @throws {TransitError} */
+function admitDeeply(raw: unknown): Value {
   const value = admit(raw);
-  if (value instanceof MapValue) value.entries.flat().forEach(admitDeeply);
-  else if (value instanceof Tagged) admitDeeply(value.rep);
-  else collection(value)?.forEach(admitDeeply);
+  if (value instanceof MapValue) {
+    return new MapValue(value.entries.map(([key, held]) => [admitDeeply(key), admitDeeply(held)]));
+  }
+  if (value instanceof Tagged) return new Tagged(value.tag, admitDeeply(value.rep));
+  if (value instanceof List) return new List(value.items.map(admitDeeply));
+  if (value instanceof SetValue) return new SetValue(value.items.map(admitDeeply));
+  return isVector(value) ? value.map(admitDeeply) : value;
 }
 
 /**
@@ -122,6 +117,23 @@ const KEPT_TAGS: readonly string[] = [
   ...["$", "r", "n", "f", "link"],
   ...Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== "__proto__"),
 ];
+
+/**
+ * One of those. Behind a tag that it knows transit-js reads no further one, so what is written by a tag of
+ * its own could never be read again.
+ */
+function keptTagged(tag: string, rep: unknown): Tagged {
+  const kept = tagged(tag, rep);
+  if (hasTag(kept.rep)) throw new TransitError(`Cannot read a tag behind the tag ${tag}`);
+  return kept;
+}
+
+/** Whether a value is written as an array that begins with a tag. */
+function hasTag(value: Value): boolean {
+  return value instanceof List || value instanceof SetValue ||
+    value instanceof MapValue && isCompositeMap(value) ||
+    value instanceof Tagged && value.tag.length !== 1;
+}
 
 function text(rep: unknown, of: string): string {
   if (typeof rep === "string") return rep;
@@ -152,7 +164,7 @@ const READER_OPTIONS = {
     "set": (rep: unknown) => new SetValue(items(rep, "set")),
     "cmap": (rep: unknown) => new MapValue(entriesOf(items(rep, "map"))),
     ...Object.fromEntries(
-      KEPT_TAGS.map((tag) => [tag, (rep: unknown) => tagged(tag, rep)]),
+      KEPT_TAGS.map((tag) => [tag, (rep: unknown) => keptTagged(tag, rep)]),
     ),
   },
   defaultHandler: (tag: string, rep: unknown): Value => tagged(tag, rep),

@@ -80,6 +80,10 @@ const READ: readonly (readonly [text: string, value: Value])[] = [
   ]],
   ['["~i9007199254740993"]', [new Tagged("i", "9007199254740993")]],
   ['["~bYWJj"]', [new Tagged("b", "YWJj")]],
+  ['["~#\'",["~bYWJj",["~i9007199254740993"]]]', [
+    new Tagged("b", "YWJj"),
+    [new Tagged("i", "9007199254740993")],
+  ]],
 ];
 
 for (const [text, value] of READ) {
@@ -119,6 +123,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   "a tag of one letter before anything but a text": '["~#x",1]',
   "a map behind a tag": '["~#map",[1,2]]',
   "an array behind a tag": '["~#array",[1]]',
+  "a list behind a tag of transit-js's own": '["~#link",{"~#list":[1]}]',
+  "a map of composite keys behind such a tag": '["~#link",["^ ",[1],2]]',
+  "a tag behind the name of what every object has": '["~#valueOf","~"]',
   "a text behind a tag": '["~#s","x"]',
   "a text behind a tag in one": '["~sx"]',
   "a quoted tag": '["~#\'",["~#\'",1]]',
@@ -145,6 +152,8 @@ Deno.test("Whatever text comes, it is a value or no Transit, and nothing else", 
         "~#u",
         "~#m",
         "~#x",
+        "~#link",
+        "~#valueOf",
         "~:ab/c",
       ),
       fc.constantFrom(
