@@ -198,9 +198,12 @@ function mapOf(entries: [Value, Value][], raw: unknown): MapValue {
 
 /**
  * Transit writes a map with such a key as `~#cmap`, since JSON has no place for it. A number that is
- * no integer would have one, but transit-js writes it there as an integer.
+ * no integer would have one, but transit-js writes it there as an integer. Nor is it for a text of which
+ * every object has something, as `constructor`: transit-js takes that for an entry of its cache, and may
+ * write its code where the text itself was never written.
  */
 function isComposite(key: Value): boolean {
+  if (typeof key === "string") return key in Object.prototype;
   if (typeof key === "number") return !Number.isSafeInteger(key);
   return typeof key === "object" && key !== null && !(key instanceof Keyword) &&
     !(key instanceof Uuid) && !(key instanceof Date);

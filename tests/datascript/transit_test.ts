@@ -208,6 +208,12 @@ Deno.test("A text is written the same whatever was written before it", () => {
     assert.equal(encode(value), '["~:some/keyword","^0"]');
     assert.equal(encode([keyword(`other/keyword-${i}`), ...value]).at(-3), "1");
   }
+  // Every object has something of this name, also the writer's cache.
+  const named = new MapValue([["constructor", 1]]);
+  for (let i = 0; i < 250; i++) {
+    assert.deepEqual(decode(encode(named)), named);
+    for (let between = 0; between < i; between++) encode(value);
+  }
   let deep: Value = keyword("some/keyword");
   for (let i = 0; i < 100_000; i++) deep = [deep];
   assert.throws(() => encode([keyword("some/keyword"), deep]), RangeError);
