@@ -167,11 +167,17 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
       },
       upload: async (graph, call, checksum) => {
         const outcome = await upload(imports, graph, call);
+        const isTaken = outcome === "staged" || outcome === "finished";
+        if (isTaken) meter.rows("imported", call.rows.count);
         if (outcome === "finished") await sums.uploaded(graph, checksum);
         return outcome;
       },
       versionToStream: (graph, caller) => versionToStream({ kv, now }, { graph, caller }),
-      stream: (graph, version) => openRowStream(kv, graph, version),
+      stream: async (graph, version) => {
+        const opened = await openRowStream(kv, graph, version);
+        if (opened.kind === "open") meter.rows("served", opened.stream.count);
+        return opened;
+      },
     },
   };
 }

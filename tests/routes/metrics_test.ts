@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { newGraphId } from "../../protocol/ids.ts";
+import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
 import { ALICE, startServer, type TestServer } from "../support/server.ts";
+import { createUnready, frameOf, rowsIn, sendFrame, uploadFrames } from "../support/snapshots.ts";
 
 const TOKEN = "only-prometheus-knows-it";
 
@@ -66,6 +68,18 @@ Deno.test("Batches, pulls, rows, sockets, notices, commits and requests are coun
   assert.equal(after.get("sync_sockets"), 1);
   assert.equal(after.get("sync_open_graphs"), 1);
   assert.ok((after.get("process_resident_memory_bytes") ?? 0) > 0);
+});
+
+Deno.test("Rows of today's uploads and streams are counted, but for calls that are refused", async () => {
+  await using server = await startServer({ variables: { METRICS: "on" } });
+  const graph = await createUnready(server);
+  const rows = readRows("small-a");
+  await sendFrame(server, graph, "?reset=false", frameOf(rows));
+  await uploadFrames(server, graph, rows);
+  await rowsIn(await server.fetch(`/sync/${graph}/snapshot/stream`));
+  const counts = await scrape(server);
+  assert.equal(counts.get('sync_rows_total{direction="imported"}'), rows.length);
+  assert.equal(counts.get('sync_rows_total{direction="served"}'), rows.length);
 });
 
 Deno.test("No label has a user, a graph, or anything else that a client made up", async () => {
