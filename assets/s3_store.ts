@@ -28,8 +28,8 @@ export const OBJECT_BYTES = 8 * 1024 * 1024;
 const RETRIES = 4;
 
 /**
- * An answer has to begin by then, that of a list to end: a store that says nothing would hold up the
- * sweep for ever, and with it all sweeps.
+ * An answer has to begin by then, that of a list or of a refusal to end: a store that says nothing would
+ * hold up the sweep for ever, and with it all sweeps.
  */
 const ANSWER_MS = 2 * 60 * 1000;
 
@@ -148,24 +148,27 @@ class Bucket {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), this.#answerMs);
     const sha256 = createHash("sha256").update(body ?? "").digest("hex");
-    const response = await this.#client.fetch(this.#url + path, {
-      method,
-      headers: { ...headers, "x-amz-content-sha256": sha256 },
-      ...body !== undefined && { body },
-      signal: signal ?? late.signal,
-    }).catch((cause: unknown) => {
-      throw new NoBlobStoreError("Cannot reach the S3 store", { cause });
-    }).finally(() => clearTimeout(timer));
-    if (response.ok) {
-      if (method !== "GET") await response.body?.cancel();
-      return response;
+    try {
+      const response = await this.#client.fetch(this.#url + path, {
+        method,
+        headers: { ...headers, "x-amz-content-sha256": sha256 },
+        ...body !== undefined && { body },
+        signal: signal ?? late.signal,
+      }).catch(unreachable);
+      if (response.ok) {
+        if (method !== "GET") await response.body?.cancel();
+        return response;
+      }
+      const text = await response.text().catch(unreachable);
+      const reason = `status ${response.status}, ${text.slice(0, 500)}`;
+      const message = `Cannot ${method} an object: ${reason}`;
+      if (response.status === 403 || text.includes("NoSuchBucket")) {
+        throw new NoBlobStoreError(message);
+      }
+      throw new Error(message);
+    } finally {
+      clearTimeout(timer);
     }
-    const text = await response.text();
-    const message = `Cannot ${method} an object: status ${response.status}, ${text.slice(0, 500)}`;
-    if (response.status === 403 || text.includes("NoSuchBucket")) {
-      throw new NoBlobStoreError(message);
-    }
-    throw new Error(message);
   }
 
   /** Paths of up to 1000 objects that begin so. */
@@ -176,4 +179,8 @@ class Bucket {
     const answer = keysSchema.parse(this.#xml.parse(await response.text()));
     return answer.ListBucketResult.Contents.map(({ Key }) => `/${Key}`);
   }
+}
+
+function unreachable(cause: unknown): never {
+  throw new NoBlobStoreError("Cannot reach the S3 store", { cause });
 }

@@ -171,29 +171,46 @@ Deno.test("An S3 store that isn't there, has no such bucket, or lets us not in i
   assert.deepEqual(await s3.objects(), []);
 });
 
-Deno.test("An S3 store that never answers is no store either", async () => {
-  const place = { graph: newGraphId(), blob: newBlobId() };
-  const held = new AbortController();
-  await using silent = Deno.serve(
-    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-    () =>
-      new Promise<Response>((resolve) => {
-        held.signal.addEventListener("abort", () => resolve(new Response()));
-      }),
-  );
-  const settings = {
-    endpoint: `http://127.0.0.1:${silent.addr.port}`,
-    bucket: "notes",
-    region: "auto",
-    accessKeyId: "key",
-    secretAccessKey: "secret",
-  };
-  const store = s3BlobStore(settings, 50);
-  const asked = [
-    (): Promise<unknown> => store.write(place, pieces(bytesOf(10), 10)),
-    (): Promise<unknown> => together(store.read(place, 0, 1)),
-    (): Promise<unknown> => store.delete(place),
-  ];
-  for (const ask of asked) await assert.rejects(within(ask(), "its end"), NoBlobStoreError);
-  held.abort();
-});
+/** What a store may leave for ever: its answer, or the rest of a refusal. */
+const HALTS: Readonly<Record<string, (held: Promise<void>) => Response | Promise<Response>>> = {
+  "never answers": async (held) => {
+    await held;
+    return new Response();
+  },
+  "never ends a refusal": (held) => {
+    async function* text(): AsyncGenerator<Uint8Array> {
+      yield new TextEncoder().encode("<Error>");
+      await held;
+    }
+    return new Response(ReadableStream.from(text()), { status: 404 });
+  },
+};
+
+for (const [name, halt] of Object.entries(HALTS)) {
+  Deno.test(`An S3 store that ${name} is no store either`, async () => {
+    const place = { graph: newGraphId(), blob: newBlobId() };
+    const held = Promise.withResolvers<void>();
+    await using silent = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+      () => halt(held.promise),
+    );
+    const settings = {
+      endpoint: `http://127.0.0.1:${silent.addr.port}`,
+      bucket: "notes",
+      region: "auto",
+      accessKeyId: "key",
+      secretAccessKey: "secret",
+    };
+    const store = s3BlobStore(settings, 50);
+    const asked = [
+      (): Promise<unknown> => store.write(place, pieces(bytesOf(10), 10)),
+      (): Promise<unknown> => together(store.read(place, 0, 1)),
+      (): Promise<unknown> => store.delete(place),
+    ];
+    try {
+      for (const ask of asked) await assert.rejects(within(ask(), "its end"), NoBlobStoreError);
+    } finally {
+      held.resolve();
+    }
+  });
+}
