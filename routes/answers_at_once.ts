@@ -32,7 +32,7 @@ export function answersAtOnce(
     }
     const { body, ok } = c.res;
     if (body === null || !ok) return leave();
-    // Nobody reads it.
+    // It comes here as a GET. Nobody reads its body, so a file would stay open.
     if (c.req.raw.method === "HEAD") {
       leave();
       return await body.cancel();
