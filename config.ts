@@ -225,11 +225,7 @@ export const settings: Settings = {
     name: "S3_ENDPOINT",
     type: "an http or https URL without a query",
     about: "URL of an S3-compatible server, for assets; the bucket is a folder below it",
-    parse: (text) => {
-      const url = URL.parse(text);
-      const good = url !== null && /^https?:$/.test(url.protocol) && !/[?#@]/.test(text);
-      return good ? text : undefined;
-    },
+    parse: (text) => /[?#]/.test(text) ? undefined : parseHttpUrl(text),
   },
   s3Bucket: {
     name: "S3_BUCKET",
