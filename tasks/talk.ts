@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { ConfigError, environment, settings, valueOf } from "../config.ts";
 import { graphsAnswerSchema } from "../protocol/http.ts";
 import { parseJson } from "../protocol/json.ts";
-import { graphOf, TaskError } from "./store.ts";
+import { graphOf, plain, TaskError } from "./store.ts";
 import { makeToken } from "./token.ts";
 
 const USAGE =
@@ -86,16 +86,19 @@ function typeOf(text: string): unknown {
 /**
  * The graph of the user's that changed last.
  *
- * @throws {TaskError} there is none, or no answer
+ * @throws {TaskError} there is none, or no answer that tells
  */
 async function newestGraph(server: string, token: string): Promise<string> {
   const headers = { authorization: `Bearer ${token}` };
   const response = await fetch(`${server}/graphs`, { headers }).catch((cause) => {
     throw new TaskError(`No server answers at ${server}: start one with deno task dev`, { cause });
   });
-  const body: unknown = await response.json();
-  if (!response.ok) throw new TaskError(`${server} answers ${JSON.stringify(body)}`);
-  const newest = graphsAnswerSchema.parse(body).graphs[0];
+  const text = await response.text();
+  const answer = graphsAnswerSchema.safeParse(parseJson(text));
+  if (!response.ok || !answer.success) {
+    throw new TaskError(`${server} answers ${response.status} ${plain(text.slice(0, 200))}`);
+  }
+  const newest = answer.data.graphs[0];
   if (newest === undefined) throw new TaskError("This user has no graph yet: POST /graphs");
   return newest.graph_id;
 }
@@ -114,6 +117,9 @@ async function called(args: readonly string[]): Promise<Called> {
   const variables = environment();
   const server = (values.server ?? `http://127.0.0.1:${valueOf(settings.port, variables)}`)
     .replace(/\/$/, "");
+  if (!/^https?:$/.test(URL.parse(server)?.protocol ?? "")) {
+    throw new TaskError(`--server must be an http(s) address: got ${server}`);
+  }
   const token = values.token ??
     await makeToken(["--sub", values.sub ?? "", "--days", "1"], variables, Date.now());
   const [text, ...more] = positionals;

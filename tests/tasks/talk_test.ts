@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { talk } from "../../tasks/talk.ts";
 import { TaskError } from "../../tasks/store.ts";
 import { within } from "../support/deadline.ts";
+import { runProgram } from "../support/program.ts";
 import { startServer } from "../support/server.ts";
 
 /** Lines that are typed when the test says so. */
@@ -71,4 +72,24 @@ Deno.test("Whom the server doesn't let in is told so", async () => {
     assert.match(cause.message, /^Cannot talk to http:\S+ about [0-9a-f-]{36}: .*403/);
     return true;
   });
+});
+
+Deno.test("A wrong --server is said in a line", async () => {
+  await using site = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    ({ url }) => new Response(url.includes("/json/") ? "[]" : "<html>"),
+  );
+  const url = `http://127.0.0.1:${site.addr.port}`;
+  const graph = crypto.randomUUID();
+  const wrong = [
+    [["--server", url], `${url} answers 200 <html>\n`],
+    [["--server", `${url}/json/`], `${url}/json answers 200 []\n`],
+    [["--server", "here", graph], "--server must be an http(s) address: got here\n"],
+    [["--server", "ftp://here", graph], "--server must be an http(s) address: got ftp://here\n"],
+  ] as const;
+  for (const [args, line] of wrong) {
+    await using program = runProgram("tasks/talk.ts", ["--token", "x", ...args]);
+    const { code, stderr } = await program.ended;
+    assert.deepEqual([code, stderr], [2, line]);
+  }
 });
