@@ -67,7 +67,7 @@ export interface Background {
   readonly leave: () => Promise<void>;
 }
 
-/** The services of one server. Reads nothing and starts nothing yet. `leave` must be called. */
+/** The services of one server. Reads nothing of the store, and starts nothing yet. `leave` must be called. */
 export async function createServices(parts: ServiceParts): Promise<Services & Background> {
   const { kv, kvPath, hub, nodeCacheBytes, meter, stores, assetsGraceMs, trustProxy } = parts;
   const fanout = observedFanout(parts.fanout, meter);
