@@ -1,7 +1,6 @@
 /** The composition root: settings → KV → services → app → serve → leave. Decides nothing. */
 import { createApp } from "./app.ts";
 import { openBlobStores } from "./assets/open.ts";
-import type { BlobStores } from "./assets/store.ts";
 import { type Config, ConfigError, environment, parseConfig } from "./config.ts";
 import { stampFormat } from "./kv/format.ts";
 import { lookForFile } from "./kv/lost_file.ts";
@@ -41,25 +40,18 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** What a server can be given in place of what its settings say. */
-export interface StartOptions {
-  /** How news reaches other isolates and processes. */
-  readonly ways?: readonly OpenCarrier[];
-  /** Where assets are kept. */
-  readonly stores?: BlobStores;
-}
-
 /**
  * Serves this database; it stays the caller's to close, after `stop`.
  *
+ * @param ways how news reaches other isolates and processes
  * @throws {ListenError}
  */
 export async function start(
   config: Config,
   kv: Deno.Kv,
-  options: StartOptions = {},
+  ways: readonly OpenCarrier[] = waysOf(config, kv),
 ): Promise<Running> {
-  const { ways = waysOf(config, kv), stores = openBlobStores(kv, config.s3) } = options;
+  const stores = openBlobStores(kv, config.s3);
   const hub = new Hub();
   const fanout = openFanout(hub, ways);
   const { metrics: access } = config;
@@ -140,11 +132,10 @@ export async function run<Read extends Config>(
     const kv = await openKv(config.kvPath);
     await mustTakeCommits(kv, config.kvPath);
     await stampFormat(kv);
-    const stores = openBlobStores(kv, config.s3);
     // On Deploy nobody has tried which database a path opens. Before it listens: where connections have
     // taken all the files that may be open, Deno (2.9) panics as it opens one.
     const inMemory = config.kvPath === ASSIGNED ? undefined : await openKv(MEMORY);
-    const running = await start(config, kv, { stores });
+    const running = await start(config, kv);
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
     keepAlive();
@@ -152,6 +143,7 @@ export async function run<Read extends Config>(
       void repeat("find the database", LOOK_EVERY_MS, await lookForFile(config.kvPath));
     }
     if (inMemory !== undefined) void warmUpOnce(inMemory);
+    const stores = openBlobStores(kv, config.s3);
     keepSwept({ kv, stores, now: () => Date.now(), ...config });
     const signal = await untilSignal();
     log.info("Leaving on {signal}", { signal });

@@ -48,12 +48,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     ...options.variables,
   });
   const kv = options.kv ?? await openKv(config.kvPath);
-  return new TestServer(
-    await start(config, kv, options.ways && { ways: options.ways }),
-    kv,
-    config,
-    options.kv === undefined,
-  );
+  const running = await start(config, kv, options.ways);
+  return new TestServer(running, kv, config, options.kv === undefined);
 }
 
 type Answer = Awaited<ReturnType<TestServer["call"]>>;
