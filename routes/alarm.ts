@@ -10,18 +10,13 @@ const LONGEST_TIMER_MS = 60 * 1000;
  * Calls once at this time, or at once if it has passed, but never before this returns.
  *
  * @param at ms since the epoch
- * @param clock the same now
  * @returns calls the alarm off; also after it went off
  */
-export function setAlarm(
-  at: number,
-  call: () => void,
-  clock: () => number = Date.now,
-): () => void {
+export function setAlarm(at: number, call: () => void): () => void {
   let timer: ReturnType<typeof setTimeout>;
   const wait = (): void => {
-    const ms = Math.min(Math.max(0, at - clock()), LONGEST_TIMER_MS);
-    timer = setTimeout(() => clock() >= at ? call() : wait(), ms);
+    const ms = Math.min(Math.max(0, at - Date.now()), LONGEST_TIMER_MS);
+    timer = setTimeout(() => Date.now() >= at ? call() : wait(), ms);
   };
   wait();
   return () => clearTimeout(timer);

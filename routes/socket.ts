@@ -65,7 +65,7 @@ export function openSocket(
   { openingMs = OPENING_MS, closingMs = CLOSING_MS }: SocketTimes = {},
 ): Response {
   let exit = (): void => {};
-  let callOff = setAlarm(Date.now() + openingMs, leave);
+  let callOff = after(openingMs, leave);
   let callOffGone = (): void => {};
   const { socket, response } = Deno.upgradeWebSocket(request, {
     idleTimeout: IDLE_TIMEOUT_SECONDS,
@@ -77,7 +77,7 @@ export function openSocket(
     {
       ...hooks,
       onEnd: () => {
-        callOffGone = setAlarm(Date.now() + closingMs, remove);
+        callOffGone = after(closingMs, remove);
       },
       onGone: () => {
         callOffGone();
@@ -110,4 +110,10 @@ export function openSocket(
     log.debug("A socket of {graph} failed: {reason}", { graph, reason });
   };
   return response;
+}
+
+/** By a timer alone, whatever becomes of the clock. @returns calls it off */
+function after(ms: number, call: () => void): () => void {
+  const timer = setTimeout(call, ms);
+  return () => clearTimeout(timer);
 }

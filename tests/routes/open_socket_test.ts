@@ -156,3 +156,20 @@ Deno.test("A client that doesn't answer the close is no listener after a while, 
   }
   await within(until(() => door.events.includes("left")), "its client to leave");
 });
+
+Deno.test("A clock that is set back keeps nobody who doesn't answer the close", async () => {
+  await using door = new Door({}, { closingMs: 20 });
+  using tcp = await Deno.connect({ hostname: "127.0.0.1", port: door.port });
+  await tcp.write(new TextEncoder().encode(UPGRADE));
+  await within(until(() => door.events.includes("entered")), "the socket to open");
+  const clock = Date.now;
+  let setBackMs = 0;
+  Date.now = () => clock() - setBackMs;
+  try {
+    door.hub.closeEverything({ code: 4403, reason: "no longer a member" });
+    setBackMs = 3_600_000;
+    await within(until(() => door.events.includes("exit")), "the end of its listening");
+  } finally {
+    Date.now = clock;
+  }
+});
