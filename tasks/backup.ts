@@ -79,7 +79,7 @@ async function backupAll(
       }
     } catch (cause) {
       if (cause instanceof EmptyGraphError) continue;
-      if (!isDamage(cause) && !(cause instanceof KvsFileError)) throw cause;
+      if (!isRefusal(cause)) throw cause;
       failed++;
       lines.push(`Cannot back up ${graph}: ${cause.message}`);
     }
