@@ -15,7 +15,10 @@ import {
   writeWatchFrame,
 } from "./wire.ts";
 
-/** What a client must have as DENO_KV_ACCESS_TOKEN. */
+/**
+ * What a client must have as DENO_KV_ACCESS_TOKEN. Of no other value in a test's own process: test files
+ * that run at once share its variables.
+ */
 export const ACCESS_TOKEN = "only-for-tests";
 
 const DATA_TOKEN = "only-for-the-data-path";
@@ -42,9 +45,13 @@ export interface ConnectServer extends AsyncDisposable {
   open(): Promise<Deno.Kv>;
 }
 
-/** `await using kvServer = startConnectServer()`, on a free port of this machine. */
-export function startConnectServer(): ConnectServer {
-  const served = new Served();
+/**
+ * `await using kvServer = startConnectServer()`, on a free port of this machine.
+ *
+ * @param accessToken another than ACCESS_TOKEN for a server that refuses whoever has that
+ */
+export function startConnectServer(accessToken: string = ACCESS_TOKEN): ConnectServer {
+  const served = new Served(accessToken);
   const server = Deno.serve(
     { port: 0, hostname: "127.0.0.1", onListen: () => {} },
     (request) => served.answer(request),
@@ -68,10 +75,15 @@ class Served {
   readonly asked: Record<Operation, number> = { snapshot_read: 0, atomic_write: 0, watch: 0 };
   faults: Faults = NO_FAULTS;
   readonly #watches = new Set<() => void>();
+  readonly #accessToken: string;
+
+  constructor(accessToken: string) {
+    this.#accessToken = accessToken;
+  }
 
   async answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
-    if (pathname === "/") return await metadata(request);
+    if (pathname === "/") return await metadata(request, this.#accessToken);
     const operation = operationOf(pathname);
     if (operation === undefined) return new Response("Resource not found.", { status: 404 });
     if (request.headers.get("authorization") !== `Bearer ${DATA_TOKEN}`) {
@@ -160,12 +172,12 @@ function operationOf(pathname: string): Operation | undefined {
 }
 
 /** The metadata exchange: a client's token for an address and a token of the data path. */
-async function metadata(request: Request): Promise<Response> {
+async function metadata(request: Request, accessToken: string): Promise<Response> {
   const body = metadataRequestSchema.safeParse(await request.json());
   if (!body.success || !body.data.supportedVersions.includes(3)) {
     return new Response("The server requires protocol version 3.", { status: 400 });
   }
-  if (request.headers.get("authorization") !== `Bearer ${ACCESS_TOKEN}`) {
+  if (request.headers.get("authorization") !== `Bearer ${accessToken}`) {
     return new Response("Invalid access token.", { status: 401 });
   }
   return Response.json({
