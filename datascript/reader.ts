@@ -2,11 +2,20 @@
 
 import type { Datom } from "./datom.ts";
 import { compareValues } from "./compare.ts";
-import { all, compareFacts, type Index, ofEntity, ofValue, place, type Range } from "./order.ts";
+import {
+  all,
+  compareFacts,
+  type Index,
+  ofEntities,
+  ofEntity,
+  ofValue,
+  place,
+  type Range,
+} from "./order.ts";
 import type { Schema } from "./schema.ts";
 import { NO_SOURCE } from "./source.ts";
 import type { Stored } from "./stored.ts";
-import { collect, firstOf, type Tree } from "./tree.ts";
+import { collect, firstOf, seek, type Tree } from "./tree.ts";
 import { Uuid, type Value } from "./value.ts";
 
 /**
@@ -96,6 +105,15 @@ export abstract class Reader {
       if (over.added) return over.e;
       e = over.e;
     }
+  }
+
+  /** The first eid from `fromE` on that has datoms, or had some that were taken away since a flush. */
+  nextEid(fromE: number): number | undefined {
+    const { root, source } = this.stored;
+    const range = ofEntities(fromE, Infinity);
+    const old = seek(source, root.trees.eavt.root, range);
+    const over = seek(NO_SOURCE, this.overlay.eavt.root, range);
+    return old === undefined || over !== undefined && over.e < old.e ? over?.e : old.e;
   }
 
   /** The datoms by which other entities, or it itself, refer to an entity. */

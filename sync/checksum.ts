@@ -1,5 +1,4 @@
 /** The checksum of a graph's database: over all of it, or from what a transaction changed. */
-import { TX0 } from "../datascript/datom.ts";
 import type { TxReport } from "../datascript/report.ts";
 import {
   type Change,
@@ -33,18 +32,19 @@ export async function* summedStretches(
   open: OpenDb,
 ): AsyncGenerator<readonly SummedEntity[]> {
   const { db } = open;
-  let from = 0;
-  for (let stretch = STRETCH; from <= db.maxEid;) {
-    const to = from + stretch;
-    const entities = await databases.run(open, () => summedEntities(db, from, to));
-    yield entities;
+  for (let from = 0;;) {
+    const stretch = await databases.run(open, () => {
+      // Some graphs have gaps of millions in their eids.
+      const start = db.nextEid(from);
+      if (start === undefined) return undefined;
+      const end = start + STRETCH;
+      return { end, entities: summedEntities(db, start, end) };
+    });
+    if (stretch === undefined) return;
+    yield stretch.entities;
     await nextTurn();
-    // Some graphs have gaps of millions in their eids.
-    stretch = entities.length === 0 ? stretch * 2 : STRETCH;
-    from = to;
+    from = stretch.end;
   }
-  // Transactions could be entities too.
-  yield await databases.run(open, () => summedEntities(db, Math.max(from, TX0), Infinity));
 }
 
 /**

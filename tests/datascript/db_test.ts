@@ -78,6 +78,20 @@ Deno.test("firstEntityWith is the first of all that have the value, from an enti
   );
 });
 
+Deno.test("nextEid leaves out no entity from an eid on", () => {
+  fc.assert(
+    fc.property(histories, fc.nat({ max: 8 }), ({ stored, changes }, from) => {
+      const db = withDatoms(storedDb(SCHEMA, stored), changes);
+      const first = db.everything("eavt").find(({ e }) => e >= from)?.e ?? Infinity;
+      const next = db.nextEid(from) ?? Infinity;
+      assert.ok(from <= next && next <= first, `${next} from ${from}, where ${first} is the first`);
+      const touched = [...stored, ...changes].filter(({ e }) => e >= from).map(({ e }) => e);
+      assert.ok(next === Infinity || touched.includes(next), `${next} from ${from}`);
+    }),
+    { numRuns: 300 },
+  );
+});
+
 Deno.test("The greatest eid and the last transaction follow, but a transaction is no entity", () => {
   const db = storedDb(SCHEMA, [fact(3, "plain", "x")]);
   assert.equal(db.maxEid, 3);
