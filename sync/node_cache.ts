@@ -91,8 +91,9 @@ export class NodeCache {
     const place = this.#places.get(rows)?.get(address) ?? { ...what, usedAt };
     [place.node, place.row, place.usedAt] = [what.node, what.row, usedAt];
     this.#used.set(place, true, { size });
-    // One that alone is too large is not kept.
+    // One that alone is too large is not kept, nor is it any more if it was small enough as a row.
     if (this.#used.has(place)) this.#placesFor(rows).set(address, place);
+    else this.#forget(place);
   }
 
   #placesFor(rows: RowsId): Places {
