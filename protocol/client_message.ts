@@ -17,7 +17,7 @@ import type { SocketError, SocketErrorWord } from "./server_message.ts";
 import { entriesRefusal, type EntriesReject } from "./today/server_message.ts";
 import { type EntriesBatch, isEntriesBatch, parseEntriesBatch } from "./today/tx_batch.ts";
 import { presenceSchema } from "./today/presence.ts";
-import { parseTxBatch } from "./tx_batch.ts";
+import { parseTxBatch, type TxBatch, txBatchBodySchema } from "./tx_batch.ts";
 
 /** First frame of a client; `client` is its own name for its repository and means nothing here. */
 const helloSchema = z.object({ type: z.literal("hello"), client: z.string() });
@@ -29,11 +29,7 @@ const pullSchema = z.object({
   since: tSchema.optional().transform((since) => since ?? T_ZERO),
 });
 /** Uploads transactions on top of version `t_before`; see tx_batch.ts. */
-const txBatchSchema = z.object({
-  type: z.literal("tx/batch"),
-  t_before: tSchema,
-  txs: z.array(z.string()).readonly(),
-});
+const txBatchSchema = z.object({ type: z.literal("tx/batch"), ...txBatchBodySchema.shape });
 
 export const clientMessageSchema = z.discriminatedUnion("type", [
   helloSchema,
@@ -42,7 +38,15 @@ export const clientMessageSchema = z.discriminatedUnion("type", [
   txBatchSchema,
   presenceSchema,
 ]);
-export type ClientMessage = z.output<typeof clientMessageSchema> | TodaysTxBatch;
+export type ClientMessage =
+  | z.output<typeof helloSchema | typeof pingSchema | typeof pullSchema | typeof presenceSchema>
+  | SeedsTxBatch
+  | TodaysTxBatch;
+
+/** A `tx/batch` in the seed's dialect. */
+export interface SeedsTxBatch extends TxBatch {
+  readonly type: "tx/batch";
+}
 
 /** A `tx/batch` in today's dialect. */
 export interface TodaysTxBatch {

@@ -336,6 +336,10 @@ Deno.test("What a client may say on a socket is described, in both dialects, and
   }
 });
 
+Deno.test("No field of a body or a frame is described as one that clients may only read", () => {
+  assert.doesNotMatch(JSON.stringify(described), /"readOnly"/);
+});
+
 Deno.test("What the server says on sockets is described, in both dialects", async () => {
   await using server = await startServer();
   const check = checkAt(["components", "schemas", "ServerMessage"]);
