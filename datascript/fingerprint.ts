@@ -9,7 +9,7 @@ import type { Datom } from "./datom.ts";
 import { hash, hashKeyword } from "./hash.ts";
 import type { Value } from "./value.ts";
 
-/** Sums by entity: 40 KiB each, and in a graph of a million datoms 250 datoms for each sum. */
+/** Sums by entity: 32 KiB each, and in a graph of a million datoms 250 datoms for each sum. */
 const BUCKETS = 4096;
 
 export class Fingerprint {
