@@ -8,9 +8,9 @@ import { TransactError } from "./errors.ts";
 import type { Schema } from "./schema.ts";
 import {
   collection,
-  hasEqual,
   Keyword,
   MapValue,
+  Numbering,
   sequence,
   SetValue,
   Tagged,
@@ -90,7 +90,10 @@ function parseForm(value: Value): Form {
   const [op, e, a, v, last] = sequence(value) ?? [];
   // What is there already, by an import, may go.
   const takesOut = op instanceof Keyword && /retract/.test(op.name);
-  checkValue(value, MAX_DEPTH, { size: takesOut ? Infinity : MAX_SIZE });
+  checkValue(value, MAX_DEPTH, {
+    size: takesOut ? Infinity : MAX_SIZE,
+    numbering: new Numbering(),
+  });
   if (value instanceof MapValue) return parseEntity(value);
   if (!(op instanceof Keyword) || e === undefined) {
     throw new TransactError(
@@ -136,7 +139,11 @@ function parseForm(value: Value): Form {
  * @throws {TransactError} NaN, which has no place in any order; a key or an element twice, of which a
  * client reads one; nested too deeply, or too long
  */
-function checkValue(value: Value, depth: number, left: { size: number }): void {
+function checkValue(
+  value: Value,
+  depth: number,
+  left: { size: number; readonly numbering: Numbering },
+): void {
   if (typeof value === "number" && Number.isNaN(value)) {
     throw new TransactError("value-syntax", "A value must not be NaN");
   }
@@ -149,19 +156,19 @@ function checkValue(value: Value, depth: number, left: { size: number }): void {
   if (depth === 0) {
     throw new TransactError("value-syntax", `A form must not nest deeper than ${MAX_DEPTH}`);
   }
-  if (value instanceof SetValue && hasEqual(value.items)) {
-    throw new TransactError("value-syntax", "A set must not hold a value twice");
-  }
   if (value instanceof MapValue) {
-    if (hasEqual(value.entries.map(([key]) => key))) {
-      throw new TransactError("value-syntax", "A map must not have a key twice");
-    }
     for (const [key, held] of value.entries) {
       checkValue(key, depth - 1, left);
       checkValue(held, depth - 1, left);
     }
+    if (left.numbering.hasEqual(value.entries.map(([key]) => key))) {
+      throw new TransactError("value-syntax", "A map must not have a key twice");
+    }
   } else if (value instanceof Tagged) checkValue(value.rep, depth - 1, left);
   else for (const item of collection(value) ?? []) checkValue(item, depth - 1, left);
+  if (value instanceof SetValue && left.numbering.hasEqual(value.items)) {
+    throw new TransactError("value-syntax", "A set must not hold a value twice");
+  }
 }
 
 /** @throws {TransactError} */

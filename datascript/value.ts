@@ -93,65 +93,79 @@ export function equal(x: Value, y: Value): boolean {
   if (x instanceof Keyword) return y instanceof Keyword && x.name === y.name;
   if (x instanceof Uuid) return y instanceof Uuid && x.text === y.text;
   if (x instanceof Date) return y instanceof Date && x.getTime() === y.getTime();
-  if (x instanceof MapValue) return y instanceof MapValue && equalMaps(x, y);
-  if (x instanceof SetValue) {
-    return y instanceof SetValue && equalInAnyOrder(x.items, y.items, equal, keyOf);
+  return equalInside(x, y, new Numbering());
+}
+
+/** The same of what holds other values. Mostly the order is the same, too. */
+function equalInside(x: Value, y: Value, numbering: Numbering): boolean {
+  const areEqual = (one: Value, other: Value | undefined): boolean =>
+    other !== undefined &&
+    (holdsOthers(one) ? equalInside(one, other, numbering) : equal(one, other));
+  if (x instanceof Tagged) return y instanceof Tagged && x.tag === y.tag && areEqual(x.rep, y.rep);
+  if (x instanceof MapValue) {
+    if (!(y instanceof MapValue) || x.entries.length !== y.entries.length) return false;
+    const isSame = ([key, held]: readonly [Value, Value], i: number): boolean =>
+      areEqual(key, y.entries[i]?.[0]) && areEqual(held, y.entries[i]?.[1]);
+    return x.entries.every(isSame) || numbering.of(x) === numbering.of(y);
   }
-  if (x instanceof Tagged) return y instanceof Tagged && x.tag === y.tag && equal(x.rep, y.rep);
+  if (x instanceof SetValue) {
+    if (!(y instanceof SetValue) || x.items.length !== y.items.length) return false;
+    return x.items.every((item, i) => areEqual(item, y.items[i])) ||
+      numbering.of(x) === numbering.of(y);
+  }
   const xs = sequence(x);
   const ys = sequence(y);
   if (xs === undefined || ys === undefined || xs.length !== ys.length) return false;
-  return xs.every((item, i) => equal(item, ys[i] ?? null));
+  return xs.every((item, i) => areEqual(item, ys[i]));
 }
 
-function equalMaps(x: MapValue, y: MapValue): boolean {
-  const areSame = ([xk, xv]: Entry, [yk, yv]: Entry): boolean => equal(xk, yk) && equal(xv, yv);
-  return equalInAnyOrder(x.entries, y.entries, areSame, keyOfEntry);
+function holdsOthers(value: Value): boolean {
+  return value instanceof MapValue || value instanceof Tagged || collection(value) !== undefined;
 }
-
-type Entry = readonly [Value, Value];
 
 /**
- * Mostly the order is the same, too. Else they are put into one by a text of each: each held against
- * each of the others took minutes for a map that fits into one message.
+ * Numbers that equal values have in common, and others don't. What holds others gets its own of theirs,
+ * and each just once: held against each other, or by a text for each level of all that is in it, values
+ * that fit into one message took minutes.
  */
-function equalInAnyOrder<Item>(
-  xs: readonly Item[],
-  ys: readonly Item[],
-  areSame: (x: Item, y: Item) => boolean,
-  keyOf: (item: Item) => string,
-): boolean {
-  if (xs.length !== ys.length) return false;
-  const isSame = (x: Item, i: number): boolean => {
-    const y = ys[i];
-    return y !== undefined && areSame(x, y);
-  };
-  if (xs.every(isSame)) return true;
-  const [xKeys, yKeys] = [xs.map(keyOf).sort(), ys.map(keyOf).sort()];
-  return xKeys.every((key, i) => key === yKeys[i]);
-}
+export class Numbering {
+  /** By themselves: texts, numbers and the like; what holds others, each time that it is the same object. */
+  readonly #known = new Map<Value, number>();
+  readonly #byText = new Map<string, number>();
+  #count = 0;
 
-/** Whether some of these values are equal, as keys of a map or elements of a set can't be. */
-export function hasEqual(values: readonly Value[]): boolean {
-  return values.length > 1 && new Set(values.map(keyOf)).size < values.length;
-}
-
-/** A text that equal values have in common, and others don't. */
-function keyOf(value: Value): string {
-  // 0 and -0, which are equal, are one text.
-  if (value === null || typeof value === "boolean" || typeof value === "number") {
-    return String(value);
+  of(value: Value): number {
+    let number = this.#known.get(value);
+    if (number === undefined) {
+      number = typeof value === "object" && value !== null
+        ? this.#ofText(this.#textOf(value))
+        : this.#count++;
+      this.#known.set(value, number);
+    }
+    return number;
   }
-  if (typeof value === "string") return JSON.stringify(value);
-  if (value instanceof Keyword) return `:${JSON.stringify(value.name)}`;
-  if (value instanceof Uuid) return `u${JSON.stringify(value.text)}`;
-  if (value instanceof Date) return `m${value.getTime()}`;
-  if (value instanceof MapValue) return `{${value.entries.map(keyOfEntry).sort().join()}}`;
-  if (value instanceof SetValue) return `#{${value.items.map(keyOf).sort().join()}}`;
-  if (value instanceof Tagged) return `~${JSON.stringify(value.tag)}(${keyOf(value.rep)})`;
-  return `[${(sequence(value) ?? []).map(keyOf).join()}]`;
-}
 
-function keyOfEntry([key, value]: Entry): string {
-  return `${keyOf(key)} ${keyOf(value)}`;
+  /** Whether some of these values are equal, as keys of a map or elements of a set can't be. */
+  hasEqual(values: readonly Value[]): boolean {
+    return values.length > 1 && new Set(values.map((value) => this.of(value))).size < values.length;
+  }
+
+  #ofText(text: string): number {
+    const number = this.#byText.get(text) ?? this.#count++;
+    this.#byText.set(text, number);
+    return number;
+  }
+
+  /** The first character tells the kind. */
+  #textOf(value: Exclude<Value, null | boolean | number | string>): string {
+    if (value instanceof Keyword) return `:${value.name}`;
+    if (value instanceof Uuid) return `u${value.text}`;
+    if (value instanceof Date) return `m${value.getTime()}`;
+    if (value instanceof Tagged) return `~${this.of(value.rep)} ${value.tag}`;
+    if (value instanceof MapValue) {
+      return `{${value.entries.map(([key, held]) => `${this.of(key)} ${this.of(held)}`).sort()}`;
+    }
+    if (value instanceof SetValue) return `#${value.items.map((item) => this.of(item)).sort()}`;
+    return `[${(sequence(value) ?? []).map((item) => this.of(item))}`;
+  }
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { parseForms } from "../../datascript/forms.ts";
 import { hash } from "../../datascript/hash.ts";
 import {
   equal,
   isVector,
+  Keyword,
   List,
   MapValue,
   sequence,
@@ -97,4 +99,24 @@ Deno.test("Values of different types that are written alike are not equal", () =
     }
   }
   assert.ok(equal(new SetValue([0, "a"]), new SetValue(["a", -0])));
+});
+
+Deno.test("What is deep inside of values is looked at a few times, not at each level", () => {
+  let looks = 0;
+  const watched = new Keyword("a");
+  Object.defineProperty(watched, "name", { get: () => (looks++, "a") });
+  /** One above the other in sets and maps, with the lower one first or last. */
+  const above = (lowest: Value, isFirst: boolean): Value => {
+    let value = lowest;
+    for (let i = 0; i < 150; i++) {
+      const items = isFirst ? [value, i] : [i, value];
+      value = i % 2 === 0 ? new SetValue(items) : new MapValue(items.map((item) => [item, 1]));
+    }
+    return value;
+  };
+  const deep = above(new SetValue([watched, 1]), true);
+  assert.ok(equal(deep, above(new SetValue([1, new Keyword("a")]), false)));
+  assert.ok(!equal(deep, above(new SetValue([2, watched]), false)));
+  parseForms([[new Keyword("db/add"), 1, new Keyword("x"), deep]]);
+  assert.ok(looks < 20, `${looks}`);
 });
