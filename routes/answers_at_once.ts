@@ -11,6 +11,12 @@ import { goneAnswer, hasGone } from "./gone.ts";
 const STALL_MS = 60_000;
 
 /**
+ * What a client has to take by then. A row or an entry may have megabytes, and comes as one piece; most
+ * pieces are of some 64 KiB, and go on as they are.
+ */
+const PIECE_BYTES = 256 * 1024;
+
+/**
  * Goes on when one of the user's places is free, and gives it back when the answer has been read, or its
  * client has gone or stopped reading.
  */
@@ -48,6 +54,8 @@ function watched(
   leave: () => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
+  /** What was read and hasn't been handed on. */
+  let left: Uint8Array = new Uint8Array();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const end = (): void => {
     clearTimeout(timer);
@@ -65,13 +73,17 @@ function watched(
     async pull(controller): Promise<void> {
       clearTimeout(timer);
       try {
-        const { done, value } = await reader.read();
-        if (!done) {
-          controller.enqueue(value);
-          return wait(controller);
+        if (left.length === 0) {
+          const { done, value } = await reader.read();
+          if (done) {
+            end();
+            return controller.close();
+          }
+          left = value;
         }
-        end();
-        controller.close();
+        controller.enqueue(left.subarray(0, PIECE_BYTES));
+        left = left.subarray(PIECE_BYTES);
+        wait(controller);
       } catch (cause) {
         end();
         controller.error(cause);

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { AtOnce } from "../../limits/at_once.ts";
 import { answersAtOnce } from "../../routes/answers_at_once.ts";
 import type { Authenticated } from "../../routes/authenticate.ts";
+import { bytesOf, sha256Of } from "../support/bytes.ts";
 import { within } from "../support/deadline.ts";
 import { userOf } from "../support/user.ts";
 
@@ -24,6 +25,7 @@ class App {
       const pieces = ["a", "b", "c"].map((piece) => new TextEncoder().encode(piece));
       return c.body(ReadableStream.from(pieces), 200, { "content-length": "3" });
     });
+    this.#app.get("/:user/one", atOnce, (c) => c.body(ReadableStream.from([bytesOf(700_000)])));
     this.#app.get("/:user/refused", atOnce, (c) => c.json({ error: "not found" }, 404));
     this.#app.get("/:user/thrown", atOnce, () => {
       throw new Error("no");
@@ -70,6 +72,14 @@ Deno.test("A client that takes nothing is cut off after a while, and its place i
   const stalled = await app.ask("/alice/long");
   await assertFree(app);
   await assert.rejects(stalled.text(), /Cannot wait/);
+});
+
+Deno.test("A long piece is handed on bit by bit, as the time to take one is counted anew for each", async () => {
+  const { body } = await new App(1).ask("/alice/one");
+  assert.ok(body !== null);
+  const pieces = await Array.fromAsync(body);
+  assert.deepEqual(pieces.map(({ length }) => length), [262_144, 262_144, 175_712]);
+  assert.equal(sha256Of(await new Blob(pieces).bytes()), sha256Of(bytesOf(700_000)));
 });
 
 Deno.test("Who has gone gets no answer when his turn has come", async () => {
