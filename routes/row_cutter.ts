@@ -3,7 +3,7 @@
  * the text nor all its values are ever in memory as a whole. That is what a page of 50 MB needs, and
  * it makes one of 2 MB faster too: a text of that size alone cost as much as to parse it.
  */
-import { MAX_JSON_DEPTH } from "../protocol/json.ts";
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES } from "../protocol/json.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -31,6 +31,8 @@ const MAX_REST_LENGTH = 8 * 1024 * 1024;
 export class RowCutter {
   readonly #take: (rows: readonly unknown[]) => boolean;
   #depth = 0;
+  /** As JsonShape counts them; but not those of rows that are cut ahead, of which a piece has few. */
+  #values = 0;
   #inString = false;
   #escaped = false;
   /** What was not cut out. */
@@ -59,8 +61,8 @@ export class RowCutter {
   /**
    * Goes on with more of the text, cut anywhere. Whether all of it is JSON shows when the rest is parsed.
    *
-   * @returns whether it may still be good: not nested too deeply, not much beside the rows, and rows
-   * that are JSON and were taken
+   * @returns whether it may still be good: not nested too deeply, not too many values, not much beside
+   * the rows, and rows that are JSON and were taken
    */
   take(piece: string): boolean {
     /** Where what isn't dealt with yet begins. */
@@ -77,7 +79,7 @@ export class RowCutter {
         else if (unit === QUOTE) inString = false;
       } else if (unit === QUOTE) inString = true;
       else if (unit === OPEN_ARRAY || unit === OPEN_OBJECT) {
-        if (++this.#depth > MAX_JSON_DEPTH) return false;
+        if (++this.#depth > MAX_JSON_DEPTH || ++this.#values > MAX_JSON_VALUES) return false;
         if (unit === OPEN_OBJECT || this.#depth !== ROWS_DEPTH || !this.#isRows(piece, i)) continue;
         this.#rest += piece.slice(start, i + 1);
         [start, this.#inRows, this.#hasRows] = [i + 1, true, false];
@@ -86,7 +88,10 @@ export class RowCutter {
         if (!this.#inRows || this.#depth >= ROWS_DEPTH) continue;
         if (!this.#cut(piece.slice(start, i), true)) return false;
         [start, lastComma, this.#inRows] = [i, -1, false];
-      } else if (unit === COMMA && this.#inRows && this.#depth === ROWS_DEPTH) lastComma = i;
+      } else if (unit === COMMA) {
+        if (++this.#values > MAX_JSON_VALUES) return false;
+        if (this.#inRows && this.#depth === ROWS_DEPTH) lastComma = i;
+      }
     }
     [this.#inString, this.#escaped] = [inString, escaped];
     this.#before = (this.#before + piece.slice(-LOOK_BACK)).slice(-LOOK_BACK);

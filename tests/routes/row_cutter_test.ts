@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { MAX_JSON_DEPTH } from "../../protocol/json.ts";
+import { MAX_JSON_DEPTH, MAX_JSON_VALUES } from "../../protocol/json.ts";
 import { RowCutter } from "../../routes/row_cutter.ts";
 
 /** What a text in pieces comes to; `undefined`: refused before its end. */
@@ -72,4 +72,11 @@ Deno.test("A text ends where it is too deep, or too much is beside its rows", ()
   const long = "x".repeat(9_000_000);
   assert.equal(cut(`{"rows":["${long}"]}`, 100_000)?.rows.length, 1);
   assert.equal(cut(`{"more":"${long}","rows":[]}`, 100_000), undefined);
+});
+
+Deno.test("A text ends where a row has too many values, which would take far more memory than it", () => {
+  for (const value of ["0,", "{},", '"",']) {
+    const wide = `{"rows":[[1,"x",${value.repeat(MAX_JSON_VALUES)}0]]}`;
+    assert.ok(cut(wide, 65_536) === undefined, value);
+  }
 });
