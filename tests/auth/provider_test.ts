@@ -214,7 +214,9 @@ Deno.test("Without keys and provider nobody can tell; once it is back, the same 
   assert.equal(await answerOf(verify, token), "sign-in unavailable");
   assert.equal(await answerOf(verify, "x.y.z"), "unauthorized");
   provider.state = "up";
-  assert.equal(await answerOf(verify, token), "alice");
+  // A machine that is busy may not answer in time at first.
+  const isGood = async (): Promise<boolean> => await answerOf(verify, token) === "alice";
+  await within(until(isGood), "the provider's keys");
 });
 
 Deno.test("A provider that was down is asked again in time, though the clock went back meanwhile", async () => {
