@@ -5,7 +5,7 @@ import { z } from "zod";
 import { commitOrThrow } from "../../kv/commit.ts";
 import { listGarbage, markGarbage } from "../../kv/garbage.ts";
 import { newGeneration, newGraphId } from "../../protocol/ids.ts";
-import { within } from "../support/deadline.ts";
+import { PROGRAM_DEADLINE_MS, within } from "../support/deadline.ts";
 import { type Program, runProgram } from "../support/program.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 
@@ -49,7 +49,7 @@ class Platform implements AsyncDisposable {
 
   /** The next thing that the program says of its crons. */
   async heard(): Promise<z.output<typeof cronMessageSchema>> {
-    this.#conn ??= await within(this.#crons.accept(), "the program to call");
+    this.#conn ??= await within(this.#crons.accept(), "a call", PROGRAM_DEADLINE_MS);
     this.#lines ??= linesOf(this.#conn);
     const { value } = await within(this.#lines.next(), "a word of crons");
     return cronMessageSchema.parse(JSON.parse(value));

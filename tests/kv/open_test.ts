@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { FORMAT, readFormat, stampFormat } from "../../kv/format.ts";
 import { formatKey } from "../../kv/keys.ts";
 import { mustTakeCommits, openKv, OpenKvError } from "../../kv/open.ts";
-import { within } from "../support/deadline.ts";
+import { PROGRAM_DEADLINE_MS, within } from "../support/deadline.ts";
 import { withMethods } from "../support/kv.ts";
 import { ACCESS_TOKEN, startConnectServer } from "../support/kv_connect/server.ts";
 import { runProgram } from "../support/program.ts";
@@ -101,7 +101,7 @@ Deno.test("A file that can only be read ends the program at its start, and no ta
   await makeReadOnly(KV_PATH);
   const variables = { AUTH_SECRET, KV_PATH, PORT: "0" };
   await using server = runProgram("main.ts", [], variables);
-  const { code, stderr } = await within(server.ended, "the program to end");
+  const { code, stderr } = await within(server.ended, "the program to end", PROGRAM_DEADLINE_MS);
   assert.deepEqual([code, stderr.split("\n").length], [1, 3]);
   assert.ok(
     stderr.startsWith(`Cannot start:\nKV_PATH is ${KV_PATH}, but that file is read-only`),
@@ -126,7 +126,7 @@ Deno.test("A database that a newer version has written to ends program and tasks
   const variables = { AUTH_SECRET, KV_PATH, PORT: "0" };
   for (const [file, code] of [["main.ts", 1], ["tasks/graphs.ts", 2]] as const) {
     await using program = runProgram(file, [], variables);
-    const ended = await within(program.ended, "the program to end");
+    const ended = await within(program.ended, "the program to end", PROGRAM_DEADLINE_MS);
     assert.equal(ended.code, code);
     assert.ok(
       ended.stderr.includes(`a newer version of this server has written there (format 2;`),
