@@ -1,11 +1,14 @@
 /** Deletes the bytes of files that nobody can reach: cut-off uploads, old files, removed graphs. */
-import { type BlobStores, storeOf } from "../assets/store.ts";
+import { type BlobStores, NoBlobStoreError, storeOf } from "../assets/store.ts";
 import { listAssets } from "../kv/assets.ts";
 import { forgetGone, listGone } from "../kv/graphs.ts";
 import { endUpload, forgetLoose, listLoose, type Loose, readLoose } from "../kv/loose.ts";
 import type { GraphId } from "../protocol/ids.ts";
+import { loggerFor } from "../telemetry/log.ts";
 import { removeAsset } from "./assets.ts";
 import { untilSettled } from "./settle.ts";
+
+const log = loggerFor("sweep");
 
 export interface AssetSweepDeps {
   readonly kv: Deno.Kv;
@@ -32,7 +35,15 @@ export async function sweepAssets(
     if (loose.since >= before || deps.stores.of[loose.store] === undefined) continue;
     if (await sweepBlob(deps, loose)) swept++;
   }
-  for await (const graph of listGone(deps.kv)) await removeAssets(deps, graph);
+  for await (const graph of listGone(deps.kv)) {
+    try {
+      await removeAssets(deps, graph);
+    } catch (cause) {
+      // As above: until its store is set again, and no other graph waits for that.
+      if (!(cause instanceof NoBlobStoreError)) throw cause;
+      log.warn("Cannot remove all files yet of {graph}, which was removed", { graph, cause });
+    }
+  }
   return swept;
 }
 

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { openBlobStores } from "../../assets/open.ts";
-import { listLoose } from "../../kv/loose.ts";
-import { type AssetName, type GraphId, newGraphId, parseAssetName } from "../../protocol/ids.ts";
+import { objectSet } from "../../kv/change.ts";
+import { commitOrThrow } from "../../kv/commit.ts";
+import { goneKey } from "../../kv/keys.ts";
+import { droppedSet, listLoose } from "../../kv/loose.ts";
+import {
+  type AssetName,
+  type GraphId,
+  newBlobId,
+  newGraphId,
+  parseAssetName,
+} from "../../protocol/ids.ts";
 import { openAsset, putAsset, removeAsset } from "../../sync/assets.ts";
 import { sweepAssets } from "../../sync/asset_sweep.ts";
 import { openGraphs } from "../../sync/graphs.ts";
@@ -330,6 +339,24 @@ Deno.test("A graph's files are gone when its removal answers; a cut-off removal 
     assert.equal(await read(kv, kept), sha256Of(small));
     if (told === "done") break;
   }
+});
+
+Deno.test("A removed graph with a file in a store that isn't set keeps no other's files", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const [first, second] = [newGraphId(), newGraphId()].toSorted();
+  assert.ok(first !== undefined && second !== undefined);
+  await commitOrThrow(kv, {
+    sets: [
+      droppedSet({ graph: first, blob: newBlobId() }, "s3", 0),
+      objectSet(goneKey(first), { since: 0 }),
+      objectSet(goneKey(second), { since: 0 }),
+    ],
+  });
+  await sweepAssets({ kv, stores: openBlobStores(kv), now: () => 1000 }, 0);
+  assert.deepEqual((await keysOf(kv)).map(([kind, graph]) => [kind, graph]), [
+    ["gone", first],
+    ["loose", first],
+  ]);
 });
 
 Deno.test("There is no file in a graph that there is none of", async () => {
