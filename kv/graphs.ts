@@ -6,14 +6,13 @@ import {
   type Generation,
   type GraphId,
   newGeneration,
-  T_ZERO,
   type UserId,
 } from "../protocol/ids.ts";
 import { type Change, checkOf, type KvSet, objectSet, type Outcome } from "./change.ts";
 import { commit, commitOrThrow } from "./commit.ts";
 import { isStoreDamage } from "./damage.ts";
 import { generationsOf, markGarbage } from "./garbage.ts";
-import { type Head, headGuard, headSet, readSoundHeads } from "./head.ts";
+import { begun, type Head, headGuard, headSet, readSoundHeads } from "./head.ts";
 import { getAll } from "./get_many.ts";
 import {
   creationKey,
@@ -127,11 +126,7 @@ export async function createGraph(
 ): Promise<Outcome> {
   const { owner, createdAt } = meta;
   const head = {
-    t: T_ZERO,
-    log: newGeneration(),
-    rows: first?.generation ?? newGeneration(),
-    rowsVersion: 0,
-    flushed: T_ZERO,
+    ...begun(first?.generation ?? newGeneration()),
     updatedAt: createdAt,
     ...checksum !== undefined && { checksum },
   };

@@ -4,7 +4,14 @@
  */
 import { z } from "zod";
 import { checksumSchema, generationSchema, tSchema } from "../protocol/id_schema.ts";
-import type { Checksum, Generation, GraphId, T } from "../protocol/ids.ts";
+import {
+  type Checksum,
+  type Generation,
+  type GraphId,
+  newGeneration,
+  type T,
+  T_ZERO,
+} from "../protocol/ids.ts";
 import { type Activity, activitySchema } from "./activity.ts";
 import { type Change, type KvSet, type NotCommitted, objectSet } from "./change.ts";
 import { commit } from "./commit.ts";
@@ -172,6 +179,13 @@ function storedHead(state: HeadState): HeadState {
     ...checksum !== undefined && { checksum },
     ...importing !== undefined && { importing },
   };
+}
+
+/** Of a head that begins, or begins anew: at 0 with a log of its own, and these rows. */
+export function begun(
+  rows: Generation,
+): Pick<HeadState, "t" | "log" | "rows" | "rowsVersion" | "flushed"> {
+  return { t: T_ZERO, log: newGeneration(), rows, rowsVersion: 0, flushed: T_ZERO };
 }
 
 /** The checksum as of the head's version; `undefined`: it has none, or nobody knows it. */

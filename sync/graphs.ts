@@ -12,7 +12,7 @@ import {
   readMeta,
   removeGraph,
 } from "../kv/graphs.ts";
-import { checksumLost, commitHead, type Head, readHead } from "../kv/head.ts";
+import { begun, checksumLost, commitHead, type Head, readHead } from "../kv/head.ts";
 import { type JoinedGraph, listJoined, readCircle, sweepOrphans } from "../kv/members.ts";
 import { forgetUpload } from "../kv/snapshot_uploads.ts";
 import type { GraphsAnswer } from "../protocol/http.ts";
@@ -21,7 +21,6 @@ import {
   type GraphId,
   newGeneration,
   newGraphId,
-  T_ZERO,
   type UserId,
 } from "../protocol/ids.ts";
 import type { NewGraph } from "../protocol/new_graph.ts";
@@ -174,11 +173,7 @@ async function reset({ kv, now, ended }: GraphsDeps, graph: GraphId): Promise<tr
     if (left !== undefined && left.log !== head.log) return { done: true };
     left = head;
     const outcome = await commitHead(kv, head, {
-      t: T_ZERO,
-      log: newGeneration(),
-      rows: newGeneration(),
-      rowsVersion: 0,
-      flushed: T_ZERO,
+      ...begun(newGeneration()),
       updatedAt: now(),
       ...checksumLost(head),
     }, { sets: markGarbage(graph, generationsOf(head), now()) });

@@ -8,6 +8,7 @@ import { claimsGuard, flushSets, isClaimed, listClaims, listDropped } from "../k
 import { generationsOf, markGarbage, openGeneration, sweepGeneration } from "../kv/garbage.ts";
 import { areMet } from "../kv/get_many.ts";
 import {
+  begun,
   checksumLost,
   commitHead,
   type Head,
@@ -137,18 +138,14 @@ async function replaceAll(
   // Another has emptied the graph since: after these rows. It may be this very call, which a proxy gave
   // up and sent to another process, and what its client has sent since is not to go.
   if (head.log !== replaced.log) return { done: true };
-  const [log, generation] = [newGeneration(), newGeneration()];
+  const generation = newGeneration();
   const sets = function* (): Generator<KvSet> {
     for (const row of rows) yield* importedRowSets(graph, generation, row);
   };
   return await build(deps, head, generation, sets(), (now) =>
     now.log !== head.log ? undefined : {
       state: {
-        t: T_ZERO,
-        log,
-        rows: generation,
-        rowsVersion: 0,
-        flushed: T_ZERO,
+        ...begun(generation),
         ...checksumLost(now),
         ...isFullPage(rows) && { importing: true },
       },

@@ -6,7 +6,7 @@ import type { KvSet } from "../kv/change.ts";
 import { writeInCommits } from "../kv/commit.ts";
 import { generationsOf, markGarbage } from "../kv/garbage.ts";
 import { readyChange } from "../kv/graphs.ts";
-import { commitHead, readHead } from "../kv/head.ts";
+import { begun, commitHead, readHead } from "../kv/head.ts";
 import { importedRowSets } from "../kv/rows.ts";
 import {
   holdUpload,
@@ -15,13 +15,7 @@ import {
   readUploadRows,
   type Upload,
 } from "../kv/snapshot_uploads.ts";
-import {
-  type Generation,
-  type GraphId,
-  newGeneration,
-  T_ZERO,
-  type UserId,
-} from "../protocol/ids.ts";
+import { type Generation, type GraphId, T_ZERO, type UserId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { compareRows } from "./compare_rows.ts";
 import type { ImportDeps, ImportedRows } from "./import.ts";
@@ -188,11 +182,7 @@ async function switchTo(
   }
   const left = generationsOf(head);
   const outcome = await commitHead(kv, head, {
-    t: T_ZERO,
-    log: newGeneration(),
-    rows,
-    rowsVersion: 0,
-    flushed: T_ZERO,
+    ...begun(rows),
     updatedAt: now(),
     checksum: "unknown",
   }, {
