@@ -8,17 +8,22 @@ import { addrSchema, graphIdSchema } from "./id_schema.ts";
 import { parseT, type T, T_ZERO } from "./ids.ts";
 import { isModestTransit } from "./json.ts";
 
-const millisSchema = z.int().nonnegative();
+/** Ms since the epoch. */
+export const millisSchema = z.int().nonnegative();
 
 export const okAnswerSchema = z.strictObject({ ok: z.literal(true) });
 
+/** These limits keep the graph's meta entry far below what KV takes in a value. */
+export const graphNameSchema = z.string().max(1024);
+export const schemaVersionSchema = z.string().max(256);
+
 /**
- * `POST /graphs`. The limits keep the graph's meta entry far below what KV takes in a value.
- * The seed client sends `null` for a schema version that it doesn't know: the same as none.
+ * `POST /graphs`. The seed client sends `null` for a schema version that it doesn't know: the same as
+ * none.
  */
 export const createGraphBodySchema = z.object({
-  graph_name: z.string().max(1024),
-  schema_version: z.string().max(256).nullish(),
+  graph_name: graphNameSchema,
+  schema_version: schemaVersionSchema.nullish(),
 });
 export const createGraphAnswerSchema = z.strictObject({ graph_id: graphIdSchema });
 
@@ -90,8 +95,12 @@ const INTEGER = /^-?[0-9]+$/;
 
 /** `?since=`: decimal digits of a version; 0 without the parameter; `undefined`: invalid since. */
 export function parseSince(text: string | undefined): T | undefined {
-  if (text === undefined) return T_ZERO;
-  return DIGITS.test(text) ? parseT(Number(text)) : undefined;
+  return text === undefined ? T_ZERO : parseVersion(text);
+}
+
+/** A version in a query: decimal digits; `undefined`: it is none. */
+export function parseVersion(text: string | undefined): T | undefined {
+  return text !== undefined && DIGITS.test(text) ? parseT(Number(text)) : undefined;
 }
 
 /** `?after=`: an address, or -1 (the default, also for what is no integer): from the first row on. */

@@ -3,12 +3,13 @@
  * place of underscores, and more fields. Bodies are read leniently, answers are strict.
  */
 import { z } from "zod";
+import { graphNameSchema, millisSchema, schemaVersionSchema } from "../http.ts";
 import { checksumSchema, graphIdSchema } from "../id_schema.ts";
 
 /** `POST /graphs`. A client that says nothing of the two flags means `true`. */
 export const createGraphBodySchema = z.object({
-  "graph-name": z.string().max(1024),
-  "schema-version": z.string().max(256).nullish(),
+  "graph-name": graphNameSchema,
+  "schema-version": schemaVersionSchema.nullish(),
   "graph-e2ee?": z.boolean().optional().transform((e2ee) => e2ee ?? true),
   "graph-ready-for-use?": z.boolean().optional().transform((ready) => ready ?? true),
 });
@@ -17,8 +18,6 @@ export const createGraphAnswerSchema = z.strictObject({
   "graph-e2ee?": z.boolean(),
   "graph-ready-for-use?": z.boolean(),
 });
-
-const millisSchema = z.int().nonnegative();
 
 /** One graph of `GET /graphs`, without the seed's spelling of it (../http.ts). */
 export const listedGraphSchema = z.object({

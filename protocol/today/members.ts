@@ -3,7 +3,7 @@
  * seed's knows no members. Bodies are read leniently, answers are strict.
  */
 import { z } from "zod";
-import { graphsAnswerSchema } from "../http.ts";
+import { graphsAnswerSchema, millisSchema } from "../http.ts";
 import { emailSchema, graphIdSchema, userIdSchema } from "../id_schema.ts";
 import { roleSchema } from "../role.ts";
 import { listedGraphSchema } from "./http.ts";
@@ -29,8 +29,7 @@ const listedMemberSchema = z.strictObject({
   "graph-id": graphIdSchema,
   "role": roleSchema,
   "invited-by": userIdSchema.exactOptional(),
-  /** Ms since the epoch. */
-  "created-at": z.int().nonnegative(),
+  "created-at": millisSchema,
   /** As his last token said. */
   "email": z.string().exactOptional(),
   "username": z.string().exactOptional(),

@@ -1,6 +1,7 @@
 /** Queries and answers of today's snapshots (upstream.md §1.10); what goes up and down: frames.ts. */
 import { z } from "zod";
-import { type Generation, type GraphId, parseGeneration, parseT, type T } from "../ids.ts";
+import { parseVersion } from "../http.ts";
+import { type Generation, type GraphId, parseGeneration, type T } from "../ids.ts";
 
 /** `POST /sync/:graph-id/snapshot/upload`; `count`: rows in this call. */
 export const uploadAnswerSchema = z.strictObject({
@@ -52,7 +53,7 @@ export function parseStreamVersion(
   log: string | undefined,
 ): GraphVersion | "current" | undefined {
   if (t === undefined && log === undefined) return "current";
-  const version = t !== undefined && /^[0-9]+$/.test(t) ? parseT(Number(t)) : undefined;
+  const version = parseVersion(t);
   const generation = parseGeneration(log);
   if (version === undefined || generation === undefined) return undefined;
   return { log: generation, t: version };
