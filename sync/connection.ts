@@ -48,7 +48,7 @@ export interface SyncOperations {
   /** This socket has sent what only today's clients send. */
   readonly speaksToday: (guest: Guest) => void;
   /** The user of this socket edits a block, or none. No answer. */
-  readonly edit: (guest: Guest, block: string | undefined) => void | Promise<void>;
+  readonly edit: (guest: Guest, block: string | undefined) => void;
 }
 
 /** What a connection says: in the seed's dialect, or in today's where that is another. */
@@ -273,7 +273,7 @@ export class Connection implements Listener, Guest {
           );
         case "presence":
           this.#isTodays = true;
-          return await this.#operations.edit(this, message["editing-block-uuid"]);
+          return this.#operations.edit(this, message["editing-block-uuid"]);
         default:
           return message satisfies never;
       }

@@ -26,7 +26,7 @@ import {
   rowJson,
   strayRowParts,
 } from "../kv/rows.ts";
-import type { ImportBody } from "../protocol/http.ts";
+import { type ImportBody, rowLength } from "../protocol/http.ts";
 import {
   type Generation,
   type GraphId,
@@ -75,9 +75,10 @@ export class ImportedRows {
   }
 
   /** Of rows with one addr the last counts. Answers whether it was taken, as they are not too many. */
-  add([addr, content, addresses]: ImportBody["rows"][number]): boolean {
+  add(imported: ImportBody["rows"][number]): boolean {
     if (++this.#count > MAX_IMPORTED_ROWS) return false;
-    this.#length += content.length;
+    this.#length += rowLength(imported);
+    const [addr, content, addresses] = imported;
     const row: Row = { addr, content, addresses: addresses ?? null };
     this.#byAddr.set(addr, this.#length <= TEXTS_LENGTH ? lateRowJson(row) : rowJson(row));
     return true;

@@ -7,7 +7,7 @@ export class Turns<Key extends GraphId | UserId = GraphId> {
   /** Runs the work when all work that came before for this key has ended, well or not. */
   async take<Result>(key: Key, work: () => Promise<Result>): Promise<Result> {
     const before = this.#last.get(key) ?? Promise.resolve();
-    const mine = before.then(work, work);
+    const mine = before.then(work);
     // Whoever waits for this turn waits for its end, and has no use for its error.
     const end = mine.then(() => {}, () => {});
     this.#last.set(key, end);
