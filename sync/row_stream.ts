@@ -3,7 +3,6 @@
  * are made as of that version, and the nodes below them are never overwritten. Which rows there will
  * be is known before the first one.
  */
-import type { Root } from "../datascript/stored.ts";
 import { CorruptRowError } from "../datascript/errors.ts";
 import { decodeRoot } from "../datascript/root.ts";
 import { TransitError } from "../datascript/transit.ts";
@@ -163,14 +162,13 @@ async function addressesOf(
   base: Base,
 ): Promise<readonly number[] | undefined> {
   const { graph, rows } = head;
-  const root = base.root && decodeRoot(base.root.content);
-  const needed = await neededBy(kv, head, root);
-  if (needed === undefined) return undefined;
+  const below = await belowRoot(kv, head, base);
+  if (below === undefined) return undefined;
+  const { needed, last } = below;
   const useless = new Set<number>();
   for await (const dropped of listDropped(kv, graph, rows)) {
     if (dropped.t <= base.t) { for (const addr of dropped.addrs) useless.add(addr); }
   }
-  const last = base.t === T_ZERO || root === undefined ? Infinity : root.maxAddr;
   const addrs: number[] = [];
   for await (const addr of listAddrs(kv, graph, rows)) {
     needed.delete(addr);
@@ -181,14 +179,20 @@ async function addressesOf(
   return undefined;
 }
 
-async function neededBy(
+/**
+ * The addresses that a base's root needs, and the last one that isn't a later flush's. `undefined`: it
+ * is no root, or a branch below it is missing, or none.
+ */
+async function belowRoot(
   kv: Deno.Kv,
   { graph, rows }: Head,
-  root: Root | undefined,
-): Promise<Set<number> | undefined> {
-  if (root === undefined) return new Set();
+  base: Base,
+): Promise<{ readonly needed: Set<number>; readonly last: number } | undefined> {
+  if (base.root === undefined) return { needed: new Set(), last: Infinity };
   try {
-    return await addressesBelow({ kv, graph, rows }, root);
+    const root = decodeRoot(base.root.content);
+    const needed = await addressesBelow({ kv, graph, rows }, root);
+    return { needed, last: base.t === T_ZERO ? Infinity : root.maxAddr };
   } catch (cause) {
     const unfit = cause instanceof RowsUnfitError || cause instanceof CorruptRowError ||
       cause instanceof TransitError;

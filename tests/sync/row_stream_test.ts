@@ -253,6 +253,8 @@ Deno.test("A graph of which rows are missing, or none, can't be streamed", async
     SMALL.filter((row) => row !== branch),
     [...SMALL, [branch[0], branch[1], `[${branch[0]}]`]],
     [...SMALL, [branch[0], "no node", branch[2]]],
+    [...SMALL, [0, "no root", null]],
+    [[0, '["^ "]', null]],
   ];
   for (const rows of wrong) {
     const graph = await server.graphWith(rows);
