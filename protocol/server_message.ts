@@ -24,7 +24,7 @@ const logEntrySchema = z.strictObject({ t: tSchema, tx: z.string() });
  * Answer to hello: the graph's current version. Of a graph that today's clients use it has a
  * `checksum` too (today/server_message.ts).
  */
-export const helloAnswerSchema = z.strictObject({ type: z.literal("hello"), t: tSchema });
+const helloAnswerSchema = z.strictObject({ type: z.literal("hello"), t: tSchema });
 /** Answer to pull: every entry with t > since, ascending; `t` is the version that the list reaches. */
 export const pullOkSchema = z.strictObject({
   type: z.literal("pull/ok"),
@@ -54,7 +54,6 @@ export const serverMessageSchema = z.union([
   editingSchema,
 ]);
 
-export type HelloAnswer = z.output<typeof helloAnswerSchema>;
 export type PullOk = z.output<typeof pullOkSchema>;
 export type TxBatchOk = z.output<typeof txBatchOkSchema>;
 export type SocketError = z.output<typeof socketErrorSchema>;

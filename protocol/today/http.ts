@@ -42,6 +42,5 @@ export const diagnosticsAnswerSchema = z.strictObject({
   "blocks": z.array(z.record(z.string(), z.string())),
 });
 
-export type CreateGraphBody = z.output<typeof createGraphBodySchema>;
 export type CreateGraphAnswer = z.output<typeof createGraphAnswerSchema>;
 export type ListedGraph = z.output<typeof listedGraphSchema>;

@@ -58,7 +58,6 @@ export const entriesRejectSchema = z.discriminatedUnion("reason", [
 ]);
 
 export type HelloAnswer = z.output<typeof helloAnswerSchema>;
-export type PullOk = z.output<typeof pullOkSchema>;
 export type EntriesOk = z.output<typeof entriesOkSchema>;
 export type EntriesReject = z.output<typeof entriesRejectSchema>;
 /** What a batch of entries is answered with. */
