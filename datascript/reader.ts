@@ -176,9 +176,12 @@ export abstract class Reader {
   }
 }
 
+const UUID_LENGTH = 36;
+
 /** As what a holder is kept; `undefined`: it isn't. Mostly it is by their uuids that entities are named. */
 export function holderName(a: string, v: Value): string | undefined {
-  return v instanceof Uuid ? `${a} ${v.text}` : undefined;
+  // A keyword and a uuid may be any text: behind a fixed length none is taken for a part of the other.
+  return v instanceof Uuid && v.text.length === UUID_LENGTH ? v.text + a : undefined;
 }
 
 function has(datom: Datom, a: string, v: Value | undefined): boolean {

@@ -4,11 +4,11 @@ import { Datom, TX0 } from "../../datascript/datom.ts";
 import { Draft, withDatoms } from "../../datascript/draft.ts";
 import { all, INDEXES, ofAttribute, ofEntity, ofValue } from "../../datascript/order.ts";
 import { compareValues } from "../../datascript/compare.ts";
-import type { Value } from "../../datascript/value.ts";
+import { Uuid, type Value } from "../../datascript/value.ts";
 import { attributes, datoms, eids, SCHEMA, someValues } from "../support/arbitrary_datoms.ts";
 import { storedDb } from "../support/memory_db.ts";
 import { applied, assertHolds, inIndex } from "../support/model.ts";
-import { fact, showValue } from "../support/written.ts";
+import { fact, IDENTITY, schemaOf, showValue } from "../support/written.ts";
 
 /** Facts in stored nodes, and what was done to them since. */
 const histories = fc.record({
@@ -90,6 +90,15 @@ Deno.test("nextEid leaves out no entity from an eid on", () => {
     }),
     { numRuns: 300 },
   );
+});
+
+Deno.test("Whoever has a value is told from who has another, whatever attributes and uuids are called", () => {
+  const schema = schemaOf({ "a": IDENTITY, "a b": IDENTITY });
+  const db = storedDb(schema, [fact(1, "a b", new Uuid("c"))]);
+  assert.deepEqual([db.holder("a b", new Uuid("c")), db.holder("a", new Uuid("b c"))], [
+    1,
+    undefined,
+  ]);
 });
 
 Deno.test("The greatest eid and the last transaction follow, but a transaction is no entity", () => {
