@@ -135,6 +135,8 @@ export async function run<Read extends Config>(
     // On Deploy nobody has tried which database a path opens. Before it listens: where connections have
     // taken all the files that may be open, Deno (2.9) panics as it opens one.
     const inMemory = config.kvPath === ASSIGNED ? undefined : await openKv(MEMORY);
+    // From now on, as whoever is told that it serves may end it at once.
+    const signalled = untilSignal();
     const running = await start(config, kv);
     log.info("Serving {kvPath} at {url}", { kvPath: config.kvPath, url: running.url });
     await ready(config, running.url);
@@ -145,7 +147,7 @@ export async function run<Read extends Config>(
     if (inMemory !== undefined) void warmUpOnce(inMemory);
     const stores = openBlobStores(kv, config.s3);
     keepSwept({ kv, stores, now: () => Date.now(), ...config });
-    const signal = await untilSignal();
+    const signal = await signalled;
     log.info("Leaving on {signal}", { signal });
     await running.stop();
     kv.close();

@@ -91,8 +91,6 @@ Deno.test({
   fn: async () => {
     await using served = await Served.start({ KV_PATH: ":memory:" });
     const { program, url } = served;
-    // Once it answers it is up: Deno (2.9) panics where a signal's listener finds too many files open.
-    assert.deepEqual(await within(health(url), "it to listen"), { ok: true });
     const files = [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length + 20;
     const limited = await new Deno.Command("prlimit", {
       args: [`--pid=${program.pid}`, `--nofile=${files}`],

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { Folder } from "../support/folder.ts";
 import { runProgram } from "../support/program.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
+import { Served } from "../support/served.ts";
 
 Deno.test("deno task start without AUTH_SECRET ends at once, and says what to set", async () => {
   await using program = runProgram("main.ts");
@@ -42,4 +44,13 @@ Deno.test("deno task start serves with the settings of its variables", async () 
   const response = await fetch(`${url}/health`);
   assert.deepEqual(await response.json(), { ok: true });
   assert.equal((await program.end("SIGTERM")).code, 0);
+});
+
+Deno.test("The program leaves on a signal that comes as soon as it says that it serves", async () => {
+  await using folder = await Folder.make();
+  // One that came before anybody listened for it was mostly, but not always, the end.
+  for (let i = 0; i < 3; i++) {
+    await using served = await Served.start({ KV_PATH: `${folder.path}/kv.sqlite3` });
+    assert.equal((await served.program.end("SIGTERM")).code, 0);
+  }
 });
