@@ -33,7 +33,7 @@ Deno.test("The units' commands start a server, and back up what it keeps", async
     // A cache of its own would have to be filled from the network first.
     .filter(([name]) => name !== "DENO_DIR");
   const home = Object.entries(Deno.env.toObject()).filter(([name]) =>
-    /^(PATH|HOME|DENO_DIR)$/.test(name)
+    /^(PATH|HOME|DENO_DIR|XDG_CACHE_HOME)$/.test(name)
   );
   const variables = { ...Object.fromEntries([...home, ...kept]), AUTH_SECRET, PORT: "0" };
   const checkout = new URL("../", FOLDER).pathname;

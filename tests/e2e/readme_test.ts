@@ -161,7 +161,7 @@ class Terminals implements AsyncDisposable {
     const open = this.#open.get(number);
     if (open !== undefined) return open;
     const kept = Object.entries(Deno.env.toObject()).filter(([name]) =>
-      /^(HOME|DENO_DIR)$/.test(name)
+      /^(HOME|DENO_DIR|XDG_CACHE_HOME)$/.test(name)
     );
     const terminal = new Terminal(`${this.#folder}/checkout`, {
       ...Object.fromEntries(kept),

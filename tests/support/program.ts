@@ -20,7 +20,10 @@ export interface Program extends AsyncDisposable {
   readonly ended: Promise<Ended>;
 }
 
-/** Runs a file of the repository with just these variables (and PATH, HOME and Deno's own), and flags for Deno. */
+/**
+ * Runs a file of the repository with just these variables (and PATH, HOME and those by which Deno finds its
+ * cache), and flags for Deno.
+ */
 export function runProgram(
   file: string,
   args: readonly string[] = [],
@@ -28,7 +31,7 @@ export function runProgram(
   flags: readonly string[] = [],
 ): Program {
   const kept = Object.entries(Deno.env.toObject()).filter(([name]) =>
-    /^(PATH|HOME|DENO_DIR)$/.test(name)
+    /^(PATH|HOME|DENO_DIR|XDG_CACHE_HOME)$/.test(name)
   );
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", ...flags, new URL(file, ROOT).pathname, ...args],
