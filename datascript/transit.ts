@@ -24,8 +24,9 @@ export function decode(text: string): Value {
   let raw: unknown;
   try {
     raw = decoder.decode(JSON.parse(text), transit.readCache());
-    // A quoted array comes as it is, past the arrayBuilder; a quoted value inside of a text is rare.
-    if (text.includes("~#'")) raw = admitDeeply(raw);
+    // A quoted array comes as it is, past the arrayBuilder; a quoted value inside of a text is rare, and so
+    // is an escape, by which its tag may be written too.
+    if (text.includes("~#'") || text.includes("\\u00")) raw = admitDeeply(raw);
   } catch (cause) {
     // A SyntaxError, or a RangeError when arrays nest deeper than the stack.
     throw new TransitError("Cannot read the text as Transit JSON", { cause });
@@ -100,8 +101,13 @@ function admitDeeply(raw: unknown): Value {
  */
 const WRITERS_TAGS: readonly string[] = ["s", "array", "map"];
 
+/** Behind a `~` these are no tags: what they tag would come back as a text, or as a tag. */
+const MARKS: readonly string[] = ["~", "^", "`", "#"];
+
 function tagged(tag: string, rep: unknown): Tagged {
-  if (WRITERS_TAGS.includes(tag)) throw new TransitError(`Cannot read the tag ${tag}`);
+  if (WRITERS_TAGS.includes(tag) || MARKS.includes(tag)) {
+    throw new TransitError(`Cannot read the tag ${tag}`);
+  }
   if (tag.length === 1 && typeof rep !== "string") {
     throw new TransitError(`Cannot read a value tagged ${tag} must be a text`);
   }
@@ -160,6 +166,7 @@ const READER_OPTIONS = {
     ":": (rep: unknown) => new Keyword(text(rep, "keyword")),
     // Any text: real graphs hold ids that are no hexadecimal, and Logseq takes them for UUIDs.
     "u": (rep: unknown) => new Uuid(text(rep, "UUID")),
+    "c": (rep: unknown) => text(rep, "character"),
     "list": (rep: unknown) => new List(items(rep, "list")),
     "set": (rep: unknown) => new SetValue(items(rep, "set")),
     "cmap": (rep: unknown) => new MapValue(entriesOf(items(rep, "map"))),

@@ -80,6 +80,11 @@ const READ: readonly (readonly [text: string, value: Value])[] = [
   ]],
   ['["~i9007199254740993"]', [new Tagged("i", "9007199254740993")]],
   ['["~bYWJj"]', [new Tagged("b", "YWJj")]],
+  ['["~cx"]', ["x"]],
+  ['["~#\\u0027",[["~#list",[1]],"~i9007199254740993"]]', [
+    new List([1]),
+    new Tagged("i", "9007199254740993"),
+  ]],
   ['["~#\'",["~bYWJj",["~i9007199254740993"]]]', [
     new Tagged("b", "YWJj"),
     [new Tagged("i", "9007199254740993")],
@@ -128,7 +133,12 @@ const REFUSED: Readonly<Record<string, string>> = {
   "a tag behind the name of what every object has": '["~#valueOf","~"]',
   "a text behind a tag": '["~#s","x"]',
   "a text behind a tag in one": '["~sx"]',
+  "a text behind a mark as a tag": '[["~#^","x"]]',
+  "a text behind the mark of tags as a tag": '[["~##","list"],["x"]]',
   "a quoted tag": '["~#\'",["~#\'",1]]',
+  "a quoted tag, behind a tag with an escape": '["~#\\u0027",["~#\'",1]]',
+  "a cache code that points nowhere, quoted by a tag with an escape": '["~\\u0023\'",["^5"]]',
+  "a character that is an array": '["~#c",["~#list",[1]]]',
   "arrays that nest too deeply": "[".repeat(100_000) + "]".repeat(100_000),
 };
 
@@ -154,6 +164,11 @@ Deno.test("Whatever text comes, it is a value or no Transit, and nothing else", 
         "~#x",
         "~#link",
         "~#valueOf",
+        "~#c",
+        "~##",
+        "~#^",
+        "~#~",
+        "~#`",
         "~:ab/c",
       ),
       fc.constantFrom(
