@@ -185,14 +185,14 @@ function rank(a: string): number {
 }
 
 /** Whether it says that an entity goes. */
-function isEnd({ a }: Item): boolean {
-  return a === "";
+function isEnd({ form: [op] }: Item): boolean {
+  return op === RETRACT_ENTITY;
 }
 
 interface Item {
   /** The entity that it is about. */
   readonly e: number;
-  /** The attribute, empty for a form about the whole entity. */
+  /** The attribute, which may have no name at all; of a form about the whole entity it means nothing. */
   readonly a: string;
   readonly form: readonly Value[];
   /** The entity that is its value. */

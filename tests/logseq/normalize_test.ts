@@ -301,6 +301,13 @@ const TODAYS: readonly (readonly [title: string, batch: Written[], entry: Writte
 ];
 
 for (const entryOf of [normalize, normalizeForToday]) {
+  Deno.test(`An attribute without a name is told as any other: ${entryOf.name}`, () => {
+    const batch = [[":db/add", 2, ":", "x"], { ":block/uuid": uuid(7), ":": "y" }];
+    const report = transact(base(), forms(...batch));
+    const replica = transact(base(), formsOf([encode(entryOf(report))]));
+    assert.deepEqual(differencesOfMeaning(replica.after, report.after), []);
+  });
+
   Deno.test(`What a batch takes away and makes anew keeps its ident elsewhere: ${entryOf.name}`, () => {
     const property = (e: number): Written => ({
       ":db/id": e,
