@@ -48,6 +48,12 @@ type Step =
 /** Thrown inside a run: a tempid was found to be another entity than the one it was given. */
 class Again extends Error {}
 
+/**
+ * The greatest eid that a form may give to an entity itself: new ones come after the greatest there is, and
+ * behind the last eid nobody could ever make one again.
+ */
+const MAX_NAMED_EID = TX0 / 2;
+
 /** Is run once. */
 export class Transaction {
   readonly #before: Db;
@@ -149,6 +155,12 @@ export class Transaction {
   }
 
   #assert(e: number, a: string, v: Value): void {
+    if (e > MAX_NAMED_EID && e > this.#db.maxEid && e < TX0) {
+      throw new TransactError(
+        "entity-ids-used-up",
+        `Entity ${e} would leave too few eids to entities to come`,
+      );
+    }
     this.#asserted.add(e);
     const { schema } = this.#db;
     const old = this.#db.first(e, a, schema.isMany(a) ? v : undefined);

@@ -531,10 +531,8 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
     "a ref to an instant": [[":db/add", 1, ":friend", new Date(0)]],
   },
   "entity-ids-used-up": {
-    "a new entity after the last eid there is": [
-      [":db/add", 0x1fffffff, ":name", "x"],
-      [":db/add", -1, ":name", "y"],
-    ],
+    "an entity by the last eid there is": [[":db/add", 0x1fffffff, ":name", "x"]],
+    "an entity behind which too few eids are left": [[":db/add", 0x10000001, ":name", "x"]],
   },
   "lookup-ref-syntax": {
     "a lookup ref of one": [[":db/add", [":email"], ":name", "x"]],
