@@ -6,7 +6,7 @@ import type { Value } from "./value.ts";
 export type TransactErrorCode =
   | "form-syntax"
   | "entity-id-syntax"
-  | "entity-ids-used-up"
+  | "ids-used-up"
   | "lookup-ref-syntax"
   | "lookup-ref-not-unique"
   | "lookup-ref-missing"

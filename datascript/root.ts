@@ -95,8 +95,9 @@ function decodeTree(map: MapValue, index: keyof Trees): Tree {
 
 function integerIn(map: MapValue, name: string): number {
   const value = map.get(name);
-  if (typeof value === "number" && Number.isSafeInteger(value)) return value;
-  throw new CorruptRowError(`Cannot read a root: its :${name} is no integer`);
+  // A transaction below zero would be read as one that takes away.
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new CorruptRowError(`Cannot read a root: its :${name} is no integer from 0 on`);
 }
 
 function vector(value: Value): readonly Value[] {

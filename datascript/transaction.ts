@@ -90,6 +90,9 @@ export class Transaction {
   }
 
   run(forms: readonly Form[]): TxReport | "again" {
+    if (!Number.isSafeInteger(this.#tx)) {
+      throw new TransactError("ids-used-up", `There is no transaction ${this.#tx}`);
+    }
     this.#push(forms);
     try {
       for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
@@ -157,7 +160,7 @@ export class Transaction {
   #assert(e: number, a: string, v: Value): void {
     if (e > MAX_NAMED_EID && e > this.#db.maxEid && e < TX0) {
       throw new TransactError(
-        "entity-ids-used-up",
+        "ids-used-up",
         `Entity ${e} would leave too few eids to entities to come`,
       );
     }
@@ -389,7 +392,7 @@ export class Transaction {
     const e = this.#db.maxEid + 1;
     if (e < TX0) return e;
     // DataScript goes on giving this one eid to every new entity.
-    throw new TransactError("entity-ids-used-up", `There is no eid below ${TX0} left`);
+    throw new TransactError("ids-used-up", `There is no eid below ${TX0} left`);
   }
 
   #becomes(id: Tempid, e: number): void {

@@ -97,11 +97,15 @@ export async function claimAddresses(
   const given = parseFound(addressesSchema, entry);
   const last = await lastAddr(kv, graph, rows) ?? 0;
   const first = parseAddr(Math.max(given?.last ?? 0, above, last) + 1);
-  if (first === undefined) throw new CorruptValueError(`Cannot claim addresses above ${above}`);
+  // In these brackets, or the sum of both could come down to an address again.
+  const end = first && parseAddr(first + (count - 1));
+  if (first === undefined || end === undefined) {
+    throw new CorruptValueError(`Cannot claim ${count} addresses above ${above}`);
+  }
   const claim = claimKey(graph, rows, first);
   const outcome = await commit(kv, {
     sets: [
-      objectSet(key, { ...given ?? { first }, last: first + count - 1 }),
+      objectSet(key, { ...given ?? { first }, last: end }),
       objectSet(claim, { count, since }),
     ],
     checks: [checkOf(entry), headGuard(head)],

@@ -49,9 +49,12 @@ export const deleteGraphAnswerSchema = z.strictObject({
   "deleted": z.literal(true),
 });
 
+/** The nodes that a graph gets later have greater addresses than all that it has: they must not run out. */
+const MAX_IMPORTED_ADDR = 2 ** 52;
+
 /** One row as it is imported: `[addr, content, addresses]`; no third element says the same as null. */
 export const importRowSchema = z.tuple([
-  addrSchema,
+  addrSchema.refine((addr) => addr <= MAX_IMPORTED_ADDR),
   z.string().refine(isModestTransit),
   z.string().refine(isModestTransit).nullish(),
 ]);

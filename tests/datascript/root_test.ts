@@ -113,6 +113,8 @@ const CORRUPT: Readonly<Record<string, () => unknown>> = {
   "A root without max-eid": () => decodeRoot(ROOT.replace("~:max-eid", "~:max-e")),
   "A root with a max-tx that is no integer": () =>
     decodeRoot(ROOT.replace(/"~:max-tx",\d+/, '"~:max-tx","7"')),
+  "A root with a max-tx below zero": () =>
+    decodeRoot(ROOT.replace(/"~:max-tx",\d+/, '"~:max-tx",-1')),
   "A root without an index": () => decodeRoot(ROOT.replace('"~:avet",', '"~:x",')),
   "A root without an index's metadata": () => decodeRoot(ROOT.replace("~:eavt-metadata", "~:m")),
   "A tail that is no vector": () => decodeTail('["^ "]'),

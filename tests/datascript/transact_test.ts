@@ -530,7 +530,7 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
     "a ref to a map": [[":db/add", 1, ":friend", { ":name": "x" }]],
     "a ref to an instant": [[":db/add", 1, ":friend", new Date(0)]],
   },
-  "entity-ids-used-up": {
+  "ids-used-up": {
     "an entity by the last eid there is": [[":db/add", 0x1fffffff, ":name", "x"]],
     "an entity behind which too few eids are left": [[":db/add", 0x10000001, ":name", "x"]],
   },
@@ -675,6 +675,16 @@ for (const [code, rows] of Object.entries(CODES)) {
     });
   }
 }
+
+Deno.test("Nothing is transacted behind the last transaction that a root can name", () => {
+  const last = base().withMaxTx(Number.MAX_SAFE_INTEGER - 1);
+  const { after } = transact(last, forms([":db/add", 1, ":name", "x"]));
+  assert.equal(after.maxTx, Number.MAX_SAFE_INTEGER);
+  assert.throws(
+    () => transact(after, forms([":db/add", 1, ":name", "y"])),
+    { name: "TransactError", code: "ids-used-up" },
+  );
+});
 
 for (const written of [5, "x", null, { ":db/id": 1 }, new SetValue([]), ":a"]) {
   Deno.test(`Transaction data can't be ${show(fact(1, "x", written)).slice(6)}`, () => {

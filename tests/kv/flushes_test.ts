@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { CorruptValueError } from "../../kv/chunks.ts";
 import { bytesSet, type KvSet } from "../../kv/change.ts";
 import { commitOrThrow, writeInCommits } from "../../kv/commit.ts";
 import {
@@ -68,6 +69,14 @@ Deno.test("Addresses are claimed above all rows, all claims and what the root kn
   ]);
   const isOne = [0, 1, 5, 6, 9, 10, 11, 21, 22].filter((addr) => isClaimed(claims, address(addr)));
   assert.deepEqual(isOne, [1, 5, 10, 21]);
+});
+
+Deno.test("No addresses are claimed that are beyond what an address can be", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const head = await newHead(kv);
+  const above = Number.MAX_SAFE_INTEGER - 2;
+  await assert.rejects(claimAddresses(kv, head, 3, above, 5), CorruptValueError);
+  assert.equal((await claimed(kv, head, 1, above)).first, Number.MAX_SAFE_INTEGER - 1);
 });
 
 Deno.test("Of two who claim at once one has the addresses, and none has any of a head that moved", async () => {

@@ -63,7 +63,7 @@ Deno.test("A graph to be made has a name; a schema version may be left out or nu
 });
 
 Deno.test("Rows to be imported are addr, content and addresses as text, null or nothing", () => {
-  const body = { rows: [[0, "a", null], [1, "b"], [2, "c", "[1,2]"]] };
+  const body = { rows: [[0, "a", null], [1, "b"], [2 ** 52, "c", "[1,2]"]] };
   assert.deepEqual(importBodySchema.parse(body), { reset: false, ...body });
   assert.equal(importBodySchema.parse({ reset: true, rows: [] }).reset, true);
   for (
@@ -79,6 +79,7 @@ Deno.test("Rows to be imported are addr, content and addresses as text, null or 
         rows: [[-1, "a", null]],
       },
       { rows: [[1.5, "a", null]] },
+      { rows: [[2 ** 52 + 1, "a", null]] },
       { rows: [["1", "a", null]] },
       { rows: [[1, 2, null]] },
       {

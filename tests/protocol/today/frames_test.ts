@@ -46,7 +46,8 @@ const textOf = fc.oneof(
   fc.string({ unit: "binary" }).map((text) => text.toWellFormed()),
   fc.constantFrom("", "~", "~~", "^", "^ ", "^0", "`", "~:keyword", "~#list", "~i12", '["^ "]'),
 );
-const rowOf = fc.tuple(fc.maxSafeNat(), textOf, fc.option(textOf));
+const addrOf = fc.maxSafeNat().map((n) => n % 2 ** 52);
+const rowOf = fc.tuple(addrOf, textOf, fc.option(textOf));
 
 Deno.test("Rows come out of frames as they went in, wherever the bytes are cut", async () => {
   await fc.assert(
@@ -151,7 +152,7 @@ async function* kept(
 
 Deno.test("A frame of kept rows is byte for byte the one that Transit's writer makes of them", async () => {
   const texts = fc.oneof(textOf, fc.constantFrom(',"addresses":', '\\","content":~', '"'));
-  const rows = fc.array(fc.tuple(fc.maxSafeNat(), texts, fc.option(texts)), { minLength: 1 });
+  const rows = fc.array(fc.tuple(addrOf, texts, fc.option(texts)), { minLength: 1 });
   await fc.assert(
     fc.asyncProperty(rows, fc.integer({ min: 1, max: 5 }), async (some, size) => {
       const frames = await Array.fromAsync(rowFrames(kept(some, size)));
