@@ -55,7 +55,7 @@ async function inTurns(
   let [now, ours, theirs] = [db, 0, 0];
   for (const txs of batches) {
     const values = txs.map((tx) => decode(tx));
-    const own = await timed(() => transact(now, values.flatMap(parseForms)));
+    const own = await timed(() => transact(now, values.flatMap((value) => parseForms(value))));
     now = own.value.after;
     ours += own.ms;
     const forms = values.flatMap((value) => other.formsOf(value));

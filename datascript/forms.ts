@@ -18,25 +18,32 @@ import {
   type Value,
 } from "./value.ts";
 
-/**
- * Collections in collections, the form itself being the first. Real values have a few. A text that
- * nests by thousands can be read just once: with what log and tail put around it, it overflows the
- * stack of whoever reads it next, and the graph can't be opened any more.
- */
-const MAX_DEPTH = 200;
+/** How large a form may be. */
+export interface FormLimits {
+  /**
+   * Collections in collections, the form itself being the first. Real values have a few. A text that
+   * nests by thousands can be read just once: with what log and tail put around it, it overflows the
+   * stack of whoever reads it next, and the graph can't be opened any more.
+   */
+  readonly depth: number;
+  /**
+   * Characters of a keyword or a uuid. What they name is told by them again and again, in the tail and in
+   * log entries: one attribute of a million characters used 480 times ended the process.
+   */
+  readonly name: number;
+  /**
+   * Characters of a form that puts something in: of its texts and names, and some more for each value. A
+   * node holds 32 of them as one row, and an imported row may have as many: five values of 45 million
+   * characters in one graph ended the process, and so did a million uuids as one value.
+   */
+  readonly size: number;
+}
 
-/**
- * Characters of a keyword or a uuid. What they name is told by them again and again, in the tail and in
- * log entries: one attribute of a million characters used 480 times ended the process.
- */
-const MAX_NAME = 1024;
+const CLIENTS_LIMITS: FormLimits = { depth: 200, name: 1024, size: 16 * 1024 * 1024 };
 
-/**
- * Characters of a form that puts something in: of its texts and names, and some more for each value. A node
- * holds 32 of them as one row, and an imported row may have as many: five values of 45 million characters in
- * one graph ended the process, and so did a million uuids as one value.
- */
-const MAX_SIZE = 16 * 1024 * 1024;
+/** Of what was accepted: its entry in the log calls entities by other names, which may be longer. */
+export const NO_LIMITS: FormLimits = { depth: Infinity, name: Infinity, size: Infinity };
+
 const SIZE_OF_VALUE = 8;
 
 /** An entity as a form names it. */
@@ -78,20 +85,24 @@ export interface EntityForm {
 }
 
 /** @throws {TransactError} the value is no list or vector, or an element is no form */
-export function parseForms(value: Value): readonly Form[] {
+export function parseForms(
+  value: Value,
+  limits: FormLimits = CLIENTS_LIMITS,
+): readonly Form[] {
   const forms = sequence(value);
   if (forms === undefined) {
     throw new TransactError("form-syntax", "Transaction data must be a list or a vector of forms");
   }
-  return forms.map(parseForm);
+  return forms.map((form) => parseForm(form, limits));
 }
 
-function parseForm(value: Value): Form {
+function parseForm(value: Value, limits: FormLimits): Form {
   const [op, e, a, v, last] = sequence(value) ?? [];
   // What is there already, by an import, may go.
   const takesOut = op instanceof Keyword && /retract/.test(op.name);
-  checkValue(value, MAX_DEPTH, {
-    size: takesOut ? Infinity : MAX_SIZE,
+  checkValue(value, limits.depth, {
+    limits,
+    size: takesOut ? Infinity : limits.size,
     numbering: new Numbering(),
   });
   if (value instanceof MapValue) return parseEntity(value);
@@ -142,19 +153,20 @@ function parseForm(value: Value): Form {
 function checkValue(
   value: Value,
   depth: number,
-  left: { size: number; readonly numbering: Numbering },
+  left: { readonly limits: FormLimits; size: number; readonly numbering: Numbering },
 ): void {
+  const { limits } = left;
   if (typeof value === "number" && Number.isNaN(value)) {
     throw new TransactError("value-syntax", "A value must not be NaN");
   }
   left.size -= SIZE_OF_VALUE + (typeof value === "string" ? value : nameOf(value)).length;
   if (left.size < 0) {
-    throw new TransactError("value-syntax", `A form must not be longer than ${MAX_SIZE}`);
+    throw new TransactError("value-syntax", `A form must not be longer than ${limits.size}`);
   }
   if (typeof value !== "object" || value === null) return;
-  checkName(value);
+  checkName(value, limits.name);
   if (depth === 0) {
-    throw new TransactError("value-syntax", `A form must not nest deeper than ${MAX_DEPTH}`);
+    throw new TransactError("value-syntax", `A form must not nest deeper than ${limits.depth}`);
   }
   if (value instanceof MapValue) {
     for (const [key, held] of value.entries) {
@@ -172,11 +184,11 @@ function checkValue(
 }
 
 /** @throws {TransactError} */
-function checkName(value: Value): void {
-  if (nameOf(value).length > MAX_NAME) {
+function checkName(value: Value, most: number): void {
+  if (nameOf(value).length > most) {
     throw new TransactError(
       "value-syntax",
-      `A keyword or uuid must not be longer than ${MAX_NAME}`,
+      `A keyword or uuid must not be longer than ${most}`,
     );
   }
 }

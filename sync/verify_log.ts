@@ -1,7 +1,7 @@
 /** The log of a graph, and the tail beside it. Problems are told as they are found. */
 import { z } from "zod";
 import type { Db } from "../datascript/db.ts";
-import { parseForms } from "../datascript/forms.ts";
+import { NO_LIMITS, parseForms } from "../datascript/forms.ts";
 import { decodeTailTx, withTailTx } from "../datascript/root.ts";
 import { decode, encode } from "../datascript/transit.ts";
 import { type Head, readHead } from "../kv/head.ts";
@@ -57,7 +57,7 @@ function txOf({ t, json }: LogEntry): string {
     throw new CorruptLogError(`Cannot read entry ${t} of the log`, { cause });
   }
   if (entry.t !== t) throw new CorruptLogError(`Cannot read entry ${t}: it says t ${entry.t}`);
-  parseForms(decode(entry.tx));
+  parseForms(decode(entry.tx), NO_LIMITS);
   return entry.tx;
 }
 

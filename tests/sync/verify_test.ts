@@ -43,6 +43,17 @@ Deno.test("Recorded batches on a recorded graph are found sound, before and afte
   assert.deepEqual((await verifyGraph(kv, graph))?.problems, []);
 });
 
+Deno.test("An entry of the log may be longer than the form that it is of", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  await server.write(graph, 0, blockTx(crypto.randomUUID(), "x"));
+  // By its eid the block is called shorter than by its uuid.
+  const text = "x".repeat(16 * 1024 * 1024 - 70);
+  await server.write(graph, 1, txOf(["~:db/add", 1, "~:user.property/x", text]));
+  assert.deepEqual((await verifyGraph(kv, graph))?.problems, []);
+});
+
 Deno.test("verify sums a graph anew whose head has a checksum, and tells if it is another", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await new Process(kv).graphWith(readRows("small-a"));
