@@ -5,8 +5,9 @@
 
 import type { Db } from "../datascript/db.ts";
 import { TransactError } from "../datascript/errors.ts";
-import type { Form } from "../datascript/forms.ts";
+import { type Form, NO_LIMITS, parseForms } from "../datascript/forms.ts";
 import type { TxReport } from "../datascript/report.ts";
+import { isSchemaAttribute } from "../datascript/schema.ts";
 import { transact } from "../datascript/transact.ts";
 import { type List, Uuid } from "../datascript/value.ts";
 import { UUID } from "./attributes.ts";
@@ -47,14 +48,29 @@ export function prepareEntry(
   }
   try {
     const report = transact(db, sanitize(db, forms, op));
-    return report.datoms.length === 0
-      ? { kind: "same" }
-      : { kind: "changed", report, entry: normalizeForToday(report) };
+    if (report.datoms.length === 0) return { kind: "same" };
+    return { kind: "changed", report, entry: entryForToday(report) };
   } catch (thrown) {
     if (!(thrown instanceof TransactError)) throw thrown;
     if (isRepair(op) && thrown.code === "lookup-ref-missing") return { kind: "same" };
     return { kind: "failed", why: `${thrown.code}: ${thrown.message}`, missing: missingOf(thrown) };
   }
+}
+
+/**
+ * The log entry of a transaction, which every device of today takes. It tells what attributes are before it
+ * tells values, whatever they were when these came: of a transaction that did both there may be none, and
+ * devices would be stuck at it.
+ *
+ * @throws {TransactError} there is none
+ * @throws {NodeMissing} load the node and call again
+ */
+export function entryForToday(report: TxReport): List {
+  const entry = normalizeForToday(report);
+  if (report.datoms.some(({ a }) => isSchemaAttribute(a))) {
+    transact(report.before, parseForms(entry, NO_LIMITS));
+  }
+  return entry;
 }
 
 function missingOf({ lookup }: TransactError): readonly string[] {

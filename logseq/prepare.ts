@@ -6,7 +6,8 @@ import type { TxReport } from "../datascript/report.ts";
 import { transact } from "../datascript/transact.ts";
 import type { List, MapValue } from "../datascript/value.ts";
 import { cycleOf } from "./cycle.ts";
-import { normalize, normalizeForToday } from "./normalize.ts";
+import { normalize } from "./normalize.ts";
+import { entryForToday } from "./entries.ts";
 import { orderRepairs } from "./order.ts";
 import { withWholeEnds } from "./sanitize.ts";
 
@@ -41,7 +42,7 @@ export const AMONG_THEMSELVES: Practice = {
  */
 export const BESIDE_TODAYS: Practice = {
   settle: (db, forms) => withWholeEnds(db, forms),
-  entryOf: normalizeForToday,
+  entryOf: entryForToday,
 };
 
 /**

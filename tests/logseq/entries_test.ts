@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import type { Datom } from "../../datascript/datom.ts";
 import { Db } from "../../datascript/db.ts";
+import { TransactError } from "../../datascript/errors.ts";
 import { transact } from "../../datascript/transact.ts";
 import { encode } from "../../datascript/transit.ts";
 import { type PreparedEntry, prepareEntry } from "../../logseq/entries.ts";
+import { BESIDE_TODAYS, preparation } from "../../logseq/prepare.ts";
 import { block, GRAPH_SCHEMA, ref, uuid } from "../support/blocks.ts";
 import { LazyNodes, stored, storedDb } from "../support/memory_db.ts";
 import { fact, forms, show, type Written } from "../support/written.ts";
@@ -63,6 +65,19 @@ Deno.test("A new block whose uuid is there already is that block", () => {
     changes("insert-blocks", [":db/add", "x", ":block/uuid", uuid(5)], title("x", "again")),
     ['-5 :block/title "five"', '+5 :block/title "again"'],
   );
+});
+
+Deno.test("An entry that no device could follow fails: a value came before its attribute was a ref", () => {
+  const said = [[":db/add", ref(2), ":user.property/p", "x"], {
+    ":block/uuid": uuid(20),
+    ":db/ident": ":user.property/p",
+    ":db/cardinality": ":db.cardinality/one",
+    ":db/valueType": ":db.type/ref",
+  }, [":db/add", ref(2), ":block/collapsed?", true]];
+  assert.equal(prepare("save-block", ...said).kind, "failed");
+  assert.equal(prepare("save-block", ...said.slice(1)).kind, "changed");
+  const db = storedDb(GRAPH_SCHEMA, FACTS);
+  assert.throws(preparation(db, forms(...said), BESIDE_TODAYS), TransactError);
 });
 
 Deno.test("An entry that says what is so already is accepted and changes nothing", () => {
