@@ -46,6 +46,15 @@ export const NO_LIMITS: FormLimits = { depth: Infinity, name: Infinity, size: In
 
 const SIZE_OF_VALUE = 8;
 
+/**
+ * Clients' transit-js looks tags up in a plain object, and fails on most of what it finds there. The last one
+ * is what browsers' objects have, and Deno's have not.
+ */
+const OF_ALL_OBJECTS: ReadonlySet<string> = new Set([
+  ...Object.getOwnPropertyNames(Object.prototype),
+  "__proto__",
+]);
+
 /** An entity as a form names it. */
 export type EntityRef =
   | { readonly kind: "eid"; readonly eid: number }
@@ -148,7 +157,7 @@ function parseForm(value: Value, limits: FormLimits): Form {
 
 /**
  * @throws {TransactError} NaN, which has no place in any order; a key or an element twice, of which a
- * client reads one; nested too deeply, or too long
+ * client reads one; a tag that no client reads; nested too deeply, or too long
  */
 function checkValue(
   value: Value,
@@ -176,8 +185,12 @@ function checkValue(
     if (left.numbering.hasEqual(value.entries.map(([key]) => key))) {
       throw new TransactError("value-syntax", "A map must not have a key twice");
     }
-  } else if (value instanceof Tagged) checkValue(value.rep, depth - 1, left);
-  else for (const item of collection(value) ?? []) checkValue(item, depth - 1, left);
+  } else if (value instanceof Tagged) {
+    if (OF_ALL_OBJECTS.has(value.tag)) {
+      throw new TransactError("value-syntax", `No client can read the tag ${value.tag}`);
+    }
+    checkValue(value.rep, depth - 1, left);
+  } else for (const item of collection(value) ?? []) checkValue(item, depth - 1, left);
   if (value instanceof SetValue && left.numbering.hasEqual(value.items)) {
     throw new TransactError("value-syntax", "A set must not hold a value twice");
   }
