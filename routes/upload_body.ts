@@ -18,6 +18,12 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** Of a body, as it comes and as what it is inflated to; one more is 413. */
 const MAX_BYTES = 100 * 1024 * 1024;
 
+/**
+ * Frames beyond one for each row. One without rows is 6 bytes, and takes 50 µs to read: 10 MB of them, 44 KB
+ * gzipped, kept everybody waiting for 80 s.
+ */
+const MAX_SPARE_FRAMES = 100;
+
 /** RFC 1952 §2.3.1. No frame begins so: it would be of half a gigabyte. */
 const GZIP_MAGIC = [0x1f, 0x8b];
 
@@ -61,9 +67,11 @@ async function readRows(
   if (start.length === 0) return { ok: false, refusal: "missing body" };
   const isGzip = GZIP_MAGIC.every((byte, i) => start[i] === byte);
   const rows = new ImportedRows();
+  let frames = 0;
   const inflated = isGzip ? gunzip(whole, maxBytes) : whole;
   for await (const payload of readFrames(heldChunks(inflated, hold))) {
-    if (rows.count > 0) await nextTurn();
+    if (++frames > 1) await nextTurn();
+    if (frames > MAX_SPARE_FRAMES + rows.count) throw new FrameError("malformed");
     for (const row of decodeRows(payload)) {
       if (!rows.add(row)) throw new FrameError("too large");
     }

@@ -93,3 +93,15 @@ Deno.test("A body of more rows than one may have is too large, though each frame
   const refused = { ok: false, refusal: "body too large" };
   assert.deepEqual(await read(frame, frame, frameOf([[0, "", null]])), refused);
 });
+
+Deno.test("Frames without rows are as many as some, and no body of nothing else", async () => {
+  const read = (empty: number): unknown =>
+    readUploadBody(
+      requestOf(new Blob([...Array(empty).fill(frameOf([])), frameOf([[0, "[]", null]])])),
+      UNSHARED.hold,
+    );
+  assert.ok(
+    (await readUploadBody(requestOf(new Blob([frameOf([]), frameOf([])])), UNSHARED.hold)).ok,
+  );
+  assert.deepEqual(await read(1000), { ok: false, refusal: "invalid body" });
+});
