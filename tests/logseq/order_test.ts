@@ -189,3 +189,21 @@ Deno.test("After any batch no order that it set is taken, and each lies where it
     { numRuns: 300 },
   );
 });
+
+Deno.test("So are thousands, without a look at all siblings for each", () => {
+  const count = 10_000;
+  const db = storedDb(
+    schemaOf({
+      "block/uuid": { ":db/unique": ":db.unique/identity" },
+      "block/parent": { ":db/valueType": ":db.type/ref", ":db/index": true },
+      "block/order": {},
+    }),
+    BASE,
+  );
+  const batch = Array.from({ length: count }, (_, i) => newBlock(-1 - i, 1, `b${i}`));
+  const prepared = prepareBatch(db, forms(...batch, newBlock(-1 - count, 1, "a1")));
+  assert.ok(prepared.ok);
+  const orders = children(prepared.report.after, 1).map((text) => text.split(" ")[1]);
+  assert.equal(orders.length, 3 + count + 1);
+  assert.equal(new Set(orders).size, orders.length);
+});
