@@ -41,7 +41,7 @@ export function bucketOf({ e }: Datom): number {
 
 function mixed({ e, a, v, tx }: Datom, seed: number): number {
   let h = seed;
-  for (const word of [e, hashOf(a), hash(v), ...bitsOf(v), tx]) {
+  for (const word of [e, hashKeyword(a), hash(v), ...bitsOf(v), tx]) {
     h = Math.imul(h ^ word, 0x9e3779b1);
     h = Math.imul(h ^ (h >>> 15), 0x85ebca77);
     h ^= h >>> 13;
@@ -57,18 +57,4 @@ function bitsOf(v: Value): readonly number[] {
   // +0 and -0 are equal to DataScript.
   words.setFloat64(0, Number(v) + 0);
   return [words.getInt32(0), words.getInt32(4)];
-}
-
-const attributes = new Map<string, number>();
-/** Clients choose the names, so what is kept of them has a bound. */
-const MAX_ATTRIBUTES = 10_000;
-
-function hashOf(a: string): number {
-  let known = attributes.get(a);
-  if (known === undefined) {
-    if (attributes.size >= MAX_ATTRIBUTES) attributes.clear();
-    known = hashKeyword(a);
-    attributes.set(a, known);
-  }
-  return known;
 }

@@ -48,8 +48,24 @@ function hashInside(value: List | MapValue | SetValue | Tagged | readonly Value[
   return hashOrdered((sequence(value) ?? []).map(hash));
 }
 
-/** Hash of the keyword of this name (`ns/name`, or a name alone). */
+/** Clients choose the names, so what is kept of them has a bound. */
+const MAX_KEYWORDS = 10_000;
+const keywords = new Map<string, number>();
+
+/**
+ * Hash of the keyword of this name (`ns/name`, or a name alone). Kept, as the keys of a map are sorted by
+ * it: made for each comparison, maps of some thousand long keys took half a minute.
+ */
 export function hashKeyword(name: string): number {
+  const known = keywords.get(name);
+  if (known !== undefined) return known;
+  const found = hashName(name);
+  if (keywords.size >= MAX_KEYWORDS) keywords.clear();
+  keywords.set(name, found);
+  return found;
+}
+
+function hashName(name: string): number {
   const [namespace = "", own] = keywordParts(name);
   const symbol = combine(hashChars(own), hashText(namespace));
   return (symbol + 0x9e3779b9) | 0;

@@ -43,7 +43,6 @@ const PLAIN: Properties = {
 
 const EMPTY_MAP = new MapValue([]);
 const IDENT = "db/ident";
-const VALUE_TYPE = "db/valueType";
 
 export class Schema {
   /** Attribute → its map, as the root row has it. */
@@ -139,10 +138,40 @@ export class Schema {
     return schema;
   }
 
-  #change({ e, a, v, added }: Datom): void {
-    this.#properties.clear();
-    // Sorted anew for each form of a batch that says something else of many, it took seconds.
-    if (a === IDENT || a === VALUE_TYPE) this.#refAttributes = undefined;
+  #change(datom: Datom): void {
+    const { e, a, v } = datom;
+    const known = this.#eids.get(e);
+    const name = a === IDENT && v instanceof Keyword
+      ? v.name
+      : typeof known === "string"
+      ? known
+      : undefined;
+    if (name === undefined) return this.#note(datom);
+    const wasRef = this.isRef(name);
+    this.#note(datom);
+    this.#properties.delete(name);
+    // Gathered and sorted anew for each form of a batch that makes, or ends, many, it took minutes.
+    if (this.isRef(name) !== wasRef) this.#moveRef(name, !wasRef);
+  }
+
+  /** An attribute comes to the ref attributes, or goes from them, if they were asked for. */
+  #moveRef(name: string, isRef: boolean): void {
+    const refs = this.#refAttributes;
+    if (refs === undefined) return;
+    if (!isRef) {
+      this.#refAttributes = refs.filter((other) => other !== name);
+      return;
+    }
+    let [low, high] = [0, refs.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareInTrie(refs[middle] ?? "", name) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    this.#refAttributes = refs.toSpliced(low, 0, name);
+  }
+
+  #note({ e, a, v, added }: Datom): void {
     const [attributes, eids] = [this.#attributes, this.#eids];
     const known = eids.get(e);
     if (a === IDENT && v instanceof Keyword) {

@@ -4,7 +4,7 @@ import { CorruptRowError } from "../../datascript/errors.ts";
 import { decodeRoot } from "../../datascript/root.ts";
 import { Schema } from "../../datascript/schema.ts";
 import { decode, encode } from "../../datascript/transit.ts";
-import { equal, MapValue } from "../../datascript/value.ts";
+import { equal, Keyword, MapValue, type Value } from "../../datascript/value.ts";
 import { FixtureNodes } from "../support/memory_db.ts";
 import { fact, schemaOf, value, type Written } from "../support/written.ts";
 
@@ -122,3 +122,24 @@ for (const written of [null, 5, [], { ":a": 1 }, { "a": {} }]) {
     assert.throws(() => Schema.decode(value(written)), CorruptRowError);
   });
 }
+
+Deno.test("An attribute that becomes a ref, or is none any more, has the place among them that it would have anew", () => {
+  const names = Array.from({ length: 40 }, (_, i) => `x/a${i}`);
+  const owner = {};
+  let schema = Schema.EMPTY;
+  const said = (e: number, a: string, v: Value, added = true): void => {
+    schema = schema.with(new Datom(e, a, v, 1, added), owner);
+  };
+  for (const [e, name] of names.entries()) {
+    schema.refAttributes();
+    said(e, "db/ident", new Keyword(name));
+    said(e, "db/valueType", new Keyword("db.type/ref"));
+    if (e % 3 === 0) said(e, "db/valueType", new Keyword("db.type/ref"), false);
+    if (e % 5 === 0) said(e, "db/ident", new Keyword(name), false);
+  }
+  assert.deepEqual(schema.refAttributes(), Schema.decode(schema.encode()).refAttributes());
+  assert.equal(
+    schema.refAttributes().length,
+    names.filter((_, e) => e % 3 > 0 && e % 5 > 0).length,
+  );
+});

@@ -391,3 +391,25 @@ Deno.test("An entry is prepared the same whether its nodes are in memory or come
     assert.equal(encode(prepared.entry), encode(whole.entry));
   }
 });
+
+Deno.test("Thousands of attributes go while as many are made, without a look at each for each", () => {
+  const count = 10_000;
+  const names = Array.from({ length: count }, (_, i) => `:user.property/p${i}`);
+  const db = storedDb(
+    GRAPH_SCHEMA,
+    names.flatMap((name, i) => [
+      fact(100 + i, "db/ident", name),
+      fact(100 + i, "db/valueType", ":db.type/string"),
+    ]),
+  );
+  const prepared = prepareEntry(
+    db,
+    forms(
+      ...names.map((name): Written => [":db/retractEntity", name]),
+      ...names.map((name, i): Written => [":db/add", -1 - i, ":db/ident", `${name}-anew`]),
+    ),
+    undefined,
+  );
+  assert.ok(prepared.kind === "changed");
+  assert.equal(prepared.entry.items.length, 2 * count);
+});
