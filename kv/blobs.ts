@@ -141,5 +141,5 @@ function giveBack({ buffer }: Uint8Array): void {
 
 /** Deletes all parts that there are. Idempotent. Reads them, as the store has no list of keys alone. */
 export async function deleteBlob(kv: Deno.Kv, place: BlobPlace): Promise<void> {
-  await deleteKeys(kv, [{ prefix: blobPrefix(place) }], READ_PARTS);
+  await deleteKeys(kv, [{ prefix: blobPrefix(place) }], [], READ_PARTS);
 }

@@ -168,29 +168,44 @@ export async function deleteRange(kv: Deno.Kv, prefix: Deno.KvKey): Promise<void
 }
 
 /**
- * The same for all keys that selectors find, in commits that are full across them.
+ * The same for all keys that selectors find, in commits that are full across them. Answers whether the
+ * guard held: where it didn't, what is left is not deleted.
  *
+ * @param guard what must hold at each commit, and none of them changes; fewer than MAX_CHECKS
  * @param batchSize values read, and in memory, at once
  */
 export async function deleteKeys(
   kv: Deno.Kv,
   selectors: Iterable<Deno.KvListSelector>,
+  guard: readonly Deno.AtomicCheck[] = [],
   batchSize: number = LIST_BATCH,
-): Promise<void> {
-  let tally = new Tally();
+): Promise<boolean> {
+  let tally = tallyOf(guard);
   let deletes: Deno.KvKey[] = [];
   for (const selector of selectors) {
     for await (const { key } of kv.list(selector, { batchSize })) {
       if (!tally.add(key, 0)) {
-        await commitOrThrow(kv, { deletes });
-        tally = new Tally();
+        if (!await deleteGuarded(kv, deletes, guard)) return false;
+        tally = tallyOf(guard);
         tally.add(key, 0);
         deletes = [];
       }
       deletes.push(key);
     }
   }
-  if (deletes.length > 0) await commitOrThrow(kv, { deletes });
+  return deletes.length === 0 || await deleteGuarded(kv, deletes, guard);
+}
+
+async function deleteGuarded(
+  kv: Deno.Kv,
+  deletes: readonly Deno.KvKey[],
+  guard: readonly Deno.AtomicCheck[],
+): Promise<boolean> {
+  const outcome = await commit(kv, { deletes, checks: guard });
+  if (outcome.kind === "committed") return true;
+  // A lock has a cause.
+  if (outcome.kind === "conflict" && outcome.cause === undefined) return false;
+  throw new Error("Cannot delete what is no longer of use", { cause: outcome.cause });
 }
 
 function mustFit(change: Change): void {

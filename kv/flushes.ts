@@ -33,6 +33,7 @@ import {
   claimKey,
   claimPrefix,
   entriesRange,
+  type EntryPlace,
   flushesUpTo,
   flushKey,
   type FlushList,
@@ -70,6 +71,8 @@ export interface Dropped {
   /** When; ms since the epoch. */
   readonly since: number;
   readonly addrs: readonly Addr[];
+  /** Holds until it is swept. */
+  readonly guard: Deno.AtomicCheck;
 }
 
 /** `first` is left out where an earlier version of this server gave the first ones away. */
@@ -217,48 +220,55 @@ export async function* listDropped(
 ): AsyncGenerator<Dropped> {
   async function* found(): AsyncGenerator<readonly FoundPart<string>[]> {
     for await (const batch of listBatches(kv, { prefix: flushPrefix("dropped", graph, rows) })) {
-      yield batch.flatMap(({ key, value }) => {
+      yield batch.flatMap((entry) => {
+        const { key, value } = entry;
         const place = parseFlushKey("dropped", key);
         if (place === undefined) return [];
         const id = JSON.stringify(key.slice(0, -1));
-        places.set(id, place);
+        places.set(id, { ...place, guard: checkOf(entry) });
         // What is no bytes shows when it is decoded.
         const bytes = value instanceof Uint8Array ? value : new Uint8Array();
         return [{ id, part: place.part, bytes }];
       });
     }
   }
-  const places = new Map<string, { graph: GraphId; generation: Generation; t: T }>();
+  const places = new Map<string, EntryPlace & { readonly guard: Deno.AtomicCheck }>();
   for await (const values of gatherParts(found())) {
     for (const { id, parts } of values) {
       const place = places.get(id);
       places.delete(id);
       if (place === undefined) continue;
-      const { graph, generation: rows, t } = place;
+      const { graph, generation: rows, t, guard } = place;
       const key = flushKey("dropped", graph, rows, t, 0);
       const told = soundAt(key, () => parseStoredJson(droppedSchema, key, decodeParts(parts)));
       if (told === undefined) continue;
       const [since, addrs] = told;
-      yield { graph, rows, t, since, addrs };
+      yield { graph, rows, t, since, addrs, guard };
     }
   }
 }
 
 /**
  * Deletes what a flush made useless: nodes, roots before its own, tails up to it, and last its list
- * of them, so that it is found again if this is cut off.
+ * of them, so that it is found again if this is cut off. Answers whether it did: once another has
+ * swept it an import may bring rows of the same addresses, and they are none of this sweep's.
  *
  * @param log of the same graph
  */
-export async function sweepDropped(kv: Deno.Kv, log: Generation, dropped: Dropped): Promise<void> {
-  const { graph, rows, t, addrs } = dropped;
-  await deleteKeys(kv, [
+export async function sweepDropped(
+  kv: Deno.Kv,
+  log: Generation,
+  dropped: Dropped,
+): Promise<boolean> {
+  const { graph, rows, t, addrs, guard } = dropped;
+  const useless = [
     ...addrs.map((addr) => rowPartsRange({ graph, generation: rows, addr, part: 0 })),
     entriesRange("tail", graph, log, T_ZERO, t),
     spillRange(graph, log, { list: "tail", t }),
     { prefix: flushPrefix("root", graph, rows), end: flushKey("root", graph, rows, t, 0) },
-  ]);
-  await deleteKeys(kv, [flushesUpTo("dropped", graph, rows, t)]);
+  ];
+  return await deleteKeys(kv, useless, [guard]) &&
+    await deleteKeys(kv, [flushesUpTo("dropped", graph, rows, t)]);
 }
 
 /** Deletes what flushes wrote that never came to their switch and began before `before`. */
@@ -276,7 +286,9 @@ export async function sweepClaims(kv: Deno.Kv, before: number): Promise<number> 
       checks: [{ key, versionstamp }],
     });
     if (taken.kind !== "committed") continue;
-    await deleteKeys(kv, [rowsFrom(graph, rows, first, count)]);
+    // Nor does this delete what an import brings there once another sweep is done with it.
+    const guard = { key, versionstamp: taken.versionstamp };
+    if (!await deleteKeys(kv, [rowsFrom(graph, rows, first, count)], [guard])) continue;
     await commitOrThrow(kv, { deletes: [key] });
     swept++;
   }

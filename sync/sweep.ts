@@ -78,8 +78,7 @@ export async function sweepFlushes(
       const head = await readHead(kv, dropped.graph);
       // Of rows that are no longer the graph's all is swept with their generation.
       if (head?.rows !== dropped.rows) return false;
-      await sweepDropped(kv, head.log, dropped);
-      return true;
+      return await sweepDropped(kv, head.log, dropped);
     });
     if (isSwept) swept++;
   }

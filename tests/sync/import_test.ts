@@ -404,6 +404,47 @@ Deno.test("Rows that are imported before what a flush made useless is swept stay
   assert.deepEqual(await new Process(kv).datoms(graph), imported);
 });
 
+Deno.test("Rows that are imported once what a flush made useless is swept stay, whatever another sweep has found", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  const imported = await server.datoms(graph);
+  await server.write(graph, 0, block("one"));
+  assert.equal(await new TestGraph(kv, graph).flush(), "done");
+  const options = { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 };
+  const late = withCommit(kv, async (commit, before) => {
+    if (before === 0) {
+      assert.equal(await sweepFlushes(kv, options), 1);
+      await server.import(graph, SMALL);
+    }
+    return await commit();
+  });
+  await sweepFlushes(late, options);
+  const stored = new Set((await rowsOf(kv, graph)).map(([addr]) => addr));
+  assert.deepEqual(SMALL.map(([addr]) => addr).filter((addr) => !stored.has(addr)), []);
+  assert.deepEqual(await new Process(kv).datoms(graph), imported);
+});
+
+Deno.test("Rows that are imported once a cut-off flush is swept stay, though another sweep has begun before", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.graphWith(SMALL);
+  await server.write(graph, 0, block("one"));
+  assert.ok(await killedAt(kv, 2, false, (dying) => new TestGraph(dying, graph).flush()));
+  const first = (SMALL.at(-1)?.[0] ?? 0) + 1;
+  const rows: readonly FixtureRow[] = [[first, "mine", null], [first + 1, "mine too", null]];
+  const options = { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 };
+  const late = withCommit(kv, async (commit, before) => {
+    if (before === 1) {
+      assert.equal(await sweepFlushes(kv, options), 1);
+      await server.import(graph, rows);
+    }
+    return await commit();
+  });
+  await sweepFlushes(late, options);
+  assert.deepEqual((await rowsOf(kv, graph)).filter(([addr]) => addr >= first), rows);
+});
+
 Deno.test("A root that is imported once more is the root again, though a row says so already", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
