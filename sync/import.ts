@@ -35,7 +35,7 @@ import {
   type T,
   T_ZERO,
 } from "../protocol/ids.ts";
-import { hasSameRows, readBase } from "./base.ts";
+import { hasSameRows, readBase, wasFounded } from "./base.ts";
 import { type ComparedRows, compareRows } from "./compare_rows.ts";
 import type { Fanout } from "./fanout.ts";
 import type { GraphEnd } from "./news.ts";
@@ -283,7 +283,9 @@ async function copyWith(
     yield* rootSets(head, generation, root, now());
   };
   return await build(deps, head, generation, sets(), (current) => {
-    const same = hasSameRows(current, head) && current.flushed === head.flushed;
+    // A first batch brought rows, too.
+    const same = hasSameRows(current, head) && current.flushed === head.flushed &&
+      !wasFounded(head, current);
     const flushed = root?.t ?? head.flushed;
     return same
       ? {

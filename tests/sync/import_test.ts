@@ -445,6 +445,24 @@ Deno.test("Rows that are imported once a cut-off flush is swept stay, though ano
   assert.deepEqual((await rowsOf(kv, graph)).filter(([addr]) => addr >= first), rows);
 });
 
+Deno.test("A graph whose first batch comes while rows of another root than its own are copied keeps that batch", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  await server.import(graph, OLD);
+  const late = withCommit(kv, async (commit, before) => {
+    // The switch: a marker and two commits of rows came before it.
+    if (before === 3) await new Process(kv).write(graph, 0, block("first"));
+    return await commit();
+  });
+  await new Process(late).import(graph, CHANGED);
+  await new Process(kv).write(graph, 1, block("second"));
+  const datoms = (await new Process(kv).datoms(graph)).join();
+  assert.ok(datoms.includes("first") && datoms.includes("second"));
+  const stored = new Map((await rowsOf(kv, graph)).map((row) => [row[0], row]));
+  assert.deepEqual(CHANGED.map(([addr]) => stored.get(addr)), CHANGED);
+});
+
 Deno.test("A root that is imported once more is the root again, though a row says so already", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
