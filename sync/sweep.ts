@@ -114,10 +114,10 @@ export async function sweepUnready({ kv, stores, now }: AssetSweepDeps): Promise
     const isSwept = await unlessDamaged(graph, async () => {
       // What is silent is swept before.
       if (await isUnderWay(kv, graph)) return false;
-      const meta = await readMeta(kv, graph);
       const head = await readHead(kv, graph);
+      // After the head, which the end of an upload moves in the same commit: it is of this one or a later.
+      const meta = await readMeta(kv, graph);
       if (meta?.readyForUse !== false || head === undefined) return false;
-      // The end of an upload would have moved the head.
       const outcome = await removeGraph(kv, meta, head, now());
       if (outcome.kind !== "committed") return false;
       log.info("Removed {graph}, whose upload had not ended for a day", { graph });

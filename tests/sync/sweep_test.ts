@@ -19,7 +19,7 @@ import {
 import { openGraphs } from "../../sync/graphs.ts";
 import { upload } from "../../sync/snapshot_upload.ts";
 import { GRACE_MS, sweep, sweepFlushes, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
-import { dump, keysOf, withCommit } from "../support/kv.ts";
+import { dump, keysOf, withCommit, withMethods } from "../support/kv.ts";
 import { loggedBy } from "../support/log.ts";
 import { headOf, importedOf, version } from "../support/process.ts";
 import { userOf } from "../support/user.ts";
@@ -143,6 +143,27 @@ Deno.test("A graph whose upload ends while it is swept stays", async () => {
     if (commits === 0) assert.equal(await upload(parts, graph, call), "finished");
     return await commit();
   });
+  assert.equal(await sweepUnready({ ...parts, kv, now: () => NOW + DAY_MS + 1 }), 0);
+  assert.equal(await graphs.ready(graph), true);
+});
+
+Deno.test("A graph whose upload comes whole while it is looked at stays", async () => {
+  using store = await Deno.openKv(":memory:");
+  const parts = { kv: store, stores: openBlobStores(store), now };
+  const graphs = openGraphs(parts);
+  const owner = userOf("alice");
+  const graph = await created(graphs, owner, { graph_name: "late", readyForUse: false });
+  const call = { by: owner, reset: true, finished: true, rows: importedOf([]) };
+  let reads = 0;
+  const get = async (key: Deno.KvKey): Promise<Deno.KvEntryMaybe<unknown>> => {
+    const entry = await store.get<unknown>(key);
+    const isGraphs = key[0] === "graph" || key[0] === "head";
+    if (isGraphs && ++reads === 1) {
+      assert.equal(await upload(parts, graph, call), "finished");
+    }
+    return entry;
+  };
+  const kv = withMethods(store, { get });
   assert.equal(await sweepUnready({ ...parts, kv, now: () => NOW + DAY_MS + 1 }), 0);
   assert.equal(await graphs.ready(graph), true);
 });
