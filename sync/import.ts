@@ -34,6 +34,7 @@ import {
   ROOT_ADDR,
   type T,
   T_ZERO,
+  TAIL_ADDR,
 } from "../protocol/ids.ts";
 import { hasSameRows, readBase, wasFounded } from "./base.ts";
 import { type ComparedRows, compareRows } from "./compare_rows.ts";
@@ -202,7 +203,13 @@ async function comparePresent(
   const last = await lastAddr(kv, graph, generation) ?? -1;
   const present = rows.filter((row) => row.addr <= last);
   const { added, changed } = await compareRows(kv, graph, generation, present);
-  return { added: [...rows.filter((row) => row.addr > last), ...added], changed };
+  const isNode = ({ addr }: RowJson): boolean => addr > TAIL_ADDR;
+  const allAdded = [...rows.filter((row) => row.addr > last), ...added];
+  // Whoever reads a graph begins with its root and tail rows: they come with the head.
+  return {
+    added: allAdded.filter(isNode),
+    changed: [...allAdded.filter((row) => !isNode(row)), ...changed],
+  };
 }
 
 /**

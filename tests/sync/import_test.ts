@@ -463,6 +463,24 @@ Deno.test("A graph whose first batch comes while rows of another root than its o
   assert.deepEqual(CHANGED.map(([addr]) => stored.get(addr)), CHANGED);
 });
 
+for (const made of [true, false]) {
+  const cut = made ? "after" : "before";
+  Deno.test(`Rows 0 and 1 of an import that is cut off ${cut} any commit are not the graph's before the others`, async () => {
+    for (let n = 0;; n++) {
+      using kv = await Deno.openKv(":memory:");
+      const graph = await new Process(kv).createGraph();
+      const killed = await killedAt(kv, n, made, async (dying) => {
+        await new Process(dying).import(graph, [...SMALL, ...NEW]);
+      });
+      if (!killed) break;
+      const { rowsVersion } = await headOf(kv, graph);
+      const has = (await rowsOf(kv, graph)).some(([addr]) => addr === 0 || addr === 1);
+      assert.equal(has, rowsVersion > 0, `killed at commit ${n}`);
+      if (!has) await new Process(kv).write(graph, 0, block("one"));
+    }
+  });
+}
+
 Deno.test("A root that is imported once more is the root again, though a row says so already", async () => {
   using kv = await Deno.openKv(":memory:");
   const server = new Process(kv);
