@@ -196,7 +196,12 @@ export async function deleteKeys(
   return deletes.length === 0 || await deleteGuarded(kv, deletes, guard);
 }
 
-async function deleteGuarded(
+/**
+ * Deletes these keys; answers whether the guard held.
+ *
+ * @throws {Error} it isn't known to have succeeded
+ */
+export async function deleteGuarded(
   kv: Deno.Kv,
   deletes: readonly Deno.KvKey[],
   guard: readonly Deno.AtomicCheck[],

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import type { Generation, GraphId } from "../protocol/ids.ts";
 import { checkOf, type KvSet, type NotCommitted, objectSet } from "./change.ts";
-import { commit, commitOrThrow, deleteKeys, deleteRange } from "./commit.ts";
+import { commit, commitOrThrow, deleteGuarded, deleteKeys, deleteRange } from "./commit.ts";
 import { type Head, headGuard, readHead } from "./head.ts";
 import {
   acceptedPrefix,
@@ -141,7 +141,7 @@ export async function sweepGeneration(
 ): Promise<boolean> {
   // Another versionstamp on the marker: from here on nobody who opened the generation can write
   // under it or make it the head's, so what the head says next stays so.
-  await commitOrThrow(kv, { sets: markGarbage(graph, [generation], SWEPT) });
+  const guard = await markSwept(kv, graph, generation);
   const head = await readHead(kv, graph);
   const live = head !== undefined && generationsOf(head).includes(generation);
   if (!live) {
@@ -151,8 +151,21 @@ export async function sweepGeneration(
     for (const prefix of prefixesOf(graph, generation)) await deleteRange(kv, prefix);
     await deleteKeys(kv, [spillRange(graph, generation)]);
   }
-  await commitOrThrow(kv, { deletes: [garbageKey(graph, generation)] });
+  // One that a reset has made since, which lets go of what the head referred to, stays.
+  await deleteGuarded(kv, [guard.key], [guard]);
   return !live;
+}
+
+async function markSwept(
+  kv: Deno.Kv,
+  graph: GraphId,
+  generation: Generation,
+): Promise<Deno.AtomicCheck> {
+  const outcome = await commit(kv, { sets: markGarbage(graph, [generation], SWEPT) });
+  if (outcome.kind !== "committed") {
+    throw new Error("Cannot begin to sweep a generation", { cause: outcome.cause });
+  }
+  return { key: garbageKey(graph, generation), versionstamp: outcome.versionstamp };
 }
 
 /** All that log and rows have under a generation, but for claims. */

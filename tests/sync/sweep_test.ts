@@ -19,7 +19,7 @@ import {
 import { openGraphs } from "../../sync/graphs.ts";
 import { upload } from "../../sync/snapshot_upload.ts";
 import { GRACE_MS, sweep, sweepFlushes, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
-import { dump, keysOf, withCommit, withMethods } from "../support/kv.ts";
+import { dump, keysOf, killedAt, withCommit, withMethods } from "../support/kv.ts";
 import { loggedBy } from "../support/log.ts";
 import { headOf, importedOf, version } from "../support/process.ts";
 import { userOf } from "../support/user.ts";
@@ -166,6 +166,25 @@ Deno.test("A graph whose upload comes whole while it is looked at stays", async 
   const kv = withMethods(store, { get });
   assert.equal(await sweepUnready({ ...parts, kv, now: () => NOW + DAY_MS + 1 }), 0);
   assert.equal(await graphs.ready(graph), true);
+});
+
+Deno.test("A sweep that found a generation in use forgets no marker that came since", async () => {
+  using store = await Deno.openKv(":memory:");
+  const graph = await newGraph(store);
+  const { rows } = await headOf(store, graph);
+  const kv = withCommit(store, async (commit, before) => {
+    // Of a reset that is killed before its own sweep.
+    if (before === 1) {
+      assert.ok(
+        await killedAt(store, 1, false, async (dying) => {
+          await openGraphs({ kv: dying, stores: openBlobStores(dying), now }).reset(graph);
+        }),
+      );
+    }
+    return await commit();
+  });
+  assert.equal(await sweepGeneration(kv, graph, rows), false);
+  assert.ok((await Array.fromAsync(listGarbage(store))).some((left) => left.generation === rows));
 });
 
 Deno.test("What of one graph is damaged keeps no other from being swept", async () => {
