@@ -1,6 +1,6 @@
 /** What a graph's tail goes on top of: the root and tail rows as they were imported, or a flush's root. */
 import { readRoot } from "../kv/flushes.ts";
-import type { Head, HeadState } from "../kv/head.ts";
+import { type Head, type HeadState, readHead } from "../kv/head.ts";
 import { lastAddr, readRow, type Row } from "../kv/rows.ts";
 import { ROOT_ADDR, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 
@@ -47,6 +47,24 @@ export function hasSameBase(one: HeadState, other: HeadState): boolean {
  */
 export function wasFounded(before: Head, after: Head): boolean {
   return before.t === T_ZERO && after.t !== T_ZERO;
+}
+
+/**
+ * What is read of a head's rows and log; `undefined`: other rows came meanwhile, so that it may be of both,
+ * or lack what was swept behind a reset or an import.
+ *
+ * @throws what reading throws, unless other rows came
+ */
+export async function readSteady<Result>(
+  kv: Deno.Kv,
+  head: Head,
+  read: () => Promise<Result>,
+): Promise<{ readonly result: Result } | undefined> {
+  const [settled] = await Promise.allSettled([read()]);
+  const now = await readHead(kv, head.graph);
+  if (now === undefined || !hasSameRows(now, head) || wasFounded(head, now)) return undefined;
+  if (settled.status === "rejected") throw settled.reason;
+  return { result: settled.value };
 }
 
 /** Whether nothing was put into the graph yet: it has neither a log nor rows. One read at most. */

@@ -14,7 +14,7 @@ import { CorruptLogError } from "../kv/txlog.ts";
 import { type GraphId, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { loggerFor } from "../telemetry/log.ts";
-import { type Base, hasSameRows, readBase, wasFounded } from "./base.ts";
+import { type Base, hasSameRows, readBase, readSteady } from "./base.ts";
 import { type DownloadDeps, type Downloader, isAhead, versionToServe } from "./downloads.ts";
 import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
 import { untilSettled } from "./settle.ts";
@@ -112,10 +112,8 @@ export async function openRowStream(
   for (;;) {
     const head = await readHead(kv, graph);
     if (head === undefined) return { kind: "gone" };
-    const opened = await openAt(kv, head, version);
-    // What was swept behind a reset or an import is missing in what was read.
-    const after = await readHead(kv, graph);
-    if (after !== undefined && hasSameRows(after, head) && !wasFounded(head, after)) return opened;
+    const opened = await readSteady(kv, head, () => openAt(kv, head, version));
+    if (opened !== undefined) return opened.result;
   }
 }
 

@@ -8,7 +8,7 @@ import { type Head, readHead } from "../kv/head.ts";
 import { type Row, type RowJson, rowJson } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
-import { type Base, readBase, wasFounded } from "./base.ts";
+import { type Base, readBase, readSteady } from "./base.ts";
 import {
   type DownloadDeps,
   isAhead,
@@ -79,13 +79,16 @@ export async function rowsPage(
     const download = await readDownload(kv, graph, query.caller);
     if (download === undefined) return undefined;
     if (isCutOff(download, head, query.after, deps.now())) return "replaced";
-    const page = await wholeRows.has(head)
-      ? await readPage(deps, head, versionToServe(download, head, deps.now()), query)
-      : undefined;
-    // Rows that a reset took away meanwhile were missing in what was read, or some of those that the first
-    // batch brought.
-    const after = await readHead(kv, graph);
-    if (after?.rows !== head.rows || wasFounded(head, after)) continue;
+    const read = await readSteady(
+      kv,
+      head,
+      async () =>
+        await wholeRows.has(head)
+          ? await readPage(deps, head, versionToServe(download, head, deps.now()), query)
+          : undefined,
+    );
+    if (read === undefined) continue;
+    const page = read.result;
     if (page === undefined) return "not ready";
     // Of no rows nobody can make a database that would be of the wrong version.
     if (page.rows.length > 0 && isAhead(download, head, deps.now())) return "replaced";

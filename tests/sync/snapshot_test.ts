@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { newGraphId } from "../../protocol/ids.ts";
 import { rememberTold } from "../../sync/downloads.ts";
 import { openGraphs } from "../../sync/graphs.ts";
+import { openRowStream } from "../../sync/row_stream.ts";
 import { rowsPage } from "../../sync/snapshot.ts";
 import { type ClientRow, datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
@@ -311,6 +312,44 @@ Deno.test("A page that a reset comes into is read again: rows of two graphs neve
   assert.ok(reset && done);
   assert.deepEqual(rows.map((row) => [row.addr, row.content, row.addresses]), wanted);
   assert.deepEqual(await rowsOf(store, graph), wanted);
+});
+
+Deno.test("A page whose log a reset takes away is read again, and so is one that is open as a stream", async () => {
+  using store = await Deno.openKv(":memory:");
+  const setup = new Process(store);
+  const graphs = openGraphs({ kv: store, stores: openBlobStores(store), now: setup.now });
+  for (const by of ["page", "stream"]) {
+    const graph = await setup.graphWith(SMALL);
+    await setup.write(graph, 0, block("mine"));
+    let reset = false;
+    const kv = beforeFirstList(store, async () => {
+      reset = await graphs.reset(graph) ?? false;
+    });
+    if (by === "page") {
+      assert.deepEqual((await new Process(kv).page(graph, -1, 2000)).rows, []);
+    } else {
+      const opened = await openRowStream(kv, graph);
+      assert.ok(opened.kind === "open");
+      assert.equal(opened.stream.count, 0);
+    }
+    assert.ok(reset);
+  }
+});
+
+Deno.test("A page that an import comes into that replaces rows has none of those before", async () => {
+  using store = await Deno.openKv(":memory:");
+  const setup = new Process(store);
+  const rows = (what: string): readonly FixtureRow[] => [
+    [0, `root ${what}`, null],
+    [1, "[]", null],
+    [7, `node ${what}`, null],
+  ];
+  const graph = await setup.graphWith(rows("before"));
+  const kv = beforeFirstList(store, async () => {
+    await setup.import(graph, rows("after"));
+  });
+  const page = await new Process(kv).page(graph, -1, 2000);
+  assert.deepEqual(page.rows.map((row) => [row.addr, row.content, row.addresses]), rows("after"));
 });
 
 Deno.test("Whatever batches land between the pages, a download is the database at the version told last", async () => {
