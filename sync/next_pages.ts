@@ -6,6 +6,7 @@
 import { LRUCache } from "lru-cache";
 import type { Head } from "../kv/head.ts";
 import { listRowBatches, type RowJson } from "../kv/rows.ts";
+import { T_ZERO } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { rowsIdOf } from "./node_cache.ts";
 
@@ -104,7 +105,9 @@ export class NextPages {
 
 /** What is listed under one key is the same for each head that has it, but for nodes it doesn't need. */
 function keyOf(head: Head, { after, wanted }: NodeRange): string {
-  return `${head.graph} ${rowsIdOf(head)} ${head.flushed} ${after} ${wanted}`;
+  // The first batch may bring rows.
+  const base = head.t === T_ZERO ? "new" : head.flushed;
+  return `${head.graph} ${rowsIdOf(head)} ${base} ${after} ${wanted}`;
 }
 
 function bytesOf(rows: readonly RowJson[]): number {

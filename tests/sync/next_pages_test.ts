@@ -3,7 +3,8 @@ import type { GraphId } from "../../protocol/ids.ts";
 import type { FixtureRow } from "../support/fixtures.ts";
 import { counted } from "../support/counted_kv.ts";
 import { withList } from "../support/kv.ts";
-import { Process } from "../support/process.ts";
+import { blockTx } from "../support/forms.ts";
+import { Process, rowsOf } from "../support/process.ts";
 
 const LIMIT = 10;
 
@@ -90,6 +91,24 @@ Deno.test("Rows that are imported meanwhile are in the next page, in place of th
   await watched.server.import(graph, [[last + 1, "new", null]]);
   const second = await watched.page(graph, last);
   assert.deepEqual([second.listed, second.contents[0]], [true, "new"]);
+});
+
+Deno.test("Rows that a graph's first batch brings meanwhile are in the next page, in place of those listed ahead", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const server = new Process(kv);
+  const graph = await server.createGraph();
+  await server.import(graph, rowsWith(...many(LIMIT + 1)).slice(2));
+  const first = await server.page(graph, -1, LIMIT);
+  assert.equal(first.rows.length, LIMIT);
+  await server.nextPages.idle();
+  await new Process(kv).write(graph, 0, blockTx(crypto.randomUUID(), "first"));
+  const seen: number[] = first.rows.map(({ addr }) => addr);
+  for (let page = first; !page.done;) {
+    page = await server.page(graph, page.last_addr, LIMIT);
+    seen.push(...page.rows.map(({ addr }) => addr));
+  }
+  const stored = (await rowsOf(kv, graph)).map(([addr]) => addr);
+  assert.deepEqual(stored.filter((addr) => !seen.includes(addr)), []);
 });
 
 Deno.test("A page that was listed ahead is kept for ten seconds", async () => {
