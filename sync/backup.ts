@@ -7,7 +7,7 @@ import { listRows, parseRowJson, type Row } from "../kv/rows.ts";
 import { type GraphId, ROOT_ADDR, type T, TAIL_ADDR } from "../protocol/ids.ts";
 import { writeKvsFile, type WriteOptions } from "../sqlite/kvs_file.ts";
 import { RowMissingError } from "./database.ts";
-import { hasSameBase, hasSameRows, isEmpty, readBase } from "./base.ts";
+import { hasSameBase, hasSameRows, isEmpty, readBase, wasFounded } from "./base.ts";
 import { nextTurn } from "./next_turn.ts";
 import { addressesBelow } from "./rows_check.ts";
 import { rootAndTail } from "./snapshot.ts";
@@ -58,10 +58,10 @@ export async function backupGraph(
     try {
       return await backupAt(kv, head, path, options);
     } catch (cause) {
-      // Rows that were replaced, or swept after a flush, are no damage.
+      // Rows that were replaced, swept after a flush, or brought by a first batch are no damage.
       if (attempt === ATTEMPTS) throw cause;
       const now = await readHead(kv, graph);
-      if (now !== undefined && hasSameBase(now, head)) throw cause;
+      if (now !== undefined && hasSameBase(now, head) && !wasFounded(head, now)) throw cause;
     }
   }
 }

@@ -15,7 +15,7 @@ import { datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
 import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
-import { dump, keysOf, withCommit, withList } from "../support/kv.ts";
+import { beforeFirstList, dump, keysOf, withCommit, withList } from "../support/kv.ts";
 import { ALICE, BOB, headOf, Process, rowsOf } from "../support/process.ts";
 import { Folder } from "../support/folder.ts";
 import { userOf } from "../support/user.ts";
@@ -235,6 +235,21 @@ Deno.test("There is no backup of a graph that nothing was put into, nor of none"
   await assert.rejects(backupGraph(kv, graph, `${folder.path}/b`, NEW), EmptyGraphError);
   assert.equal(await backupGraph(kv, newGraphId(), `${folder.path}/b`, NEW), undefined);
   assert.deepEqual(folder.names(), []);
+});
+
+Deno.test("A graph whose first batch comes while its root is looked for is backed up with it", async () => {
+  await using folder = await Folder.make();
+  using store = await Deno.openKv(":memory:");
+  const server = new Process(store);
+  const graph = await server.createGraph();
+  const path = `${folder.path}/b`;
+  // The root has been looked for then, and rows are.
+  const kv = beforeFirstList(
+    store,
+    () => server.write(graph, 0, blockTx(crypto.randomUUID(), "first")),
+  );
+  assert.equal((await backupGraph(kv, graph, path, NEW))?.t, 1);
+  assert.deepEqual(datomsIn(rowsIn(path)), await server.datoms(graph));
 });
 
 Deno.test("A graph whose root is lost is damaged, though nothing of it were left but its log", async () => {
