@@ -16,12 +16,36 @@ export class TransitError extends Error {
 }
 
 /**
+ * Characters by which names may come to more than the text that holds them: keywords, tags and keys of
+ * maps, which a text writes once and a code names again. A key of a million characters 300 times, in 1 MB,
+ * took a gigabyte and a minute, as what is made of it is written without codes, or gone through each time.
+ */
+const MAX_REPEATED = 16 * 1024 * 1024;
+
+/** How much more names may come to, over some texts. */
+export class Repeats {
+  #left = MAX_REPEATED;
+
+  /** Whether there was as much left. */
+  take(characters: number): boolean {
+    this.#left -= characters;
+    return this.#left >= 0;
+  }
+}
+
+/** Characters of the names in the text that is being read. */
+let named = 0;
+
+/**
  * The value that a Transit JSON text holds.
  *
- * @throws {TransitError} not JSON, not Transit, a dangling cache code, or nested too deeply
+ * @param repeats what texts that are read for one purpose have left; without it they may repeat what they like
+ * @throws {TransitError} not JSON, not Transit, a dangling cache code, nested too deeply, or names far
+ *   longer than the text
  */
-export function decode(text: string): Value {
+export function decode(text: string, repeats?: Repeats): Value {
   let raw: unknown;
+  named = 0;
   try {
     raw = decoder.decode(JSON.parse(text), transit.readCache());
     // A quoted array comes as it is, past the arrayBuilder; a quoted value inside of a text is rare, and so
@@ -30,6 +54,9 @@ export function decode(text: string): Value {
   } catch (cause) {
     // A SyntaxError, or a RangeError when arrays nest deeper than the stack.
     throw new TransitError("Cannot read the text as Transit JSON", { cause });
+  }
+  if (repeats?.take(Math.max(0, named - text.length)) === false) {
+    throw new TransitError("Cannot read the text as Transit JSON: it repeats too many long names");
   }
   return admit(raw);
 }
@@ -60,7 +87,10 @@ function admit(raw: unknown): Value {
       return raw;
     case "object":
       if (raw instanceof Date && Number.isNaN(raw.getTime())) break; // has no place in any order
-      if (raw === null || isOurs(raw)) return raw;
+      if (raw === null) return raw;
+      if (raw instanceof Keyword) named += raw.name.length;
+      else if (raw instanceof Tagged && typeof raw.rep === "string") named += raw.rep.length;
+      if (isOurs(raw)) return raw;
       if (raw instanceof Uint8Array) return new Tagged("b", raw.toBase64());
       // A tag before anything but a text does not come to the defaultHandler.
       if (transit.isTaggedValue(raw)) {
@@ -105,6 +135,7 @@ const WRITERS_TAGS: readonly string[] = ["s", "array", "map"];
 const MARKS: readonly string[] = ["~", "^", "`", "#"];
 
 function tagged(tag: string, rep: unknown): Tagged {
+  named += tag.length;
   if (WRITERS_TAGS.includes(tag) || MARKS.includes(tag)) {
     throw new TransitError(`Cannot read the tag ${tag}`);
   }
@@ -199,6 +230,11 @@ const READER_OPTIONS = {
 function mapOf(entries: [Value, Value][], raw: unknown): MapValue {
   if (Array.isArray(raw) && raw.length % 2 === 0) {
     throw new TransitError("Cannot read a map whose last key has no value");
+  }
+  for (const [key] of entries) {
+    if (typeof key === "string") named += key.length;
+    else if (key instanceof Uuid) named += key.text.length;
+    else if (key instanceof Tagged && typeof key.rep === "string") named += key.rep.length;
   }
   return new MapValue(entries);
 }

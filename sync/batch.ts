@@ -5,7 +5,7 @@
 import { TransactError } from "../datascript/errors.ts";
 import type { Form } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
-import { encode } from "../datascript/transit.ts";
+import { encode, Repeats } from "../datascript/transit.ts";
 import { type Head, knownChecksum } from "../kv/head.ts";
 import { SOUGHT } from "../logseq/order.ts";
 import { AMONG_THEMSELVES, BESIDE_TODAYS, preparation, type Prepared } from "../logseq/prepare.ts";
@@ -76,8 +76,9 @@ async function planBatch(deps: BatchDeps, head: Head, batch: TxBatch): Promise<B
 /** All forms of the batch; `undefined`: one of its texts has none. */
 function formsOf(txs: readonly string[]): readonly Form[] | undefined {
   const forms: Form[] = [];
+  const repeats = new Repeats();
   for (const tx of txs) {
-    const some = parseTx(tx);
+    const some = parseTx(tx, repeats);
     if (some === undefined) return undefined;
     for (const form of some) forms.push(form);
   }

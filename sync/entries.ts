@@ -4,7 +4,9 @@
  * several); nothing of an entry is stored without the rest of it. Checks come in this order: stale,
  * empty, then entry by entry.
  */
+import type { Form } from "../datascript/forms.ts";
 import { missingNodes } from "../datascript/prefetch.ts";
+import { Repeats } from "../datascript/transit.ts";
 import { type Head, knownChecksum } from "../kv/head.ts";
 import { type PreparedEntry, prepareEntry } from "../logseq/entries.ts";
 import { SOUGHT } from "../logseq/order.ts";
@@ -184,12 +186,13 @@ async function applied(
   const seen = new Set<SentId>();
   /** Of entries that changed nothing, before any that did. */
   const idle: SentId[] = [];
+  const repeats = new Repeats();
   let { db } = open;
   for (const { tx, txId, outlinerOp } of entries) {
     const sent = txId === undefined ? [] : [sentIdOf(txId, tx)];
     if (txId !== undefined) success.push(txId);
     if (sent.some((id) => known.has(id) || seen.has(id))) continue;
-    const prepared = await prepare(deps, { ...open, db }, tx, outlinerOp);
+    const prepared = await prepare(deps, { ...open, db }, parseTx(tx, repeats), outlinerOp);
     switch (prepared.kind) {
       case "changed": {
         const { report, entry } = prepared;
@@ -224,11 +227,10 @@ async function applied(
 async function prepare(
   { databases }: EntriesDeps,
   open: OpenDb,
-  tx: string,
+  forms: readonly Form[] | undefined,
   op: string | undefined,
 ): Promise<PreparedEntry> {
   const { db } = open;
-  const forms = parseTx(tx);
   if (forms === undefined) return { kind: "failed", why: "not transaction data", missing: [] };
   const ahead = (): ReadonlySet<number> => missingNodes(db, forms, SOUGHT);
   return await databases.run(open, () => prepareEntry(db, forms, op), ahead);

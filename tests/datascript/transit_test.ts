@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decodeTail, encodeTail, encodeTailTx } from "../../datascript/root.ts";
-import { decode, encode, encodeWithoutCache, TransitError } from "../../datascript/transit.ts";
+import {
+  decode,
+  encode,
+  encodeWithoutCache,
+  Repeats,
+  TransitError,
+} from "../../datascript/transit.ts";
 import {
   equal,
   Keyword,
@@ -234,3 +240,28 @@ Deno.test("A text is written the same whatever was written before it", () => {
   assert.throws(() => encode([keyword("some/keyword"), deep]), RangeError);
   assert.equal(encode(value), '["~:some/keyword","^0"]');
 });
+
+Deno.test("Names that a text says once and repeats by codes come to no more than 16 million characters beyond it", () => {
+  const name = "k".repeat(1_000_000);
+  const texts = {
+    key: (times: number) => `[${repeated(`["^ ","${name}",1]`, `["^ ","^0",1]`, times)}]`,
+    tag: (times: number) => `[${repeated(`["~#${name}",1]`, `["^0",1]`, times)}]`,
+    keyword: (times: number) => `[${repeated(`"~:${name}"`, `"^0"`, times)}]`,
+    symbol: (times: number) => `[${repeated(`"~$${name}"`, `"^0"`, times)}]`,
+  };
+  for (const textOf of Object.values(texts)) {
+    decode(textOf(16), new Repeats());
+    assert.throws(() => decode(textOf(20), new Repeats()), TransitError);
+    const repeats = new Repeats();
+    decode(textOf(10), repeats);
+    assert.throws(() => decode(textOf(10), repeats), TransitError);
+    // Rows are what they are.
+    decode(textOf(20));
+  }
+  const long = JSON.stringify(Array(40).fill(`~:${name}`));
+  decode(long, new Repeats());
+});
+
+function repeated(first: string, again: string, times: number): string {
+  return [first, ...Array<string>(times - 1).fill(again)].join();
+}
