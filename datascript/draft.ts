@@ -84,7 +84,7 @@ export class Draft extends Reader {
     this.#eavt = insert(this.#edits.eavt, this.#eavt, datom);
     if (this.#schema.isIndexed(a)) {
       this.#avet = insert(this.#edits.avet, this.#avet, datom);
-      this.stored.use(a);
+      this.stored.use(a, datom.v);
     }
     const name = holderName(a, datom.v);
     if (name !== undefined) this.#holders.set(name, undefined);
@@ -129,7 +129,7 @@ export function rebased(db: Db, root: Root, source: NodeSource): Db {
   const edits = newEdits();
   const overlayOf = (index: keyof Overlay): Tree => {
     const later = db.changes(index).filter(({ tx }) => tx > root.maxTx);
-    if (index === "avet") later.forEach(({ a }) => stored.use(a));
+    if (index === "avet") later.forEach(({ a, v }) => stored.use(a, v));
     return later.reduce((tree, datom) => insert(edits[index], tree, datom), EMPTY_TREE);
   };
   const overlay = { eavt: overlayOf("eavt"), avet: overlayOf("avet") };

@@ -19,6 +19,7 @@ export type TransactErrorCode =
   | "tempid-as-value-only"
   | "upsert-conflict"
   | "late-upserts"
+  | "too-much-to-read"
   | "unique-conflict"
   | "cas-failed";
 

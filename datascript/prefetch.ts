@@ -7,6 +7,7 @@ import type { Db } from "./db.ts";
 import { TransactError } from "./errors.ts";
 import { type EntityRef, type Form, isLookupRef, parseEntityRef } from "./forms.ts";
 import { ofValue } from "./order.ts";
+import { MAX_LOOKS } from "./reader.ts";
 import { nodeAt, NodeMissing } from "./source.ts";
 import { collection, Keyword, MapValue, type Value } from "./value.ts";
 
@@ -23,7 +24,12 @@ export function missingNodes(
 ): ReadonlySet<number> {
   const scout = new Scout(db, sought);
   scout.roots();
-  for (const form of forms) scout.visit(form);
+  const looks = db.looks;
+  for (const form of forms) {
+    // The transaction will not go through more either.
+    if (db.looks - looks > MAX_LOOKS) break;
+    scout.visit(form);
+  }
   return scout.missing;
 }
 

@@ -34,6 +34,16 @@ export type Entity = readonly Datom[] | null;
 /** An entity with more datoms than so many is searched each time it is asked for, not kept. */
 const MANY_DATOMS = 64;
 
+/**
+ * Datoms that a transaction may go through: some seconds' work. Most forms go through a few, but a value may be held
+ * by 10,000s where it became unique later, and so may one attribute of an entity have as many: to look for
+ * each of as many forms took hours.
+ */
+export const MAX_LOOKS = 2_000_000;
+
+/** Ref attributes of which it is known in the time that one datom takes that nobody refers by them. */
+const REFS_PER_LOOK = 25;
+
 /** An entity as it is kept. */
 export function entityOf(datoms: readonly Datom[]): Entity {
   return datoms.length > MANY_DATOMS ? null : datoms;
@@ -41,6 +51,8 @@ export function entityOf(datoms: readonly Datom[]): Entity {
 
 /** Reads may throw NodeMissing (source.ts): the caller loads the node and starts again. */
 export abstract class Reader {
+  #looks = 0;
+
   protected constructor(readonly stored: Stored) {}
 
   abstract get overlay(): Overlay;
@@ -54,9 +66,16 @@ export abstract class Reader {
   /** Who has a value, null for nobody; kept likewise, by the name that holderName gives it. */
   abstract namedHolder(name: string, a: string, v: Value): number | null;
 
+  /** How many datoms were gone through, and what took about as long. */
+  get looks(): number {
+    return this.#looks;
+  }
+
   /** The datoms of a stretch, ascending. */
   datoms(range: Range): readonly Datom[] {
-    return this.#layered(range, this.#stored(range));
+    const stored = this.#stored(range);
+    this.#looks += stored.length;
+    return this.#layered(range, stored);
   }
 
   /** The datoms of an entity, of one attribute of it, or with one value there. */
@@ -126,7 +145,9 @@ export abstract class Reader {
    * entity.
    */
   refAttributesTo(e: number): readonly string[] {
-    return this.schema.refAttributes().filter((a) => this.stored.mayRefer(a, e));
+    const refs = this.schema.refAttributes();
+    this.#looks += refs.length / REFS_PER_LOOK;
+    return refs.filter((a) => this.stored.mayRefer(a, e));
   }
 
   /** Everything, in the order of an index. */
@@ -161,6 +182,7 @@ export abstract class Reader {
 
   #layered(range: Range, stored: readonly Datom[]): readonly Datom[] {
     const over = this.#over(range);
+    this.#looks += over.length;
     return over.length === 0 ? stored : layered(stored, over, compareFacts[range.index]);
   }
 

@@ -5,6 +5,7 @@ import { type Index, ofAttribute, ofValue } from "./order.ts";
 import type { Schema } from "./schema.ts";
 import { NodeMissing, type NodeSource } from "./source.ts";
 import { EMPTY_TREE, firstOf, seek, type Tree } from "./tree.ts";
+import type { Value } from "./value.ts";
 
 export type Trees = Readonly<Record<Index, Tree>>;
 
@@ -39,16 +40,19 @@ interface Gap {
 }
 
 export class Stored {
-  /** Attributes of datoms that came into an overlay. */
-  readonly #overlaid = new Set<string>();
+  /** Values of datoms of indexed attributes that came into an overlay: the numbers among them, by attribute. */
+  readonly #overlaid = new Map<string, Set<number>>();
   /** Of a ref attribute, entities that nobody in the trees refers to by it. */
   readonly #gaps = new Map<string, Gap>();
 
   constructor(readonly root: Root, readonly source: NodeSource) {}
 
   /** A datom of an indexed attribute comes into an overlay. */
-  use(a: string): void {
-    this.#overlaid.add(a);
+  use(a: string, v: Value): void {
+    if (typeof v !== "number") return;
+    const known = this.#overlaid.get(a);
+    if (known === undefined) this.#overlaid.set(a, new Set([v]));
+    else known.add(v);
   }
 
   /**
@@ -57,7 +61,7 @@ export class Stored {
    * of attributes, takes seconds; most are in one gap between those that are referred to.
    */
   mayRefer(a: string, e: number): boolean {
-    if (this.#overlaid.has(a)) return true;
+    if (this.#overlaid.get(a)?.has(e)) return true;
     const known = this.#gaps.get(a);
     if (known !== undefined && known.from <= e && e < known.to) return false;
     const gap = this.#gapAt(a, e);

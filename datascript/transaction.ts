@@ -18,6 +18,7 @@ import {
   straightOf,
   type Tempid,
 } from "./forms.ts";
+import { MAX_LOOKS } from "./reader.ts";
 import type { TxReport } from "./report.ts";
 import { ARRAY_MAP_LIMIT, compareInTrie } from "./trie_order.ts";
 import { collection, equal, Keyword, MapValue, type Value } from "./value.ts";
@@ -98,6 +99,9 @@ export class Transaction {
       for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
         this.#done++;
         this.#do(step);
+        if (this.#db.looks > MAX_LOOKS) {
+          throw new TransactError("too-much-to-read", "The forms go through too many datoms");
+        }
       }
     } catch (thrown) {
       if (thrown instanceof Again) return "again";

@@ -639,6 +639,33 @@ const CODES: Readonly<Record<TransactErrorCode, Readonly<Record<string, Written[
       ]),
     ],
   },
+  "too-much-to-read": {
+    "a look for one of many values, many times": [
+      ...range(2000, (i): Written => [":db/add", 9, ":nick", i]),
+      ...range(1200, (): Written => [":db/cas", 9, ":nick", 1, 1]),
+    ],
+    "one of many values that were there before there may be one, many times": [
+      [":db/add", -1, ":db/ident", ":scores"],
+      [":db/add", -1, ":db/cardinality", ":db.cardinality/many"],
+      ...range(2000, (i): Written => [":db/add", 9, ":scores", i]),
+      [":db/add", -1, ":db/cardinality", ":db.cardinality/one"],
+      ...range(1200, (i): Written => [":db/add", 9, ":scores", 3000 + i]),
+    ],
+    "a look for whom many are, as they were it before it was unique": [
+      [":db/add", -1, ":db/ident", ":score"],
+      [":db/add", -1, ":db/index", true],
+      ...range(2000, (i): Written => [":db/add", 100 + i, ":score", 7]),
+      [":db/add", -1, ":db/unique", ":db.unique/identity"],
+      ...range(1200, (i): Written => [":db/add", [":score", 7], ":name", `${i}`]),
+    ],
+    "the ends of many, to whom many attributes may refer": [
+      ...range(4000, (i): readonly Written[] => [
+        [":db/add", -1 - i, ":db/ident", `:ref/a${i}`],
+        [":db/add", -1 - i, ":db/valueType", ":db.type/ref"],
+      ]).flat(),
+      ...range(13_000, (i): Written => [":db/retractEntity", 10_000 + i]),
+    ],
+  },
   "unique-conflict": {
     "an identity of another": [[":db/add", 2, ":email", "ada@x"]],
     "an identity of another for a new entity by its lookup ref": [
