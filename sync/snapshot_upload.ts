@@ -101,7 +101,8 @@ async function begin(
     const opened = await openUpload(kv, head, by, now());
     return opened.kind === "held" ? { done: opened.upload } : { again: opened };
   });
-  if (replaced !== undefined) await trySweep(kv, graph, replaced);
+  const isBegun = typeof begun !== "string";
+  if (isBegun && replaced !== undefined) await trySweep(kv, graph, replaced);
   return begun;
 }
 

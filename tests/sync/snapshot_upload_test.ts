@@ -264,6 +264,20 @@ Deno.test("An upload's beginning that was sent to another process meanwhile ends
   assert.equal((await headOf(store, graph)).t, 1);
 });
 
+Deno.test("An upload's beginning that comes to nothing ends none that is under way", async () => {
+  using store = await Deno.openKv(":memory:");
+  const server = new Process(store);
+  const graph = await server.graphWith(OTHER);
+  assert.equal(await send(store, graph, FEW.slice(0, 2), { by: BOB, reset: true }), "staged");
+  const kv = withCommit(store, async (commit, before) => {
+    if (before === 0) await server.import(graph, [], true);
+    return await commit();
+  });
+  assert.equal(await send(kv, graph, SMALL, { reset: true }), "not begun");
+  const rest = { by: BOB, finished: true };
+  assert.equal(await send(store, graph, FEW.slice(2), rest), "finished");
+});
+
 Deno.test("A row that is sent again counts as it came last", async () => {
   using kv = await Deno.openKv(":memory:");
   const graph = await unready(kv);
