@@ -254,12 +254,14 @@ export async function isListed(kv: Deno.Kv, owner: UserId, graph: GraphId): Prom
  * sweep. Refused if the head has moved since it was read, as it may refer to others by now.
  *
  * @param since ms since the epoch
+ * @param checks what else must hold
  */
 export async function removeGraph(
   kv: Deno.Kv,
   meta: GraphMeta,
   head: Head,
   since: number,
+  checks: readonly Deno.AtomicCheck[] = [],
 ): Promise<Outcome> {
   const { graph } = head;
   return await commit(kv, {
@@ -276,7 +278,7 @@ export async function removeGraph(
       unreadyKey(graph),
       uploadKey(graph),
     ],
-    checks: [headGuard(head)],
+    checks: [headGuard(head), ...checks],
   });
 }
 

@@ -78,10 +78,20 @@ export async function readUploadRows(
   return parseFound(uploadSchema, await kv.get(uploadKey(graph)))?.rows;
 }
 
-/** Whether an upload into the graph is under way. Two strong reads. @throws {CorruptValueError} */
-export async function isUnderWay(kv: Deno.Kv, graph: GraphId): Promise<boolean> {
-  const rows = await readUploadRows(kv, graph);
-  return rows !== undefined && await readMarker(kv, graph, rows) !== undefined;
+/**
+ * Holds as long as nobody begins an upload into the graph; `undefined`: one is under way. Two strong
+ * reads.
+ *
+ * @throws {CorruptValueError}
+ */
+export async function noUploadGuard(
+  kv: Deno.Kv,
+  graph: GraphId,
+): Promise<Deno.AtomicCheck | undefined> {
+  const entry = await kv.get(uploadKey(graph));
+  const rows = parseFound(uploadSchema, entry)?.rows;
+  const isUnderWay = rows !== undefined && await readMarker(kv, graph, rows) !== undefined;
+  return isUnderWay ? undefined : checkOf(entry);
 }
 
 /** Whether the hold is not broken. One strong read. */

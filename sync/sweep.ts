@@ -5,7 +5,7 @@ import { listUnready, readMeta, removeGraph } from "../kv/graphs.ts";
 import { readHead } from "../kv/head.ts";
 import { listOrphans, sweepOrphans } from "../kv/members.ts";
 import { sweepPresent } from "../kv/present.ts";
-import { forgetUpload, isUnderWay } from "../kv/snapshot_uploads.ts";
+import { forgetUpload, noUploadGuard } from "../kv/snapshot_uploads.ts";
 import type { GraphId } from "../protocol/ids.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type AssetSweepDeps, sweepAssets } from "./asset_sweep.ts";
@@ -113,12 +113,13 @@ export async function sweepUnready({ kv, stores, now }: AssetSweepDeps): Promise
     if (since >= before) continue;
     const isSwept = await unlessDamaged(graph, async () => {
       // What is silent is swept before.
-      if (await isUnderWay(kv, graph)) return false;
+      const guard = await noUploadGuard(kv, graph);
+      if (guard === undefined) return false;
       const head = await readHead(kv, graph);
       // After the head, which the end of an upload moves in the same commit: it is of this one or a later.
       const meta = await readMeta(kv, graph);
       if (meta?.readyForUse !== false || head === undefined) return false;
-      const outcome = await removeGraph(kv, meta, head, now());
+      const outcome = await removeGraph(kv, meta, head, now(), [guard]);
       if (outcome.kind !== "committed") return false;
       log.info("Removed {graph}, whose upload had not ended for a day", { graph });
       // What it owned.

@@ -147,6 +147,22 @@ Deno.test("A graph whose upload ends while it is swept stays", async () => {
   assert.equal(await graphs.ready(graph), true);
 });
 
+Deno.test("A graph whose upload begins while it is swept stays", async () => {
+  using store = await Deno.openKv(":memory:");
+  const parts = { kv: store, stores: openBlobStores(store), now };
+  const graphs = openGraphs(parts);
+  const owner = userOf("alice");
+  const graph = await created(graphs, owner, { graph_name: "late", readyForUse: false });
+  const call = { by: owner, reset: true, finished: false, rows: importedOf([]) };
+  const kv = withCommit(store, async (commit, commits) => {
+    if (commits === 0) assert.equal(await upload(parts, graph, call), "staged");
+    return await commit();
+  });
+  assert.equal(await sweepUnready({ ...parts, kv, now: () => NOW + DAY_MS + 1 }), 0);
+  const last = { ...call, reset: false, finished: true };
+  assert.equal(await upload(parts, graph, last), "finished");
+});
+
 Deno.test("A graph whose upload comes whole while it is looked at stays", async () => {
   using store = await Deno.openKv(":memory:");
   const parts = { kv: store, stores: openBlobStores(store), now };
