@@ -162,7 +162,7 @@ export async function createServices(parts: ServiceParts): Promise<Services & Ba
         meter.pull();
         const log = await pull(kv, graph, since);
         if (log === undefined) return undefined;
-        await rememberTold({ kv, now }, { graph, caller }, { log: log.generation, t: log.t });
+        await rememberTold({ kv, now }, { graph, caller }, log);
         return log;
       },
       upload: async (graph, call, checksum) => {

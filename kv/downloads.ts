@@ -15,6 +15,8 @@ export interface Told {
   readonly log: Generation;
   readonly t: T;
   readonly at: number;
+  /** The graph was one of today's clients then: it had a checksum. */
+  readonly ofTodays?: true;
 }
 
 /** A page of rows that wasn't the last one: where it began and ended, and when; ms since the epoch. */
@@ -32,7 +34,12 @@ export interface Download {
   readonly guards: readonly Deno.AtomicCheck[];
 }
 
-const toldSchema = z.object({ log: generationSchema, t: tSchema, at: z.int().nonnegative() });
+const toldSchema = z.object({
+  log: generationSchema,
+  t: tSchema,
+  at: z.int().nonnegative(),
+  ofTodays: z.literal(true).exactOptional(),
+});
 const servedSchema = z.object({
   rows: generationSchema,
   after: z.int().min(-1),

@@ -6,12 +6,13 @@ import {
   type Download,
   readDownload,
   type Served,
+  type Told,
   writeServed,
   writeTold,
 } from "../kv/downloads.ts";
 import type { Head } from "../kv/head.ts";
 import { type GraphId, type T, TAIL_ADDR, type UserId } from "../protocol/ids.ts";
-import type { GraphVersion } from "../protocol/today/snapshot.ts";
+import type { PulledGraphLog } from "./pull.ts";
 import { attempted, untilSettled } from "./settle.ts";
 
 /** A page follows its pull at once, or the client has given up. */
@@ -41,7 +42,7 @@ export interface Downloader {
 export async function rememberTold(
   { kv, now }: DownloadDeps,
   { graph, caller }: Downloader,
-  { log, t }: GraphVersion,
+  { t, generation: log, checksum }: Pick<PulledGraphLog, "t" | "generation" | "checksum">,
 ): Promise<void> {
   await untilSettled<void>(`remember what a download of ${graph} was told`, async () => {
     const download = await readDownload(kv, graph, caller);
@@ -49,7 +50,8 @@ export async function rememberTold(
     const at = now();
     const told = toldOf(download, at);
     if (told?.log === log && told.t > t) return { done: undefined };
-    const outcome = await writeTold(kv, graph, caller, { log, t, at }, download);
+    const ofTodays = checksum === undefined ? {} : { ofTodays: true } as const;
+    const outcome = await writeTold(kv, graph, caller, { log, t, at, ...ofTodays }, download);
     return attempted(outcome, undefined);
   });
 }
@@ -93,7 +95,7 @@ export function isAhead(download: Download, head: Head, now: number): boolean {
 }
 
 /** What the last pull told, as long as that counts. */
-function toldOf({ told }: Download, now: number): GraphVersion | undefined {
+function toldOf({ told }: Download, now: number): Told | undefined {
   return told !== undefined && now - told.at <= TOLD_MS ? told : undefined;
 }
 

@@ -61,21 +61,14 @@ export async function versionToStream(
   { kv, now }: DownloadDeps,
   { graph, caller }: Downloader,
 ): Promise<GraphVersion | "replaced" | undefined> {
-  const followed = await followedHead(kv, graph);
-  if (followed === undefined) return undefined;
-  const { head, isNew } = followed;
+  const head = await followedHead(kv, graph);
+  if (head === undefined) return undefined;
   const download = await readDownload(kv, graph, caller);
   if (download === undefined) return undefined;
   if (isAhead(download, head, now())) return "replaced";
   const t = versionToServe(download, head, now());
-  // What came between the pull and the mark is in the order that the device would refuse.
-  return isNew && t < head.t ? "replaced" : { log: head.log, t };
-}
-
-interface Followed {
-  readonly head: Head;
-  /** Whether it was marked just now. */
-  readonly isNew: boolean;
+  // What came between the pull and the mark, whoever made that, is in the order that the device would refuse.
+  return t < head.t && !download.told?.ofTodays ? "replaced" : { log: head.log, t };
 }
 
 /**
@@ -83,16 +76,14 @@ interface Followed {
  * it so far, it is marked as one of today's: its entries are to come in an order that DataScript takes
  * (normalize.ts), or the device is stuck at the first that it refuses.
  */
-async function followedHead(kv: Deno.Kv, graph: GraphId): Promise<Followed | undefined> {
-  return await untilSettled<Followed | undefined>(`mark ${graph} as one of today's`, async () => {
+async function followedHead(kv: Deno.Kv, graph: GraphId): Promise<Head | undefined> {
+  return await untilSettled<Head | undefined>(`mark ${graph} as one of today's`, async () => {
     const head = await readHead(kv, graph);
     if (head === undefined) return { done: undefined };
-    if (head.checksum !== undefined) return { done: { head, isNew: false } };
+    if (head.checksum !== undefined) return { done: head };
     const marked = { ...head, checksum: "unknown" } as const;
     const outcome = await commitHead(kv, head, marked);
-    return outcome.kind === "committed"
-      ? { done: { head: outcome.head, isNew: true } }
-      : { again: outcome };
+    return outcome.kind === "committed" ? { done: outcome.head } : { again: outcome };
   });
 }
 

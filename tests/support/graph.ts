@@ -100,7 +100,7 @@ export class TestGraph {
       const told = await pull(this.kv, this.graph, T_ZERO);
       assert.ok(told !== undefined);
       const downloader = { graph: this.graph, caller: ALICE };
-      await rememberTold(this, downloader, { log: told.generation, t: told.t });
+      await rememberTold(this, downloader, told);
       await between();
       const query = { after, limit, caller: ALICE };
       const page = await rowsPage(this, this.graph, query);

@@ -193,7 +193,7 @@ export class Process {
   async pin(graph: GraphId, caller: UserId = ALICE): Promise<number> {
     const log = await pull(this.kv, graph, version(0));
     assert.ok(log !== undefined);
-    await rememberTold(this, { graph, caller }, { log: log.generation, t: log.t });
+    await rememberTold(this, { graph, caller }, log);
     return log.t;
   }
 }

@@ -115,6 +115,35 @@ Deno.test("A download of a graph of the seed's clients is refused if they write 
   assert.deepEqual(await versionToStream(server, ask), { log, t: 1 }, "it can follow from there");
 });
 
+for (
+  const [who, mark] of [
+    [
+      "downloads",
+      (server: Process, graph: GraphId): Promise<unknown> =>
+        versionToStream(server, { graph, caller: BOB }),
+    ],
+    [
+      "writes",
+      (server: Process, graph: GraphId): Promise<unknown> =>
+        server.sendEntries(graph, 1, { "tx": block("2") }),
+    ],
+  ] as const
+) {
+  Deno.test(`A download of a graph of the seed's clients is refused, too, if another device of today ${who} before its first look`, async () => {
+    using kv = await Deno.openKv(":memory:");
+    const server = new Process(kv);
+    const graph = await server.graphWith(SMALL);
+    const ask = { graph, caller: ALICE };
+    await server.pin(graph);
+    await server.write(graph, 0, block("1"));
+    await mark(new Process(kv), graph);
+    assert.notEqual((await headOf(kv, graph)).checksum, undefined);
+    assert.equal(await versionToStream(server, ask), "replaced");
+    await server.pin(graph);
+    assert.deepEqual(await versionToStream(server, ask), await pinOf(kv, graph));
+  });
+}
+
 Deno.test("Whatever is written and flushed, every version that was told can be streamed as it was", async () => {
   const steps = fc.array(fc.constantFrom("batch", "batch", "batch", "flush"), {
     minLength: 1,

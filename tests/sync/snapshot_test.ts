@@ -149,7 +149,7 @@ Deno.test("Of pulls that are remembered out of order the later version counts", 
   const { log } = await headOf(kv, graph);
   await server.write(graph, 0, block("1"), block("2"), block("3"));
   for (const t of [2, 1]) {
-    await rememberTold(server, { graph, caller: ALICE }, { log, t: version(t) });
+    await rememberTold(server, { graph, caller: ALICE }, { generation: log, t: version(t) });
   }
   assert.equal(await tailLength(server, graph) - imported, 2);
 });
