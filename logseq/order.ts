@@ -121,7 +121,7 @@ function ordersOf(db: Db, parent: number): Orders {
 }
 
 /** Whether a child of the parent has the order that is not one of the group's; orders are indexed. */
-function isTaken(db: Db, { parent, order, blocks }: Group, children: Children): boolean {
+function isTaken(db: Db, { order, blocks }: Group, children: Children): boolean {
   if (!db.schema.isIndexed(PARENT)) return false;
   // So that what is missing on the way to both is named at once.
   forEachItem(
