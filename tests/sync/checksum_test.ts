@@ -17,7 +17,7 @@ Deno.test("A gap in the eids of a graph makes no stretch of those behind it long
   await server.write(
     graph,
     0,
-    txOf(page(500_000_000, first)),
+    txOf(page(200_000_000, first)),
     txOf(...others.map((uuid, i) => page(-1 - i, uuid))),
   );
 
