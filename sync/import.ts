@@ -21,6 +21,7 @@ import {
   lastAddr,
   listRows,
   parseRowJson,
+  readRow,
   type Row,
   type RowJson,
   rowJson,
@@ -104,8 +105,8 @@ function lateRowJson(row: Row): RowJson {
  * rows were in the call; `undefined` where there is no such graph.
  *
  * Cost: a commit for each 800 KB. A call without `reset` that replaces more than one commit holds by
- * other rows, has rows where a flush is writing, or comes before what a flush made useless is swept, also
- * copies all the graph's rows; no client does so.
+ * other rows, has rows where a flush is writing, or comes before what a flush made useless is swept or
+ * there is a root, also copies all the graph's rows; no client does so.
  *
  * @throws {Error} the store took no commit
  */
@@ -215,15 +216,19 @@ async function comparePresent(
 /**
  * What keeps flushes from claiming these rows' addresses while they are written; `undefined`: one has
  * claimed some of them, and would write over the rows, or what sweeps it would delete them; or one has
- * made rows useless, which these may need again, and which are going to be swept.
+ * made rows useless, which these may need again, and which are going to be swept; or there is no root.
  */
 async function guardsFor(
   kv: Deno.Kv,
   head: Head,
   rows: readonly RowJson[],
 ): Promise<readonly Deno.AtomicCheck[] | undefined> {
-  // Nobody flushes before the first batch, and then the head moves.
-  if (head.t === T_ZERO) return [];
+  if (head.t === T_ZERO) {
+    // Nobody flushes before the first batch, and then the head moves. But a first batch on a graph without
+    // a root brings rows, behind those that are there: these may not be there half.
+    const root = await readRow(kv, head.graph, head.rows, ROOT_ADDR);
+    return root === undefined ? undefined : [];
+  }
   const guard = await claimsGuard(kv, head.graph, head.rows);
   const claims = await listClaims(kv, head.graph, head.rows);
   for await (const { addrs } of listDropped(kv, head.graph, head.rows)) {
