@@ -64,6 +64,17 @@ const ROWS_SLICE = 64;
 export async function flush(deps: FlushDeps, graph: GraphId): Promise<FlushOutcome | undefined> {
   const head = await readHead(deps.kv, graph);
   if (head === undefined || head.t === head.flushed) return undefined;
+  try {
+    return await flushAt(deps, head);
+  } catch (cause) {
+    const now = await readHead(deps.kv, graph);
+    if (now !== undefined && hasSameBase(now, head)) throw cause;
+    // Rows may be gone with what another's flush, import or reset has replaced.
+    return { kind: "lost" };
+  }
+}
+
+async function flushAt(deps: FlushDeps, head: Head): Promise<FlushOutcome> {
   const open = await deps.databases.open(head);
   const nodes = deps.databases.nodesOf(head);
   const trees = await foldAll(deps, open, nodes);

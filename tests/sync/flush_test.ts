@@ -13,10 +13,11 @@ import { sweepFlushes } from "../../sync/sweep.ts";
 import { Turns } from "../../sync/turns.ts";
 import { loggerFor } from "../../telemetry/log.ts";
 import { counted, NOTHING } from "../support/counted_kv.ts";
+import { readRows } from "../support/fixtures.ts";
 import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
 import { headOf, Process } from "../support/process.ts";
-import { keysOf, LOST, withCommit, withList } from "../support/kv.ts";
+import { keysOf, LOST, withCommit, withList, withMethods } from "../support/kv.ts";
 import { checkTree } from "../support/tree.ts";
 
 const KEYS = 4;
@@ -347,6 +348,23 @@ for (const [what, happens] of Object.entries(meanwhile)) {
     }
   });
 }
+
+Deno.test("A flush is lost if a reset takes the rows away that it reads, and is no fault", async () => {
+  using store = await Deno.openKv(":memory:");
+  const setup = new Process(store);
+  const graph = await setup.graphWith(readRows("small-a"));
+  await setup.write(graph, 0, blockTx(uuid(1), "one"));
+  const graphs = openGraphs({ kv: store, stores: openBlobStores(store), now: () => 0 });
+  let reset = false;
+  const kv = withMethods(store, {
+    getMany: async (keys: readonly Deno.KvKey[]): Promise<unknown> => {
+      if (!reset) reset = await graphs.reset(graph) ?? false;
+      return await store.getMany<unknown[]>(keys);
+    },
+  });
+  assert.equal(await new TestGraph(kv, graph).flush(), "lost");
+  assert.ok(reset);
+});
 
 Deno.test("A tail of few facts that is long is flushed, too", async () => {
   using kv = await Deno.openKv(":memory:");
