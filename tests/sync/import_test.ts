@@ -394,27 +394,40 @@ for (
   });
 }
 
-Deno.test("Rows that are imported before what a flush made useless is swept stay, and so does the database", async () => {
-  using kv = await Deno.openKv(":memory:");
+/** SMALL, of which a flush after a block has made rows useless, and its datoms before that. */
+async function flushedSmall(
+  kv: Deno.Kv,
+): Promise<{ server: Process; graph: GraphId; imported: readonly string[] }> {
   const server = new Process(kv);
   const graph = await server.graphWith(SMALL);
   const imported = await server.datoms(graph);
   await server.write(graph, 0, block("one"));
   assert.equal(await new TestGraph(kv, graph).flush(), "done");
-  await server.import(graph, SMALL);
-  await sweepFlushes(kv, { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 });
+  return { server, graph, imported };
+}
+
+/** All rows of SMALL are stored, and are these datoms. */
+async function assertSmallIsThere(
+  kv: Deno.Kv,
+  graph: GraphId,
+  imported: readonly string[],
+): Promise<void> {
   const stored = new Set((await rowsOf(kv, graph)).map(([addr]) => addr));
   assert.deepEqual(SMALL.map(([addr]) => addr).filter((addr) => !stored.has(addr)), []);
   assert.deepEqual(await new Process(kv).datoms(graph), imported);
+}
+
+Deno.test("Rows that are imported before what a flush made useless is swept stay, and so does the database", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const { server, graph, imported } = await flushedSmall(kv);
+  await server.import(graph, SMALL);
+  await sweepFlushes(kv, { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 });
+  await assertSmallIsThere(kv, graph, imported);
 });
 
 Deno.test("Rows that are imported once what a flush made useless is swept stay, whatever another sweep has found", async () => {
   using kv = await Deno.openKv(":memory:");
-  const server = new Process(kv);
-  const graph = await server.graphWith(SMALL);
-  const imported = await server.datoms(graph);
-  await server.write(graph, 0, block("one"));
-  assert.equal(await new TestGraph(kv, graph).flush(), "done");
+  const { server, graph, imported } = await flushedSmall(kv);
   const options = { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 };
   const late = withCommit(kv, async (commit, before) => {
     if (before === 0) {
@@ -424,9 +437,7 @@ Deno.test("Rows that are imported once what a flush made useless is swept stay, 
     return await commit();
   });
   await sweepFlushes(late, options);
-  const stored = new Set((await rowsOf(kv, graph)).map(([addr]) => addr));
-  assert.deepEqual(SMALL.map(([addr]) => addr).filter((addr) => !stored.has(addr)), []);
-  assert.deepEqual(await new Process(kv).datoms(graph), imported);
+  await assertSmallIsThere(kv, graph, imported);
 });
 
 Deno.test("Rows that are imported once a cut-off flush is swept stay, though another sweep has begun before", async () => {
