@@ -336,7 +336,7 @@ export function readSetting<Value>(setting: Setting<Value>, variables: Variables
   }
   const value = text === undefined ? undefined : setting.parse(text);
   if (text === undefined || value !== undefined) return { text, from, value };
-  const got = secret ? "" : `: got ${JSON.stringify(text)}`;
+  const got = secret || URL.parse(text)?.password ? "" : `: got ${JSON.stringify(text)}`;
   return { text, from, value, problem: `${given[0] ?? name} must be ${type}${got}` };
 }
 
