@@ -138,13 +138,23 @@ export interface SweepParts extends AssetSweepDeps {
   readonly assetsGraceMs: number;
 }
 
-/** All that there is to sweep. */
+/**
+ * All that there is to sweep. Where a marker is damaged, or a store can't be reached, the rest is swept
+ * all the same.
+ *
+ * @throws {AggregateError} what could not be swept, after all else
+ */
 export async function sweep(parts: SweepParts): Promise<void> {
   const { kv, now, rowsGraceMs, assetsGraceMs } = parts;
-  await sweepGarbage(kv, { now });
-  await sweepFlushes(kv, { now, graceMs: rowsGraceMs });
-  await sweepUnready(parts);
-  await sweepPeople(kv, now);
-  // Last: it may need a store that can't be reached.
-  await sweepAssets(parts, assetsGraceMs);
+  const failures: unknown[] = [];
+  for (
+    const step of [
+      () => sweepGarbage(kv, { now }),
+      () => sweepFlushes(kv, { now, graceMs: rowsGraceMs }),
+      () => sweepUnready(parts),
+      () => sweepPeople(kv, now),
+      () => sweepAssets(parts, assetsGraceMs),
+    ]
+  ) await step().catch((cause) => failures.push(cause));
+  if (failures.length > 0) throw new AggregateError(failures, "Cannot sweep all that there is");
 }

@@ -5,7 +5,7 @@ import { commitOrThrow } from "../../kv/commit.ts";
 import { flushSets } from "../../kv/flushes.ts";
 import { listGarbage, markGarbage, sweepGeneration } from "../../kv/garbage.ts";
 import { readHead } from "../../kv/head.ts";
-import { flushKey, goneKey, headKey, orphansKey } from "../../kv/keys.ts";
+import { flushKey, garbageKey, goneKey, headKey, orphansKey } from "../../kv/keys.ts";
 import { renewLease } from "../../kv/present.ts";
 import { rowSets } from "../../kv/rows.ts";
 import {
@@ -257,4 +257,23 @@ Deno.test("A sweep leaves nothing of all that there is to sweep", async () => {
   const later = (): number => NOW + DAY_MS;
   await sweep({ kv, stores, now: later, rowsGraceMs: 0, assetsGraceMs: 0 });
   assert.deepEqual(await left(), []);
+});
+
+Deno.test("A damaged marker of one kind keeps nothing of another kind from being swept", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const stores = openBlobStores(kv);
+  const graph = await newGraph(kv);
+  const { rows } = await headOf(kv, graph);
+  await commitOrThrow(kv, {
+    sets: [
+      objectSet(garbageKey(graph, newGeneration()), { since: "long ago" }),
+      ...flushSets(graph, rows, { t: version(1), root: "x", since: 0, dropped: [] }),
+    ],
+    deletes: [],
+  });
+  await renewLease(kv, { instance: crypto.randomUUID(), until: 0 });
+  const parts = { kv, stores, now, rowsGraceMs: 0, assetsGraceMs: 0 };
+  await assert.rejects(sweep(parts), { name: "AggregateError" });
+  const left = new Set((await keysOf(kv)).map(([name]) => name));
+  for (const name of ["dropped", "instance"]) assert.ok(!left.has(name), name);
 });
