@@ -116,7 +116,8 @@ function sweepOften(parts: SweepParts): void {
 
 /**
  * The program: serves until SIGINT or SIGTERM, then leaves. A wrong setting, a database that can't be
- * opened or written to, or a place where it can't listen ends it with status 1 and a line that says so.
+ * opened or written to, or a place where it can't listen ends it with status 1 and a line that says so;
+ * any other error with its stack.
  *
  * @param ready called once the server listens
  * @param keepSwept called once after that, and not waited for
@@ -154,8 +155,11 @@ export async function run<Read extends Config>(
     Deno.exit(0);
   } catch (cause) {
     const ours = [ConfigError, OpenKvError, ListenError];
-    if (!(cause instanceof Error && ours.some((kind) => cause instanceof kind))) throw cause;
-    Deno.stderr.writeSync(new TextEncoder().encode(`Cannot start:\n${cause.message}\n`));
+    const why = cause instanceof Error && ours.some((kind) => cause instanceof kind)
+      ? `Cannot start:\n${cause.message}`
+      : `Cannot go on:\n${Deno.inspect(cause)}`;
+    // Thrown on, it would end nothing once keepAlive() has caught it.
+    Deno.stderr.writeSync(new TextEncoder().encode(`${why}\n`));
     Deno.exit(1);
   }
 }

@@ -54,3 +54,14 @@ Deno.test("The program leaves on a signal that comes as soon as it says that it 
     assert.equal((await served.program.end("SIGTERM")).code, 0);
   }
 });
+
+Deno.test("An error of our own after the program serves ends it with its stack, not half of it", async () => {
+  await using program = runProgram("tests/support/broken_program.ts", [], {
+    AUTH_SECRET,
+    PORT: "0",
+    KV_PATH: ":memory:",
+  });
+  const { code, stderr } = await program.ended;
+  assert.equal(code, 1);
+  assert.match(stderr, /Cannot go on:\nError: a defect\n {4}at /);
+});
