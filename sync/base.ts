@@ -1,7 +1,7 @@
 /** What a graph's tail goes on top of: the root and tail rows as they were imported, or a flush's root. */
 import { readRoot } from "../kv/flushes.ts";
 import { type Head, type HeadState, readHead } from "../kv/head.ts";
-import { lastAddr, readRow, type Row } from "../kv/rows.ts";
+import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
 import { ROOT_ADDR, type T, T_ZERO, TAIL_ADDR } from "../protocol/ids.ts";
 
 /** Rows 0 and 1 as of a version; the log's entries after it are not in them. */
@@ -12,8 +12,8 @@ export interface Base {
 }
 
 /**
- * The last base at or before t that this head knows. One read; two where nothing was flushed, and then
- * a graph may well have no such rows.
+ * The last base at or before t that this head knows. One read; where nothing was flushed a graph may well
+ * have no such rows.
  *
  * @param t of the head, or before it and not long ago: older bases are swept
  */
@@ -26,9 +26,8 @@ export async function readBase(kv: Deno.Kv, head: Head, t: T): Promise<Base> {
     const root = { addr: ROOT_ADDR, content: flush.content, addresses: null };
     return { t: flush.t, root, tail: undefined };
   }
-  const root = await readRow(kv, graph, rows, ROOT_ADDR);
-  const tail = await readRow(kv, graph, rows, TAIL_ADDR);
-  return { t: T_ZERO, root, tail };
+  const both = await readRowsMany(kv, graph, rows, [ROOT_ADDR, TAIL_ADDR]);
+  return { t: T_ZERO, root: both.get(ROOT_ADDR), tail: both.get(TAIL_ADDR) };
 }
 
 /** Whether what is at an address in the one is the same in the other. */

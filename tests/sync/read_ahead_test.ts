@@ -43,11 +43,13 @@ async function play(
   return { costs: await goOn(count), goOn, server };
 }
 
+/** Reads of many keys for root and tail row. */
+const ITS_BASE = 1;
+
 Deno.test("A small graph is read as a whole with its first batch, and never again", async () => {
   using store = await Deno.openKv(":memory:");
   const { costs: [first, ...others] } = await play(counted(store), "small", 40);
-  assert.equal(first?.getManys, 0);
-  assert.equal(first?.lists, 2);
+  assert.deepEqual([first?.getManys, first?.lists], [ITS_BASE, 2]);
   for (const cost of others) assert.deepEqual(cost, { ...NOTHING, commits: 1 });
 });
 
@@ -77,7 +79,7 @@ Deno.test("A graph is read ahead also where the cache is full of others", async 
   const played: Played[] = [];
   while (played.length < 5) played.push(await play(counted(store), "small", 3, nodes));
   for (const { costs } of played) {
-    assert.deepEqual(costs.map(({ getManys }) => getManys), [0, 0, 0]);
+    assert.deepEqual(costs.map(({ getManys }) => getManys), [ITS_BASE, 0, 0]);
     assert.deepEqual(costs.map(({ lists }) => lists), [2, 0, 0]);
   }
   // Whose rows have gone again reads those that it needs alone.
