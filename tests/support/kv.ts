@@ -81,6 +81,28 @@ export const LOST = {
 } as const;
 
 /**
+ * Does the work once for each of its commits and each way in which that one's answer can be lost.
+ *
+ * @param work given a store of its own each time, and the same as one that loses the answer
+ */
+export async function losingEach(
+  work: (store: Deno.Kv, losing: Deno.Kv) => Promise<unknown>,
+): Promise<void> {
+  for (const lose of Object.values(LOST)) {
+    for (let n = 0, commits = 1; n < commits; n++) {
+      using store = await Deno.openKv(":memory:");
+      let seen = 0;
+      const losing = withCommit(store, async (commit, before) => {
+        seen++;
+        return before === n ? await lose(commit) : await commit();
+      });
+      await work(store, losing);
+      commits = seen;
+    }
+  }
+}
+
+/**
  * Does the work with a store as a process has it that is killed at its commit n, made or not; answers
  * whether it was.
  */

@@ -16,7 +16,15 @@ import { upload, type UploadOutcome } from "../../sync/snapshot_upload.ts";
 import { type FixtureRow, readRows } from "../support/fixtures.ts";
 import { datomsOf } from "../support/client.ts";
 import { blockTx } from "../support/forms.ts";
-import { beforeFirstList, dump, keysOf, killedAt, LOST, withCommit } from "../support/kv.ts";
+import {
+  beforeFirstList,
+  dump,
+  keysOf,
+  killedAt,
+  losingEach,
+  LOST,
+  withCommit,
+} from "../support/kv.ts";
 import { openFixture } from "../support/memory_db.ts";
 import { noise } from "../support/noise.ts";
 import { ALICE, BOB, headOf, importedOf, Process, rowsOf, version } from "../support/process.ts";
@@ -165,22 +173,11 @@ for (const made of [true, false]) {
 }
 
 Deno.test("An upload of which any commit's answer is lost is done as if it were not", async () => {
-  for (const made of [true, false]) {
-    for (let n = 0, commits = 1; n < commits; n++) {
-      using store = await Deno.openKv(":memory:");
-      const graph = await oldGraph(store);
-      let seen = 0;
-      const kv = withCommit(store, async (commit, before) => {
-        seen++;
-        if (before !== n) return await commit();
-        if (made) await commit();
-        throw new Error("connection lost");
-      });
-      assert.equal(await sendAll(kv, graph, FEW, 14), "finished");
-      commits = seen;
-      assert.deepEqual(await stateOf(store, graph), uploaded(FEW));
-    }
-  }
+  await losingEach(async (store, losing) => {
+    const graph = await oldGraph(store);
+    assert.equal(await sendAll(losing, graph, FEW, 14), "finished");
+    assert.deepEqual(await stateOf(store, graph), uploaded(FEW));
+  });
 });
 
 Deno.test("Sockets are told once of an upload that has ended, though its answer is lost, and nothing waits for it any more", async () => {
