@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { parseNewGraph } from "../protocol/new_graph.ts";
 import type { CreateGraphAnswer } from "../protocol/today/http.ts";
+import { answersAtOnce } from "./answers_at_once.ts";
 import type { Authenticated } from "./authenticate.ts";
 import { graphAccess, managersOnly, type WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
@@ -13,7 +14,7 @@ export function graphRoutes(
   { graphs, keys, limits, members }: Pick<Services, "graphs" | "keys" | "limits" | "members">,
 ): Hono<Authenticated> {
   const routes = new Hono<Authenticated>();
-  routes.get("/", async (c) => {
+  routes.get("/", answersAtOnce(limits.lists), async (c) => {
     const user = c.get("user");
     const hasKeys = await keys.pairOf(user) !== undefined;
     return c.json({ "graphs": await graphs.list(user), "user-rsa-keys-exists?": hasKeys });
@@ -30,7 +31,11 @@ export function graphRoutes(
     if (isEncrypted && await keys.pairOf(c.get("user")) === undefined) {
       return refuse(c, "missing user rsa key pair");
     }
-    const outcome = await graphs.create(c.get("user"), asked.graph);
+    // It may look at the names of all that there are.
+    const outcome = await limits.lists.run(
+      c.get("user"),
+      () => graphs.create(c.get("user"), asked.graph),
+    );
     if (outcome.kind === "too many") return refuse(c, "too many graphs");
     if (outcome.kind === "name taken") return refuse(c, "duplicate graph name");
     const { graph } = outcome;

@@ -3,6 +3,7 @@ import { type Context, Hono } from "hono";
 import { parseUserId } from "../protocol/ids.ts";
 import { addMemberBodySchema, setRoleBodySchema } from "../protocol/today/members.ts";
 import type { MemberAnswer } from "../sync/members.ts";
+import { answersAtOnce } from "./answers_at_once.ts";
 import type { WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
 import { parseBody } from "./parse_body.ts";
@@ -13,7 +14,7 @@ export function memberRoutes(
   { limits, members }: Pick<Services, "limits" | "members">,
 ): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
-  routes.get("/", async (c) => {
+  routes.get("/", answersAtOnce(limits.lists), async (c) => {
     const listed = await members.list(c.get("graph"));
     return listed === undefined ? refuse(c, "not found") : c.json({ members: listed });
   });

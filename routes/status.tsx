@@ -30,9 +30,14 @@ const MAX_FORM_BYTES = 16 * 1024;
 
 type StatusServices = Pick<Services, "verify" | "graphs" | "pages" | "limits" | "trustProxy">;
 
+/** What a page of a user knows. */
+interface SignedIn {
+  Variables: { user: UserId };
+}
+
 /** What a page of one graph knows. */
 interface OneGraph {
-  Variables: { user: UserId; graph: GraphId; role: Role };
+  Variables: SignedIn["Variables"] & { graph: GraphId; role: Role };
 }
 
 const NOTHING_YET = {
@@ -66,10 +71,15 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
     routes.use(path, pageHeaders("plain"), noStore, csrf({ origin: isSameHost(trustProxy) }));
   }
 
-  routes.get("/", async (c) => {
+  const signedIn: MiddlewareHandler<SignedIn> = async (c, next): Promise<Response | void> => {
     const user = await signedInUser(c, verify);
     if (user === undefined) return page(c, <SignInPage />);
     if (limits.requests.take(user) > 0) return tooMany(c);
+    c.set("user", user);
+    await next();
+  };
+  routes.get("/", signedIn, answersAtOnce(limits.lists), async (c) => {
+    const user = c.get("user");
     return page(c, <GraphsPage user={user} graphs={await pages.overview(user)} now={now()} />);
   });
 

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { createGraphAnswerSchema } from "../../protocol/http.ts";
+import { ownedPrefix } from "../../kv/keys.ts";
 import { within } from "../support/deadline.ts";
 import { blockTx } from "../support/forms.ts";
+import { withList } from "../support/kv.ts";
 import { acceptedAtOnce, startServer, type TestServer } from "../support/server.ts";
 import { type TestSocket, UpgradeRefused } from "../support/socket.ts";
+import { userOf } from "../support/user.ts";
 
 const hello = { type: "hello", client: "repo" };
 
@@ -93,6 +96,31 @@ Deno.test("A user has as many graphs as he may, however many he asks for at once
   await here.call(`/graphs/${graph_id}`, { method: "DELETE" });
   assert.equal((await create(there)).status, 200);
   assert.deepEqual(await create(here), refused);
+});
+
+Deno.test("A user's lists of graphs are made two at once, and another's beside them", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const { promise: free, resolve: letGo } = Promise.withResolvers<void>();
+  const owned = JSON.stringify({ prefix: ownedPrefix(userOf("alice")) });
+  let begun = 0;
+  const held = withList(
+    kv,
+    async function* (list, selector): AsyncGenerator<Deno.KvEntry<unknown>> {
+      if (JSON.stringify(selector) === owned) {
+        begun++;
+        await free;
+      }
+      yield* list();
+    },
+  );
+  await using server = await startServer({ kv: held });
+  const lists = Array.from({ length: 20 }, () => server.call("/graphs"));
+  assert.equal((await server.call("/graphs", { as: "bob" })).status, 200);
+  const made = server.call("/graphs", { json: { graph_name: "n" } });
+  assert.equal((await server.call("/graphs", { as: "bob" })).status, 200);
+  assert.equal(begun, 2);
+  letGo();
+  for (const { status } of await Promise.all([...lists, made])) assert.equal(status, 200);
 });
 
 Deno.test("A body of more than MAX_BODY_MIB is 413 on every route that reads one", async () => {
