@@ -150,19 +150,30 @@ export async function readRowsMany(
   rows: Generation,
   addrs: readonly Addr[],
 ): Promise<Map<Addr, Row>> {
-  const keys = addrs.map((addr) => rowKey({ graph, generation: rows, addr, part: 0 }));
-  const firsts = await getAll(kv, keys);
   const found = new Map<Addr, Row>();
-  for (const [i, addr] of addrs.entries()) {
+  for await (const row of readRowsEach(kv, graph, rows, addrs)) found.set(row.addr, row);
+  return found;
+}
+
+/** The same one after the other: in memory are the first parts of all, and one row. */
+export async function* readRowsEach(
+  kv: Deno.Kv,
+  graph: GraphId,
+  rows: Generation,
+  addrs: readonly Addr[],
+): AsyncGenerator<Row> {
+  const wanted = [...new Set(addrs)];
+  const keys = wanted.map((addr) => rowKey({ graph, generation: rows, addr, part: 0 }));
+  const firsts = await getAll(kv, keys);
+  for (const [i, addr] of wanted.entries()) {
     const first = firsts[i];
-    if (first === undefined || first.versionstamp === null || found.has(addr)) continue;
+    if (first === undefined || first.versionstamp === null) continue;
     const part = parsePart(first.value);
     const json = partCount(part) === 1
       ? decodeParts([part])
       : await readRowBytes(kv, graph, rows, addr);
-    if (json !== undefined) found.set(addr, parseRowJson(graph, rows, { addr, json }));
+    if (json !== undefined) yield parseRowJson(graph, rows, { addr, json });
   }
-  return found;
 }
 
 /** The greatest address that has a row. One read. */

@@ -10,7 +10,7 @@ import { compareFacts, type Index, INDEXES } from "../datascript/order.ts";
 import { decodeRoot, decodeTail } from "../datascript/root.ts";
 import { TransitError } from "../datascript/transit.ts";
 import { CorruptValueError } from "../kv/chunks.ts";
-import { lastAddr, listAddrs, readRow, readRowsMany, type Row } from "../kv/rows.ts";
+import { lastAddr, listAddrs, readRow, readRowsEach, type Row } from "../kv/rows.ts";
 import {
   type Addr,
   type Generation,
@@ -52,7 +52,8 @@ interface Reference {
  * is below a branch is what its keys say. So parts of two databases, which may well have the same
  * addresses, are not taken for one. No rows at all are an empty graph.
  *
- * Cost: reads and decodes every node, about 80 at a time; the addresses seen are in memory.
+ * Cost: reads every node, about 80 at a time, and decodes one at a time, as each may have megabytes;
+ * the addresses seen are in memory.
  *
  * @returns what is wrong, to end the sentence "The rows are no database: …"
  */
@@ -152,27 +153,30 @@ async function visit(
   index: Index,
   references: readonly Reference[],
 ): Promise<readonly Reference[]> {
-  const addrs = references.map(({ address }) => addrOf(address));
-  const found = await readRowsMany(kv, graph, rows, addrs);
-  return references.flatMap((reference, i) => {
-    const addr = addrs[i];
-    const row = addr === undefined ? undefined : found.get(addr);
-    const { keys, children } = nodeOf(index, reference, row);
-    return (children ?? []).map((address, child): Reference => {
-      if (typeof address === "number") {
-        return { address, level: reference.level - 1, greatest: keys[child] };
-      }
-      throw new RowsUnfitError("a stored node holds another one");
-    });
+  const byAddr = new Map(references.map((reference) => [addrOf(reference.address), reference]));
+  const below: Reference[] = [];
+  for await (const row of readRowsEach(kv, graph, rows, [...byAddr.keys()])) {
+    const reference = byAddr.get(row.addr);
+    if (reference === undefined) continue;
+    byAddr.delete(row.addr);
+    below.push(...childrenOf(reference, nodeOf(index, reference, row)));
+  }
+  for (const { address } of byAddr.values()) throw new RowsUnfitError(`row ${address} is missing`);
+  return below;
+}
+
+function childrenOf({ level }: Reference, { keys, children }: Node): readonly Reference[] {
+  return (children ?? []).map((address, child): Reference => {
+    if (typeof address === "number") return { address, level: level - 1, greatest: keys[child] };
+    throw new RowsUnfitError("a stored node holds another one");
   });
 }
 
 function nodeOf(
   index: Index,
   { address, level, greatest }: Reference,
-  row: Row | undefined,
+  row: Row,
 ): Node {
-  if (row === undefined) throw new RowsUnfitError(`row ${address} is missing`);
   const node = decodeNode(row);
   if ((node.children === undefined) !== (level === 0)) {
     throw new RowsUnfitError(`row ${address} is not of level ${level}`);
