@@ -15,6 +15,9 @@ import { nextTurn } from "./next_turn.ts";
 /** Eids that are looked at between two looks at the event loop, and that nodes are pinned for. */
 const STRETCH = 1024;
 
+/** Characters of these nodes' rows: where values have megabytes, fewer eids are looked at at once. */
+const STRETCH_LENGTH = 16 * 1024 * 1024;
+
 /**
  * The checksum of all of a database.
  *
@@ -31,19 +34,25 @@ export async function* summedStretches(
   databases: Databases,
   open: OpenDb,
 ): AsyncGenerator<readonly SummedEntity[]> {
-  const { db } = open;
-  for (let from = 0;;) {
+  const { db, nodes } = open;
+  for (let from = 0, eids = STRETCH;;) {
     const stretch = await databases.run(open, () => {
+      if (eids > 1 && nodes.pinnedLength > STRETCH_LENGTH) return "too long";
       // Some graphs have gaps of millions in their eids.
       const start = db.nextEid(from);
       if (start === undefined) return undefined;
-      const end = start + STRETCH;
+      const end = start + eids;
       return { end, entities: summedEntities(db, start, end) };
     });
     if (stretch === undefined) return;
+    if (stretch === "too long") {
+      eids = Math.ceil(eids / 2);
+      continue;
+    }
     yield stretch.entities;
     await nextTurn();
     from = stretch.end;
+    eids = Math.min(2 * eids, STRETCH);
   }
 }
 

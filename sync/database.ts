@@ -10,7 +10,7 @@ import { decodeTailTx, EMPTY_TAIL, encodeRoot, openDb, withTailTx } from "../dat
 import { NodeMissing } from "../datascript/source.ts";
 import { emptyRoot, type Root } from "../datascript/stored.ts";
 import type { Head } from "../kv/head.ts";
-import { lastAddr, readRowsMany, type Row } from "../kv/rows.ts";
+import { lastAddr, readRowsEach, type Row } from "../kv/rows.ts";
 import { readTail } from "../kv/txlog.ts";
 import { LOGSEQ_SCHEMA } from "../logseq/schema.ts";
 import { type Addr, type GraphId, parseAddr, ROOT_ADDR, T_ZERO } from "../protocol/ids.ts";
@@ -23,6 +23,9 @@ const OPEN_BYTES = 128 * 1024 * 1024;
 /** Of a database: its schema; of each datom of its overlay: the datom, three times in a tree. */
 const BYTES_PER_DB = 500_000;
 const BYTES_PER_OVERLAY_DATOM = 600;
+
+/** Characters of rows after which no more are loaded at once. */
+const LOAD_LENGTH = 4 * 1024 * 1024;
 
 /** Graphs whose last commit is remembered. */
 const MAX_COMMITS = 10_000;
@@ -209,15 +212,23 @@ export class Databases {
     }
   }
 
-  /** Reads nodes, and pins them. @throws {RowMissingError | CorruptRowError | CorruptValueError} */
+  /**
+   * Reads nodes, and pins them. Of long ones it reads some: whoever wants more than fits into memory may
+   * want fewer then.
+   *
+   * @throws {RowMissingError | CorruptRowError | CorruptValueError}
+   */
   async #load(head: Head, nodes: CachedNodes, addresses: readonly number[]): Promise<void> {
-    const rows = await readRowsMany(this.#kv, head.graph, head.rows, addresses.map(addrOf));
-    for (const address of addresses) {
-      const row = rows.get(addrOf(address));
-      if (row === undefined) {
-        throw new RowMissingError(`Cannot open ${head.graph} as row ${address} is missing`);
-      }
-      nodes.add(address, decodeNode(row), row.content.length);
+    const wanted = new Set(addresses);
+    let length = 0;
+    for await (const row of readRowsEach(this.#kv, head.graph, head.rows, addresses.map(addrOf))) {
+      nodes.add(row.addr, decodeNode(row), row.content.length);
+      wanted.delete(row.addr);
+      length += row.content.length;
+      if (length > LOAD_LENGTH) return;
+    }
+    for (const address of wanted) {
+      throw new RowMissingError(`Cannot open ${head.graph} as row ${address} is missing`);
     }
   }
 }

@@ -118,6 +118,7 @@ export class CachedNodes implements NodeSource {
   readonly #graph: GraphId;
   readonly #generation: Generation;
   readonly #pinned = new Map<number, Node>();
+  #pinnedLength = 0;
   #places: ReadonlyMap<number, Place> | undefined;
 
   constructor(cache: NodeCache, head: Head) {
@@ -137,6 +138,7 @@ export class CachedNodes implements NodeSource {
 
   /** Keeps a node, for now even if the cache does not: whoever asked for it has to find it. */
   add(address: number, node: Node, contentLength: number): void {
+    if (!this.#pinned.has(address)) this.#pinnedLength += contentLength;
     this.#pinned.set(address, node);
     this.offer(address, node, contentLength);
   }
@@ -164,6 +166,12 @@ export class CachedNodes implements NodeSource {
   /** From now on only the cache keeps nodes. */
   unpin(): void {
     this.#pinned.clear();
+    this.#pinnedLength = 0;
+  }
+
+  /** Characters of the rows of the nodes that are kept for now. */
+  get pinnedLength(): number {
+    return this.#pinnedLength;
   }
 
   /** The cache lets the whole of them go, and takes new ones, without telling. */
