@@ -291,8 +291,12 @@ export class Connection implements Listener, Guest {
     if (this.#out.closed) return;
     const pulled = await this.#operations.pull(this.#graph, since);
     const frame = pulled && await pullFrame(pulled);
-    if (frame !== undefined && !this.#out.hold(frame)) return this.#end(closeReason.slow);
-    this.#tell(pulled?.t, frame);
+    if (frame !== undefined && !this.#out.hold(frame.text)) return this.#end(closeReason.slow);
+    this.#tell(pulled?.t, frame?.text);
+    // Who hasn't got all pulls the rest when he hears of it (upstream.md §2.2).
+    if (pulled !== undefined && frame?.t !== pulled.t) {
+      this.#send({ type: "changed", t: pulled.t });
+    }
     await this.#read("or stalled");
   }
 

@@ -3,11 +3,12 @@ import { createApp } from "../../app.ts";
 import { parseConfig } from "../../config.ts";
 import { openLimits } from "../../limits/request_limits.ts";
 import { Shares } from "../../limits/shares.ts";
-import { parseT } from "../../protocol/ids.ts";
+import { parseT, type T } from "../../protocol/ids.ts";
 import { readyRoutes } from "../../routes/health.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
 import { parseUserId } from "../../protocol/ids.ts";
+import { version } from "../support/ids.ts";
 import { loggedBy } from "../support/log.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { frameOf } from "../support/snapshots.ts";
@@ -149,9 +150,9 @@ Deno.test("A body beyond its user's share of memory is 429 with retry-after", as
 Deno.test("A log that fails at its first entry is 500, one that fails later is cut off", async () => {
   const t = parseT(3);
   assert.ok(t !== undefined);
-  async function* entries(good: number): AsyncGenerator<readonly { json: Uint8Array }[]> {
+  async function* entries(good: number): AsyncGenerator<readonly { t: T; json: Uint8Array }[]> {
     const json = new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`);
-    for (let i = 0; i < good; i++) yield [{ json }];
+    for (let i = 0; i < good; i++) yield [{ t: version(1), json }];
     await Promise.reject(new Error("chunk missing"));
   }
   const services = brokenServices();
@@ -182,10 +183,13 @@ Deno.test("A log is read only as fast as the answer is, and no further once the 
   assert.ok(t !== undefined);
   let read = 0;
   let ended = false;
-  async function* entries(): AsyncGenerator<readonly { json: Uint8Array }[]> {
+  async function* entries(): AsyncGenerator<readonly { t: T; json: Uint8Array }[]> {
     try {
       for (; read < 1000; read++) {
-        yield [{ json: new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`) }];
+        yield [{
+          t: version(1),
+          json: new TextEncoder().encode(`{"t":1,"tx":"${"x".repeat(100_000)}"}`),
+        }];
       }
       await Promise.resolve();
     } finally {

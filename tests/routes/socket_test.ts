@@ -24,6 +24,26 @@ Deno.test("A session: hello, batch, pull, ping", async () => {
   assert.deepEqual(await alice.ask(hello), { type: "hello", t: 1 });
 });
 
+Deno.test("Of a log that is longer than a frame the rest is told of, and pulled then", async () => {
+  await using server = await startServer();
+  const graph = await server.createGraph();
+  await using alice = await server.connect(graph);
+  await using bob = await server.connect(graph);
+  for (const [t, length] of [5_000_000, 5_000_000, 1].entries()) {
+    await alice.ask({ type: "tx/batch", t_before: t, txs: [block("a".repeat(length))] });
+  }
+  bob.send(hello);
+  while ((await bob.next()).type !== "hello");
+  const pulled = await bob.ask({ type: "pull", since: 0 });
+  assert.ok(pulled.type === "pull/ok");
+  assert.deepEqual([pulled.t, ...pulled.txs.map(({ t }) => t)], [2, 1, 2]);
+  assert.deepEqual(await bob.next(), { type: "changed", t: 3 });
+  const rest = await bob.ask({ type: "pull", since: 2 });
+  assert.ok(rest.type === "pull/ok");
+  assert.deepEqual([rest.t, ...rest.txs.map(({ t }) => t)], [3, 3]);
+  assert.deepEqual(await bob.ask({ type: "ping" }), { type: "pong" });
+});
+
 Deno.test("What can't be read is answered with its error, and the socket stays open", async () => {
   await using server = await startServer();
   const graph = await server.createGraph();

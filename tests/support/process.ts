@@ -70,7 +70,7 @@ export async function rowsOf(kv: Deno.Kv, graph: GraphId): Promise<readonly Fixt
 export async function logOf(kv: Deno.Kv, graph: GraphId): Promise<PullOk> {
   const log = await pull(kv, graph, version(0));
   assert.ok(log !== undefined);
-  return pullOkSchema.parse(JSON.parse(await pullFrame(log)));
+  return pullOkSchema.parse(JSON.parse((await pullFrame(log)).text));
 }
 
 /** A process. Whom it would tell of its batches is not here: see `told`. */

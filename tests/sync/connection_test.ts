@@ -7,6 +7,7 @@ import {
   nextT,
   parseChecksum,
   parseUserId,
+  type T,
   T_ZERO,
 } from "../../protocol/ids.ts";
 import { reject } from "../../protocol/reject.ts";
@@ -77,9 +78,9 @@ function at(t: number): Reached & { readonly log: Generation } {
 }
 
 function logOf(t: number): PulledLog {
-  async function* entries(): AsyncGenerator<readonly { json: Uint8Array }[]> {
+  async function* entries(): AsyncGenerator<readonly { t: T; json: Uint8Array }[]> {
     for (let i = 1; i <= t; i++) {
-      yield [{ json: new TextEncoder().encode(`{"t":${i},"tx":"[\\"ü${i}\\"]"}`) }];
+      yield [{ t: version(i), json: new TextEncoder().encode(`{"t":${i},"tx":"[\\"ü${i}\\"]"}`) }];
     }
     await Promise.resolve();
   }
@@ -256,8 +257,8 @@ Deno.test("What can't be read is answered in its turn, and the connection goes o
 });
 
 Deno.test("A fault is answered with server error, and the connection goes on", async () => {
-  async function* broken(): AsyncGenerator<readonly { json: Uint8Array }[]> {
-    yield [{ json: new TextEncoder().encode('{"t":1,"tx":"[]"}') }];
+  async function* broken(): AsyncGenerator<readonly { t: T; json: Uint8Array }[]> {
+    yield [{ t: version(1), json: new TextEncoder().encode('{"t":1,"tx":"[]"}') }];
     await Promise.reject(new Error("chunk missing"));
   }
   const { socket, say } = bench({

@@ -42,7 +42,7 @@ async function append(kv: Deno.Kv, graph: GraphId, op?: string): Promise<void> {
 async function frame(kv: Deno.Kv, graph: GraphId, since: number): Promise<unknown> {
   const log = await pull(kv, graph, version(since));
   assert.ok(log !== undefined);
-  return JSON.parse(await pullFrame(log));
+  return JSON.parse((await pullFrame(log)).text);
 }
 
 Deno.test("A pull has every entry after since, ascending, and the version that they reach", async () => {
@@ -97,7 +97,7 @@ Deno.test("Entries that are added while a pull is read are not part of it", asyn
   assert.ok(log !== undefined);
   await append(kv, graph);
   assert.equal(
-    await pullFrame(log),
+    (await pullFrame(log)).text,
     '{"type":"pull/ok","t":2,"txs":[{"t":1,"tx":"tx 1"},{"t":2,"tx":"tx 2"}]}',
   );
 });
@@ -113,4 +113,27 @@ Deno.test("A reset while a pull is read cuts it, and the next pull is of another
   await assert.rejects(pullFrame(log), CorruptLogError);
   const next = await pull(kv, graph, version(0));
   assert.ok(next !== undefined && next.generation !== log.generation);
+});
+
+Deno.test("A frame has as many entries as fit, and one that is longer; what it reaches follows from them", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await graphWith(kv, 5);
+  const head = await readHead(kv, graph);
+  assert.ok(head !== undefined);
+  await commitHead(kv, head, { ...head, checksum: EMPTY_CHECKSUM }, { sets: [], deletes: [] });
+  const reached = async (since: number, maxBytes: number): Promise<unknown> => {
+    const log = await pull(kv, graph, version(since));
+    assert.ok(log !== undefined);
+    const { t, text } = await pullFrame(log, maxBytes);
+    const { txs, ...told } = JSON.parse(text);
+    assert.equal(told.t, t);
+    return { ...told, txs: txs.map((entry: Record<string, unknown>) => entry.t) };
+  };
+  // Of 21 bytes each.
+  assert.deepEqual(await reached(0, 1), { type: "pull/ok", t: 1, txs: [1] });
+  assert.deepEqual(await reached(1, 22), { type: "pull/ok", t: 3, txs: [2, 3] });
+  const whole = { type: "pull/ok", t: 5, checksum: EMPTY_CHECKSUM };
+  assert.deepEqual(await reached(3, 22), { ...whole, txs: [4, 5] });
+  assert.deepEqual(await reached(4, 1), { ...whole, txs: [5] });
+  assert.deepEqual(await reached(5, 1), { ...whole, txs: [] });
 });

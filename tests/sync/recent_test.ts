@@ -30,7 +30,7 @@ async function pullText(
 ): Promise<string> {
   const log = await pull(kv, graph, version(since), recent);
   assert.ok(log !== undefined);
-  return await pullFrame(log);
+  return (await pullFrame(log)).text;
 }
 
 /** What a client of this process gets. */

@@ -100,7 +100,7 @@ async function stateOf(kv: Deno.Kv, graph: GraphId): Promise<unknown> {
   const ready = (await readMeta(kv, graph))?.readyForUse !== false;
   const log = await pull(kv, graph, version(0));
   assert.ok(log !== undefined);
-  const pulled = parseTodaysMessage(await pullFrame(log));
+  const pulled = parseTodaysMessage((await pullFrame(log)).text);
   assert.ok(pulled?.type === "pull/ok");
   return { t, ready, txs: pulled.txs, rows: await rowsOf(kv, graph) };
 }
