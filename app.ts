@@ -56,7 +56,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
       path,
       authenticate(services.verify),
       limitRequests(services.limits.requests),
-      bodyShare(services.limits.unanswered),
+      bodyShare(services.limits),
       plainBody(),
     );
   }

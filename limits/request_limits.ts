@@ -34,6 +34,8 @@ export interface RequestLimits {
    * dealt with. Else twenty bodies that stop just before their end hold two gigabytes.
    */
   readonly unanswered: Shares;
+  /** Requests with a body: each that is on its way takes memory, however short it is. */
+  readonly bodies: Seats;
   /**
    * The same for answers on sockets that nobody has read yet: those of 48 devices that slept held a
    * gigabyte. One alone may be of any length, or a client that has missed more could never have it.
@@ -56,6 +58,9 @@ const FILES_AT_ONCE = 32;
 /** Of 500 graphs with long names one has 3 MB and takes 50 ms, as a page 200: 1200 at once ended the process. */
 const LISTS_AT_ONCE = 2;
 
+/** Each takes 200 KB while Deno (2.9) waits for more of it: 2000 that stopped behind a byte held 400 MB. */
+const BODIES_PER_USER = 256;
+
 /** Two of the longest bodies, as a user has more than one device; and two of the longest frames. */
 const BODIES_AT_ONCE = 2;
 const MIN_SHARE_BYTES = 128 * 1024 * 1024;
@@ -75,6 +80,7 @@ export function openLimits(settings: LimitSettings): RequestLimits {
     files: new AtOnce(FILES_AT_ONCE),
     lists: new AtOnce(LISTS_AT_ONCE),
     unanswered: new Shares(Math.max(BODIES_AT_ONCE * settings.maxBodyBytes, MIN_SHARE_BYTES)),
+    bodies: new Seats(BODIES_PER_USER),
     unread: new Shares(UNREAD_BYTES, true),
     maxBodyBytes: settings.maxBodyBytes,
   };

@@ -1,6 +1,6 @@
 /** What bodies take of their user's share of memory. Behind `authenticate`. */
 import type { MiddlewareHandler } from "hono";
-import type { Shares } from "../limits/shares.ts";
+import type { RequestLimits } from "../limits/request_limits.ts";
 import type { Authenticated } from "./authenticate.ts";
 
 /** Takes so many bytes more until the request has been answered; whether there are as many left. */
@@ -16,10 +16,18 @@ export class NoShareLeftError extends Error {
   override readonly name = "NoShareLeftError";
 }
 
-/** Sets `hold`, and gives back what was taken by it. */
-export function bodyShare(shares: Shares): MiddlewareHandler<WithShare> {
+/**
+ * Sets `hold`, and gives back what was taken by it.
+ *
+ * @throws {NoShareLeftError} the user has as many bodies on their way as he may
+ */
+export function bodyShare(
+  { unanswered, bodies }: Pick<RequestLimits, "unanswered" | "bodies">,
+): MiddlewareHandler<WithShare> {
   return async function shareMemory(c, next): Promise<void> {
-    const share = shares.of(c.get("user"));
+    const leave = c.req.raw.body === null ? (): void => {} : bodies.take(c.get("user"));
+    if (leave === undefined) throw new NoShareLeftError("A user sends too many bodies at once");
+    const share = unanswered.of(c.get("user"));
     let held = 0;
     c.set("hold", (bytes) => {
       if (!share.hold(bytes)) return false;
@@ -30,6 +38,7 @@ export function bodyShare(shares: Shares): MiddlewareHandler<WithShare> {
       await next();
     } finally {
       share.release(held);
+      leave();
     }
   };
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
+import { Seats } from "../../limits/seats.ts";
 import { Shares } from "../../limits/shares.ts";
 import { bodyShare, NoShareLeftError, type WithShare } from "../../routes/body_share.ts";
 import { jsonBody } from "../../routes/json_body.ts";
@@ -9,15 +10,16 @@ import { userOf } from "../support/user.ts";
 
 const MAX_BODY = 900;
 
-/** Answers bodies of alice, or of who `?as` says, who may each have 1000 bytes in memory. */
+/** Answers bodies of alice, or of who `?as` says, who may each have three, and 1000 bytes in memory. */
 function appOf(): Hono<WithShare> {
   const app = new Hono<WithShare>();
   app.use(async (c, next) => {
     c.set("user", userOf(c.req.query("as") ?? "alice"));
     await next();
   });
-  app.use(bodyShare(new Shares(1000)));
+  app.use(bodyShare({ unanswered: new Shares(1000), bodies: new Seats(3) }));
   app.onError((thrown, c) => c.text(thrown.name, thrown instanceof NoShareLeftError ? 429 : 500));
+  app.get("/json", (c) => c.json({}));
   app.post("/json", jsonBody(MAX_BODY), (c) => c.json({}));
   app.post("/upload", async (c) => c.json(await readUploadBody(c.req.raw, c.get("hold"))));
   return app;
@@ -70,6 +72,23 @@ Deno.test("Bodies that have not been answered take of their user's share, whatev
   stopped.end();
   assert.equal(await answer, 200);
   assert.equal(await statusOf(app, "/json", text), 200);
+});
+
+Deno.test("A body beyond a user's number is refused however short it is, until one has been answered", async () => {
+  const app = appOf();
+  const [first, ...others] = [new Stopped(1), new Stopped(1), new Stopped(1)];
+  assert.ok(first !== undefined);
+  const answer = statusOf(app, "/json", first.body);
+  const rest = others.map(({ body }) => statusOf(app, "/json", body));
+  for (const { read } of [first, ...others]) await read;
+  assert.equal(await statusOf(app, "/json", "1"), 429);
+  assert.equal(await statusOf(app, "/json?as=bob", "1"), 200);
+  assert.equal((await app.request("/json")).status, 200);
+  first.end();
+  await answer;
+  assert.equal(await statusOf(app, "/json", "1"), 200);
+  for (const other of others) other.end();
+  await Promise.all(rest);
 });
 
 Deno.test("What was refused has given back what it took", async () => {
