@@ -16,6 +16,7 @@ import type { GraphVersion } from "../protocol/today/snapshot.ts";
 import { loggerFor } from "../telemetry/log.ts";
 import { type Base, hasSameRows, readBase, readSteady } from "./base.ts";
 import { type DownloadDeps, type Downloader, isAhead, versionToServe } from "./downloads.ts";
+import { nextTurn } from "./next_turn.ts";
 import { addressesBelow, RowsUnfitError } from "./rows_check.ts";
 import { untilSettled } from "./settle.ts";
 import { rootAndTail } from "./snapshot.ts";
@@ -208,6 +209,8 @@ async function* streamRows(
       next++;
     }
     if (wanted.length > 0) yield wanted;
+    // What one read of the store brings may be inflated to a thousand times as much.
+    await nextTurn();
     if (next === addrs.length) break;
   }
   const after = await readHead(kv, head.graph);

@@ -18,6 +18,7 @@ import { blockTx } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
 import { counted } from "../support/counted_kv.ts";
 import { beforeFirstList } from "../support/kv.ts";
+import { longLeaves } from "../support/long_leaves.ts";
 import { ALICE, BOB, headOf, Process, version } from "../support/process.ts";
 
 const SMALL = readRows("small-a");
@@ -301,4 +302,19 @@ Deno.test("A stream that nobody reads on reads nothing more", async () => {
   assert.ok(take().listed < 480, "the rest has not been asked for");
   await rows.return(undefined);
   assert.equal(take().listed, 0);
+});
+
+Deno.test("Others have their turn between rows of megabytes, though one read of the store brings them all", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).graphWith(longLeaves(10, 1_100_000));
+  const { rows } = await open(kv, graph);
+  // Rows 0 and 1, and those that are read until the first batch is there.
+  await rows.next();
+  await rows.next();
+  let turns = 0;
+  const timer = setInterval(() => turns++);
+  const batches = await Array.fromAsync(rows);
+  clearInterval(timer);
+  assert.ok(batches.length >= 9);
+  assert.ok(turns >= 3, `${turns} turns`);
 });
