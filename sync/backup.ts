@@ -28,8 +28,9 @@ export class EmptyGraphError extends Error {
   override readonly name: string = "EmptyGraphError";
 }
 
-/** Rows written between two looks at the event loop. */
+/** Rows written between two looks at the event loop, and characters of them: a row may have megabytes. */
 const ROWS_SLICE = 32;
+const LENGTH_SLICE = 256 * 1024;
 
 /** How often rows may be replaced while they are copied: flushes are minutes apart. */
 const ATTEMPTS = 5;
@@ -85,11 +86,15 @@ async function backupAt(
   const total = first.length + addresses.size;
   async function* rows(): AsyncGenerator<Row> {
     let done = 0;
+    let length = 0;
     progress(done, total);
     for await (const row of copiedRows(kv, head, first, addresses)) {
       yield row;
       progress(++done, total);
-      if (done % ROWS_SLICE === 0) await nextTurn();
+      length += row.content.length;
+      if (done % ROWS_SLICE !== 0 && length < LENGTH_SLICE) continue;
+      length = 0;
+      await nextTurn();
     }
   }
   await writeKvsFile(path, rows(), { overwrite }, await keysOf(kv, head.graph));

@@ -15,6 +15,7 @@ import { datomsOf, openRows } from "../support/client.ts";
 import { type FixtureRow, readCases, readRows } from "../support/fixtures.ts";
 import { blockTx, txOf } from "../support/forms.ts";
 import { after, EMPTY, TestGraph } from "../support/graph.ts";
+import { longLeaves } from "../support/long_leaves.ts";
 import { beforeFirstList, dump, keysOf, withCommit, withList } from "../support/kv.ts";
 import { ALICE, BOB, headOf, Process, rowsOf } from "../support/process.ts";
 import { Folder } from "../support/folder.ts";
@@ -379,4 +380,17 @@ Deno.test("A database that another process has locked for moments is restored in
   });
   const restored = await restoreGraph(deps(busy), path, META);
   assert.deepEqual((await verifyGraph(kv, restored.graph))?.problems, []);
+});
+
+Deno.test("Others have their turn between rows of megabytes that are copied", async () => {
+  await using folder = await Folder.make();
+  using kv = await Deno.openKv(":memory:");
+  const graph = await new Process(kv).graphWith(longLeaves(10, 1_100_000));
+  const turnsAt: number[] = [];
+  let turns = 0;
+  const timer = setInterval(() => turns++);
+  const progress = (): number => turnsAt.push(turns);
+  await backupGraph(kv, graph, `${folder.path}/b.sqlite`, { ...NEW, progress });
+  clearInterval(timer);
+  assert.ok(new Set(turnsAt.slice(-9)).size >= 3, `${turnsAt}`);
 });
