@@ -38,7 +38,7 @@ export interface RequestLimits {
   readonly bodies: Seats;
   /**
    * The same for answers on sockets that nobody has read yet: those of 48 devices that slept held a
-   * gigabyte. One alone may be of any length, or a client that has missed more could never have it.
+   * gigabyte. One alone may be of any length, as an entry may.
    */
   readonly unread: Shares;
   readonly maxBodyBytes: number;

@@ -25,7 +25,10 @@ const logEntrySchema = z.strictObject({ t: tSchema, tx: z.string() });
  * `checksum` too (today/server_message.ts).
  */
 const helloAnswerSchema = z.strictObject({ type: z.literal("hello"), t: tSchema });
-/** Answer to pull: every entry with t > since, ascending; `t` is the version that the list reaches. */
+/**
+ * Answer to pull: the entries with t > since, ascending; `t` is the version that the list reaches. On a
+ * socket it ends once it has 8 MiB, and `changed` with the graph's version follows if that is later.
+ */
 export const pullOkSchema = z.strictObject({
   type: z.literal("pull/ok"),
   t: tSchema,
