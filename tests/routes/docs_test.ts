@@ -10,6 +10,7 @@ import { openApiDocument } from "../../protocol/openapi.ts";
 import { newGraphId } from "../../protocol/ids.ts";
 import type { Services } from "../../routes/services.ts";
 import { Hub } from "../../sync/hub.ts";
+import { sha256Of } from "../support/bytes.ts";
 import { readRows } from "../support/fixtures.ts";
 import { blockTx } from "../support/forms.ts";
 import { NOTHING_ASKED } from "../support/operations.ts";
@@ -415,4 +416,15 @@ Deno.test("A page's file that hasn't changed isn't sent again", async () => {
   });
   assert.equal(again.status, 304);
   await again.body?.cancel();
+});
+
+Deno.test("A page's file goes out in pieces as they are read, so little is kept for who reads none", async () => {
+  const response = await createApp(idleServices()).request("/static/swagger-ui-bundle.js");
+  const { body, headers } = response;
+  assert.ok(body !== null);
+  const pieces = await Array.fromAsync(body);
+  assert.ok(pieces.every(({ length }) => length <= 64 * 1024));
+  const whole = await new Blob(pieces).bytes();
+  assert.equal(headers.get("content-length"), String(whole.length));
+  assert.equal(headers.get("etag"), `"${sha256Of(whole)}"`);
 });
