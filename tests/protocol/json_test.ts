@@ -4,6 +4,7 @@ import {
   isModestTransit,
   JsonShape,
   MAX_JSON_DEPTH,
+  MAX_JSON_NUMERALS,
   MAX_JSON_VALUES,
   MAX_TRANSIT_VALUES,
   parseJson,
@@ -50,6 +51,26 @@ Deno.test("Transit may be deeper", () => {
   assert.equal(isModestTransit(nested(1000)), true);
   assert.equal(isModestTransit(nested(1001)), false);
   assert.equal(isModestTransit(JSON.stringify([nested(2000)])), true);
+});
+
+Deno.test("A text of too many numbers that are texts is none, keys or values, however they are written", () => {
+  const numerals = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}`);
+  const escaped = (text: string): string => text.replace(/\d/g, (digit) => `\\u003${digit}`);
+  for (const written of [(text: string) => text, escaped]) {
+    const values = (count: number): string =>
+      `["a",${numerals(count).map((text) => `"${written(text)}"`).join()}]`;
+    const keys = (count: number): string =>
+      `{"a":1,${numerals(count).map((text) => `"${written(text)}" : 1`).join()}}`;
+    for (const text of [values, keys]) {
+      assert.ok(parseJson(text(MAX_JSON_NUMERALS)) !== undefined);
+      assert.equal(parseJson(text(MAX_JSON_NUMERALS + 1)), undefined);
+    }
+  }
+  // What stands in a transaction's text is none of its frame.
+  const tx = JSON.stringify(numerals(MAX_JSON_NUMERALS + 1));
+  assert.deepEqual(parseJson(JSON.stringify({ txs: [tx] })), { txs: [tx] });
+  const long = Array(MAX_JSON_NUMERALS + 1).fill("12345678901");
+  assert.deepEqual(parseJson(JSON.stringify(long)), long);
 });
 
 Deno.test("A text of too many values is none, whatever they are in", () => {
