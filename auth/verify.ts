@@ -10,6 +10,13 @@ import { userOf, type VerifiedUser } from "./user.ts";
 const log = loggerFor("auth");
 
 /**
+ * Of a token's header, which is parsed before anybody knows who has made it: V8 hashes numbers that are texts by
+ * their number alone (protocol/json.ts), so 50,000 characters of anybody's took 0.15 s. Providers' have 200,
+ * or some thousands with a certificate.
+ */
+const MAX_HEADER_CHARACTERS = 8192;
+
+/**
  * `unauthorized`: the token is forged, expired, malformed, or for someone else. `forbidden`: it is
  * good, but its user is not on the list of this server. `sign-in unavailable`: the provider is
  * down, so that nobody can tell; the same token may be good later.
@@ -80,6 +87,7 @@ function whyNot(cause: errors.JOSEError): string {
 }
 
 function algorithmOf(token: string): string | undefined {
+  if (token.indexOf(".") > MAX_HEADER_CHARACTERS) return undefined;
   try {
     return decodeProtectedHeader(token).alg;
   } catch {

@@ -52,6 +52,14 @@ Deno.test("A token of the algorithm none is refused", async () => {
   assert.equal(await verify(`${header}.${payload}.${signature}`), undefined);
 });
 
+Deno.test("A token with a long header is refused, whoever signed it, and one with a certificate is not", async () => {
+  const withCertificate = (length: number): Promise<string> =>
+    new SignJWT({ sub: "alice" })
+      .setProtectedHeader({ alg: "HS256", x5c: ["x".repeat(length)] }).sign(key);
+  assert.equal(await verify(await withCertificate(5000)), "alice");
+  assert.equal(await verify(await withCertificate(7000)), undefined);
+});
+
 Deno.test("A token whose claims were changed is refused", async () => {
   const [header, , signature] = (await sign({ sub: "alice" })).split(".");
   assert.equal(await verify(`${header}.${base64url({ sub: "bob" })}.${signature}`), undefined);
