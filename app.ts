@@ -11,6 +11,7 @@ import { cors } from "./routes/cors.ts";
 import { docsRoutes } from "./routes/docs.tsx";
 import { e2eeRoutes } from "./routes/e2ee.ts";
 import { graphRoutes } from "./routes/graphs.ts";
+import { goodHost } from "./routes/good_host.ts";
 import { healthRoutes, readyRoutes } from "./routes/health.ts";
 import { limitRequests } from "./routes/limit_requests.ts";
 import { metricsRoutes, requestMetrics } from "./routes/metrics.ts";
@@ -37,6 +38,7 @@ export function createApp(services: Services, served?: ServedMetrics): Hono {
   app.use(closeAfterRefusal());
   app.use(requestLog(clock));
   app.use(requestMetrics(served?.metrics ?? NO_METER, clock));
+  app.use(goodHost());
   app.notFound((c) => refuse(c, "not found"));
   app.onError((cause, c) => {
     if (cause instanceof NoShareLeftError) return refuseFor(c, "too many requests", RETRY_MS);

@@ -10,6 +10,7 @@ export const errorStatus = Object.freeze(
     "unauthorized": 401,
     "forbidden": 403,
     "not found": 404,
+    "invalid host": 400,
     "missing graph id": 400,
     "missing body": 400,
     "invalid body": 400,

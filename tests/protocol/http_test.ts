@@ -105,6 +105,7 @@ Deno.test("Every error word has its status, and is an error body", () => {
   }
   assert.deepEqual(byStatus, {
     400: [
+      "invalid host",
       "missing graph id",
       "missing body",
       "invalid body",
