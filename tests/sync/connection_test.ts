@@ -19,6 +19,7 @@ import {
   CONNECTION_LIMITS,
   type ConnectionHooks,
   type ConnectionLimits,
+  FRAME_BYTES,
   type SyncOperations,
 } from "../../sync/connection.ts";
 import type { Share, Socket } from "../../sync/outbox.ts";
@@ -410,7 +411,7 @@ function shareOf(most: number): Share & { readonly held: () => number } {
 
 Deno.test("A frame beyond its user's share of memory closes the socket with 1008", () => {
   const never = new Promise<never>(() => {});
-  const share = shareOf(60);
+  const share = shareOf(60 + 2 * FRAME_BYTES);
   const [one, other] = [0, 1].map(() => bench({ version: () => never }, {}, { share }));
   assert.ok(one !== undefined && other !== undefined);
   one.say({ type: "hello", client: "a" }); // 29 bytes
@@ -419,6 +420,16 @@ Deno.test("A frame beyond its user's share of memory closes the socket with 1008
   one.say({ type: "ping" });
   assert.deepEqual(one.socket.closed, { code: 1008, reason: "too many frames waiting" });
   assert.equal(other.socket.closed, undefined);
+});
+
+Deno.test("Frames that say nothing take their user's share of memory, too", () => {
+  const share = shareOf(2 * FRAME_BYTES);
+  const never = new Promise<never>(() => {});
+  const { connection, socket } = bench({}, {}, { share, turn: () => never });
+  for (const data of ["", new Blob()]) connection.receive(data);
+  assert.equal(socket.closed, undefined);
+  connection.receive("");
+  assert.deepEqual(socket.closed, { code: 1008, reason: "too many frames waiting" });
 });
 
 Deno.test("A frame is held until it is dealt with, or will never be", async () => {
@@ -433,7 +444,7 @@ Deno.test("A frame is held until it is dealt with, or will never be", async () =
   );
   say({ type: "hello", client: "a" });
   say({ type: "ping" });
-  assert.equal(share.held(), 29 + 15);
+  assert.equal(share.held(), 29 + 15 + 2 * FRAME_BYTES);
   opened.open();
   await socket.take(2);
   await within(until(() => share.held() === 0), "no frame held");
@@ -448,12 +459,12 @@ Deno.test("A frame is held until it is dealt with, or will never be", async () =
   never.say({ type: "ping" });
   await asked.opened;
   never.connection.gone();
-  assert.equal(share.held(), 29, "one is still being dealt with");
+  assert.equal(share.held(), 29 + FRAME_BYTES, "one is still being dealt with");
 
   const failing = bench({}, {}, { turn: () => Promise.reject(new Error("no turn")), share });
   failing.say({ type: "ping" });
   failing.say({ type: "ping" });
-  await within(until(() => share.held() === 29), "the first alone");
+  await within(until(() => share.held() === 29 + FRAME_BYTES), "the first alone");
   assert.deepEqual(failing.socket.closed, { code: 1011, reason: "server error" });
 });
 
