@@ -28,10 +28,14 @@ export const graphKeySchema = z.object({ "encrypted-aes-key": keySchema });
 /** `GET` the same. The one place where a client expects `null` in the place of nothing. */
 export const graphKeyAnswerSchema = z.strictObject({ "encrypted-aes-key": keySchema.nullable() });
 
+/** Of what is taken for an e-mail, as it is told again; longer than any address. */
+const MAX_ASKED = 1000;
+const askedSchema = z.string().max(MAX_ASKED);
+
 /** Upstream's document calls the field `user/email`, its code `email`: either is taken. */
 const grantSchema = z.union([
-  z.object({ "email": z.string(), "encrypted-aes-key": keySchema }),
-  z.object({ "user/email": z.string(), "encrypted-aes-key": keySchema })
+  z.object({ "email": askedSchema, "encrypted-aes-key": keySchema }),
+  z.object({ "user/email": askedSchema, "encrypted-aes-key": keySchema })
     .transform((grant) => ({ ...grant, "email": grant["user/email"] })),
 ]).transform((grant) => ({
   /** As it was asked for: so it is told if there is no such member. */

@@ -166,6 +166,10 @@ Deno.test("A body that holds no key changes nothing", async () => {
       invalid,
     );
   }
+  for (const email of [1, null, `${"x".repeat(1000)}@`]) {
+    const asked = [{ "email": email, "encrypted-aes-key": "k" }];
+    assert.deepEqual(await grant(server, graph, asked), invalid);
+  }
   assert.deepEqual(await dump(server.kv), before);
 });
 
