@@ -192,6 +192,9 @@ async function belowRoot(
   }
 }
 
+/** Rows given without a turn for others: some 50 ms of work where they are gzipped. */
+const TURN_BYTES = 4 * 1024 * 1024;
+
 async function* streamRows(
   kv: Deno.Kv,
   head: Head,
@@ -200,17 +203,22 @@ async function* streamRows(
 ): AsyncGenerator<readonly RowJson[]> {
   yield first.map(rowJson);
   let next = 0;
+  let bytes = 0;
   for await (const batch of listRowBatches(kv, head.graph, head.rows, TAIL_ADDR)) {
     const wanted: RowJson[] = [];
     for (const row of batch) {
       // Others are of later flushes, or useless. Behind one that is gone there is none.
       if (row.addr !== addrs[next]) continue;
       wanted.push(row);
+      bytes += row.json.length;
       next++;
     }
     if (wanted.length > 0) yield wanted;
     // What one read of the store brings may be inflated to a thousand times as much.
-    await nextTurn();
+    if (bytes >= TURN_BYTES) {
+      await nextTurn();
+      bytes = 0;
+    }
     if (next === addrs.length) break;
   }
   const after = await readHead(kv, head.graph);
