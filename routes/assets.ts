@@ -37,7 +37,8 @@ export function assetRoutes({ graphs, assets, limits }: Services): Hono<WithAsse
     if (cause instanceof NoBlobStoreError) return refuse(c, "missing assets bucket");
     throw cause;
   });
-  routes.use("/*", graphAccess(graphs.access));
+  const access = graphAccess(graphs.access);
+  routes.use("/*", access);
   routes.use("/:name", async (c, next): Promise<Response | void> => {
     const name = parseAssetName(c.req.param("name"));
     if (name === undefined) return refuse(c, "invalid asset path");
@@ -45,7 +46,7 @@ export function assetRoutes({ graphs, assets, limits }: Services): Hono<WithAsse
     await next();
   });
 
-  routes.get("/:name", answersAtOnce(limits.files), async (c) => {
+  routes.get("/:name", answersAtOnce(limits.files), access, async (c) => {
     const open = await assets.open(c.get("graph"), c.get("asset"));
     return open === undefined ? refuse(c, "not found") : await answer(c, open);
   });

@@ -11,7 +11,10 @@ export interface WithGraph {
   Variables: WithShare["Variables"] & { graph: GraphId; role: Role };
 }
 
-/** For paths with `:id`, behind `authenticate`: 404 and 403 as accessTo says; else sets `graph` and `role`. */
+/**
+ * For paths with `:id`, behind `authenticate`: 404 and 403 as accessTo says; else sets `graph` and `role`. Once more
+ * behind `answersAtOnce`: a user's turn may come as late as he likes, and meanwhile he may have been put out.
+ */
 export function graphAccess(lookUp: LookUpAccess): MiddlewareHandler<WithGraph> {
   return async function checkGraphAccess(c, next): Promise<Response | void> {
     const access = await accessTo(lookUp, c.get("user"), c.req.param("id") ?? "");

@@ -65,6 +65,6 @@ function graphRoute(
     await graphs.remove(graph);
     return c.json({ "graph_id": graph, "graph-id": graph, "deleted": true });
   });
-  routes.route("/members", memberRoutes({ limits, members }));
+  routes.route("/members", memberRoutes({ graphs, limits, members }));
   return routes;
 }

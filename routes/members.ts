@@ -4,17 +4,17 @@ import { parseUserId } from "../protocol/ids.ts";
 import { addMemberBodySchema, setRoleBodySchema } from "../protocol/today/members.ts";
 import type { MemberAnswer } from "../sync/members.ts";
 import { answersAtOnce } from "./answers_at_once.ts";
-import type { WithGraph } from "./graph_access.ts";
+import { graphAccess, type WithGraph } from "./graph_access.ts";
 import { jsonBody } from "./json_body.ts";
 import { parseBody } from "./parse_body.ts";
 import { refuse } from "./refuse.ts";
 import type { Services } from "./services.ts";
 
 export function memberRoutes(
-  { limits, members }: Pick<Services, "limits" | "members">,
+  { graphs, limits, members }: Pick<Services, "graphs" | "limits" | "members">,
 ): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
-  routes.get("/", answersAtOnce(limits.lists), async (c) => {
+  routes.get("/", answersAtOnce(limits.lists), graphAccess(graphs.access), async (c) => {
     const listed = await members.list(c.get("graph"));
     return listed === undefined ? refuse(c, "not found") : c.json({ members: listed });
   });

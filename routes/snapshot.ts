@@ -14,7 +14,7 @@ import {
 } from "../protocol/today/snapshot.ts";
 import type { RowStream } from "../sync/row_stream.ts";
 import { answersAtOnce } from "./answers_at_once.ts";
-import { managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
+import { graphAccess, managersOnly, refusalNow, type WithGraph } from "./graph_access.ts";
 import { goneAnswer, wentBefore } from "./gone.ts";
 import { gzip } from "./gzip.ts";
 import { publicAddress } from "./origin.ts";
@@ -29,6 +29,7 @@ export function snapshotRoutes(
 ): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   const ready = readyForUse(graphs.ready);
+  const access = graphAccess(graphs.access);
 
   routes.post("/upload", managersOnly(), async (c) => {
     const body = await readUploadBody(c.req.raw, c.get("hold"));
@@ -74,7 +75,7 @@ export function snapshotRoutes(
     );
   });
 
-  routes.get("/stream", ready, answersAtOnce(limits.answers), async (c) => {
+  routes.get("/stream", ready, answersAtOnce(limits.answers), access, async (c) => {
     const version = parseStreamVersion(c.req.query("t"), c.req.query("log"));
     if (version === undefined) return refuse(c, "not found");
     const opened = await snapshots.stream(

@@ -103,18 +103,21 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
 
 function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<OneGraph> {
   const routes = new Hono<OneGraph>();
+  const withAccess: MiddlewareHandler<OneGraph> = async (c, next): Promise<Response | void> => {
+    const access = await accessTo(graphs.access, c.get("user"), c.req.param("id") ?? "");
+    // Another's graph is none that there is, for all that this page tells.
+    if (!access.ok) return noSuchGraph(c);
+    c.set("graph", access.graph);
+    c.set("role", access.role);
+    await next();
+  };
   routes.use("/*", async (c, next): Promise<Response | void> => {
     const user = await signedInUser(c, verify);
     if (user === undefined) return c.redirect(rootFrom(c.req.path), 303);
     if (limits.requests.take(user) > 0) return tooMany(c);
-    const access = await accessTo(graphs.access, user, c.req.param("id") ?? "");
-    // Another's graph is none that there is, for all that this page tells.
-    if (!access.ok) return noSuchGraph(c);
     c.set("user", user);
-    c.set("graph", access.graph);
-    c.set("role", access.role);
     await next();
-  });
+  }, withAccess);
 
   routes.use("/delete", async (c, next): Promise<Response | void> => {
     if (c.get("role") !== "manager") return page(c, <NoticePage {...MANAGERS_ONLY} />, 403);
@@ -132,7 +135,7 @@ function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<One
     return c.redirect(rootFrom(c.req.path), 303);
   });
 
-  routes.get("/backup", answersAtOnce(limits.backups), async (c) => {
+  routes.get("/backup", answersAtOnce(limits.backups), withAccess, async (c) => {
     const backup = await pages.backup(c.get("graph"));
     if (backup === undefined) return noSuchGraph(c);
     if (backup === "empty") return page(c, <NoticePage {...NOTHING_YET} />, 404);

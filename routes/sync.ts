@@ -26,7 +26,8 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
   const routes = new Hono<WithGraph>();
   const ready = readyForUse(graphs.ready);
   const atOnce = answersAtOnce(limits.answers);
-  routes.use("/*", graphAccess(graphs.access));
+  const access = graphAccess(graphs.access);
+  routes.use("/*", access);
 
   routes.get("/", ready, async (c) => {
     if (!isUpgrade(c.req.raw)) return refuse(c, "not found");
@@ -50,7 +51,7 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
 
   routes.get("/health", (c) => c.json({ ok: true }));
 
-  routes.get("/pull", ready, atOnce, async (c) => {
+  routes.get("/pull", ready, atOnce, access, async (c) => {
     const text = c.req.query("since");
     const since = parseSince(text);
     if (since === undefined) return refuse(c, "invalid since");
@@ -81,12 +82,12 @@ export function syncRoutes(services: Services): Hono<WithGraph> {
     return answer === undefined ? refuse(c, "not found") : c.json(answer);
   });
 
-  routes.get("/checksum/diagnostics", ready, answersAtOnce(limits.backups), async (c) => {
+  routes.get("/checksum/diagnostics", ready, answersAtOnce(limits.backups), access, async (c) => {
     const answer = await diagnostics(c.get("graph"));
     return answer === undefined ? refuse(c, "not found") : await streamJson(c, answer);
   });
 
-  routes.get("/snapshot/rows", ready, atOnce, async (c) => {
+  routes.get("/snapshot/rows", ready, atOnce, access, async (c) => {
     const page = await snapshots.page(c.get("graph"), {
       after: parseAfter(c.req.query("after")),
       limit: parseLimit(c.req.query("limit")),

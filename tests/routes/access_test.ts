@@ -1,12 +1,20 @@
 import assert from "node:assert/strict";
+import { createApp } from "../../app.ts";
+import { openBlobStores } from "../../assets/open.ts";
 import { signToken } from "../../auth/sign.ts";
-import { newGraphId } from "../../protocol/ids.ts";
+import { AtOnce } from "../../limits/at_once.ts";
+import { newGraphId, type UserId } from "../../protocol/ids.ts";
+import { createServices } from "../../services.ts";
+import { openFanout } from "../../sync/fanout.ts";
+import { Hub } from "../../sync/hub.ts";
+import { NO_METER } from "../../telemetry/metrics.ts";
 import { blockTx } from "../support/forms.ts";
 import { dump } from "../support/kv.ts";
 import { AUTH_SECRET } from "../support/secret.ts";
 import { UpgradeRefused } from "../support/socket.ts";
 import { sendHead } from "../support/raw_request.ts";
 import { type RequestOptions, startServer, type TestServer } from "../support/server.ts";
+import { userOf } from "../support/user.ts";
 
 const unauthorized = { status: 401, body: { error: "unauthorized" } };
 const forbidden = { status: 403, body: { error: "forbidden" } };
@@ -227,4 +235,67 @@ Deno.test("A manager who is made a member while his body is under way replaces n
   for (const call of managers) {
     await refusedAtTheEnd(server, `/graphs/${graph}/members`, call, [LOWER]);
   }
+});
+
+/** One place for each user, and it is known when somebody has asked for it. */
+class OnePlace extends AtOnce {
+  asked = Promise.withResolvers<void>();
+
+  constructor() {
+    super(1);
+  }
+
+  override enter(user: UserId): Promise<() => void> {
+    this.asked.resolve();
+    return super.enter(user);
+  }
+}
+
+Deno.test("Who is put out while he waits for his turn is told nothing when it comes", async () => {
+  await using server = await startServer();
+  await server.call("/graphs", { as: "bob" });
+  const graph = await server.createGraph();
+  const sync = `/sync/${graph}`;
+  const file = `/assets/${graph}/${crypto.randomUUID()}.txt`;
+  await server.call(`${sync}/tx/batch`, {
+    json: { t_before: 0, txs: [blockTx(crypto.randomUUID(), "title")] },
+  });
+  await server.call(file, { method: "PUT", body: "a file" });
+  const place = new OnePlace();
+  const fanout = openFanout(new Hub(), []);
+  const { kv, config } = server;
+  const stores = openBlobStores(kv);
+  const parts = { kv, hub: new Hub(), fanout, meter: NO_METER, stores, ...config };
+  const services = await createServices(parts);
+  const limits = { ...services.limits, answers: place, backups: place, files: place, lists: place };
+  const app = createApp({ ...services, limits });
+  const token = await server.token("bob");
+  const headers = { authorization: `Bearer ${token}`, cookie: `sync_session=${token}` };
+  const members = `/graphs/${graph}/members`;
+  for (
+    const [path, refusal] of [
+      [`${sync}/pull`, 403],
+      [`${sync}/pull?since=0`, 403],
+      [`${sync}/snapshot/rows`, 403],
+      [`${sync}/snapshot/stream`, 403],
+      [`${sync}/checksum/diagnostics`, 403],
+      [file, 403],
+      [members, 403],
+      [`/status/${graph}/backup`, 404],
+    ] as const
+  ) {
+    await server.call(members, { json: { "user-id": "bob" } });
+    const before = await app.request(path, { headers });
+    assert.equal(before.status, 200, path);
+    await before.body?.cancel();
+    const leave = await place.enter(userOf("bob"));
+    place.asked = Promise.withResolvers();
+    const answer = app.request(path, { headers });
+    await place.asked.promise;
+    await server.call(`${members}/bob`, { method: "DELETE" });
+    leave();
+    assert.equal((await answer).status, refusal, path);
+  }
+  await services.idle();
+  await fanout.close();
 });
