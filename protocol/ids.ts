@@ -10,7 +10,7 @@ type Brand<Base, Name extends string> = Base & { readonly [brand]: Name };
 export type GraphId = Brand<string, "GraphId">;
 /** A user: the claim `sub` of a verified token. Not empty. */
 export type UserId = Brand<string, "UserId">;
-/** An e-mail address by which a user can be found: lower case. Not known to reach anyone. */
+/** An e-mail address by which a user can be found: as `foldEmail` folds it. Not known to reach anyone. */
 export type Email = Brand<string, "Email">;
 /** A graph's version: a non-negative safe integer; 0 for a new graph, +1 for each accepted batch. */
 export type T = Brand<number, "T">;
@@ -68,8 +68,16 @@ export function parseEmail(value: unknown): Email | undefined {
   if (typeof value !== "string" || value.length > MAX_EMAIL || !value.isWellFormed()) {
     return undefined;
   }
-  const text = value.trim().toLowerCase();
+  const text = foldEmail(value.trim());
   return EMAIL.test(text) ? text as Email : undefined;
+}
+
+/**
+ * The address with A to Z in lower case, and no other letters: of those some become another's, as the Kelvin
+ * sign becomes a k, and who has an address of his own with one would have somebody else's.
+ */
+export function foldEmail(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /** -0 is folded to 0, as of one number there is one key. */

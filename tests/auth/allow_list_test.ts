@@ -28,4 +28,5 @@ Deno.test("A user is on the list by his e-mail, whatever its case, unless nobody
   assert.equal(mayUse(list, { sub: "1", email: ["alice@example.org"] }), false);
   assert.equal(mayUse(list, { sub: "1", email: "bob@example.org" }), false);
   assert.equal(mayUse(list, { sub: "1" }), false);
+  assert.equal(mayUse(["karl@example.org"], { sub: "1", email: "\u212aarl@example.org" }), false);
 });

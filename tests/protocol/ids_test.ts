@@ -72,6 +72,14 @@ Deno.test("Half a character is no part of a user or of an address, a whole one i
   }
 });
 
+Deno.test("Upper case is folded in an address, but no letter becomes one of another address", () => {
+  assert.equal(parseEmail(" Karl@Example.org"), "karl@example.org");
+  for (const [letter, other] of [["\u212a", "k"], ["\u212b", "\u00e5"]] as const) {
+    assert.notEqual(parseEmail(`${letter}@example.org`), parseEmail(`${other}@example.org`));
+    assert.notEqual(parseEmail(`me@${letter}.org`), parseEmail(`me@${other}.org`));
+  }
+});
+
 Deno.test("An entry as it was sent is a UUID and 16 hex digits, or by an earlier server the UUID alone", () => {
   const uuid = "6f1e2d3c-0000-4000-8000-00000000000a";
   for (const id of [uuid, `${uuid}/0123456789abcdef`]) assert.equal(parseSentId(id), id);
