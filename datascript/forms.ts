@@ -55,6 +55,12 @@ const OF_ALL_OBJECTS: ReadonlySet<string> = new Set([
   "__proto__",
 ]);
 
+/**
+ * Clients have readers for these, and the readers of DataScript and transit-cljs throw for most of what they may
+ * tag: then a client gets no further than this entry, ever again. No client writes one as a value.
+ */
+const OF_READERS: ReadonlySet<string> = new Set(["datascript/DB", "datascript/Datom", "with-meta"]);
+
 /** An entity as a form names it. */
 export type EntityRef =
   | { readonly kind: "eid"; readonly eid: number }
@@ -186,7 +192,7 @@ function checkValue(
       throw new TransactError("value-syntax", "A map must not have a key twice");
     }
   } else if (value instanceof Tagged) {
-    if (OF_ALL_OBJECTS.has(value.tag)) {
+    if (OF_ALL_OBJECTS.has(value.tag) || OF_READERS.has(value.tag)) {
       throw new TransactError("value-syntax", `No client can read the tag ${value.tag}`);
     }
     checkValue(value.rep, depth - 1, left);
