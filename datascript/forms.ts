@@ -118,6 +118,7 @@ function parseForm(value: Value, limits: FormLimits): Form {
   checkValue(value, limits.depth, {
     limits,
     size: takesOut ? Infinity : limits.size,
+    tags: 0,
     numbering: new Numbering(),
   });
   if (value instanceof MapValue) return parseEntity(value);
@@ -163,12 +164,12 @@ function parseForm(value: Value, limits: FormLimits): Form {
 
 /**
  * @throws {TransactError} NaN, which has no place in any order; a key or an element twice, of which a
- * client reads one; a tag that no client reads; nested too deeply, or too long
+ * client reads one; a tag that no client reads, or a set behind one; nested too deeply, or too long
  */
 function checkValue(
   value: Value,
   depth: number,
-  left: { readonly limits: FormLimits; size: number; readonly numbering: Numbering },
+  left: { readonly limits: FormLimits; size: number; tags: number; readonly numbering: Numbering },
 ): void {
   const { limits } = left;
   if (typeof value === "number" && Number.isNaN(value)) {
@@ -195,8 +196,14 @@ function checkValue(
     if (OF_ALL_OBJECTS.has(value.tag) || OF_READERS.has(value.tag)) {
       throw new TransactError("value-syntax", `No client can read the tag ${value.tag}`);
     }
+    left.tags++;
     checkValue(value.rep, depth - 1, left);
+    left.tags--;
   } else for (const item of collection(value) ?? []) checkValue(item, depth - 1, left);
+  // Clients' transit-js can't hash it, as a larger set or map does with what is in it when it is read.
+  if (value instanceof SetValue && left.tags > 0) {
+    throw new TransactError("value-syntax", "A set must not be behind a tag");
+  }
   if (value instanceof SetValue && left.numbering.hasEqual(value.items)) {
     throw new TransactError("value-syntax", "A set must not hold a value twice");
   }

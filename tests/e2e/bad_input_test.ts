@@ -104,6 +104,8 @@ const NOT_FORMS: Readonly<Record<string, string>> = {
   "a tag that it takes for a datom": valued('["~#datascript/Datom",1]'),
   "a tag that it takes for a database": valued('[["~#datascript/DB",["^ ","~:datoms",7]]]'),
   "a tag that it takes for what has metadata": valued('["~#with-meta",["x",["^ "]]]'),
+  "a set behind a tag": valued('["~#point",["~#set",[1]]]'),
+  "a set behind a tag in a set": valued('["~#set",[["~#point",[["^ ","~:a",["~#set",[1]]]]]]]'),
   "a text behind the mark of tags as a tag": valued('[["~##","list"],["x"]]'),
   "a map behind a tag": valued('["~#map",[1,2]]'),
   "a map with a key twice": valued('["^ ","~:a",1,"~:a",2]'),
