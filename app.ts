@@ -16,6 +16,7 @@ import { healthRoutes, readyRoutes } from "./routes/health.ts";
 import { limitRequests } from "./routes/limit_requests.ts";
 import { metricsRoutes, requestMetrics } from "./routes/metrics.ts";
 import { plainBody } from "./routes/plain_body.ts";
+import { pathOf, readableQuery } from "./routes/readable_url.ts";
 import { refuse, refuseFor } from "./routes/refuse.ts";
 import { requestLog } from "./routes/request_log.ts";
 import { seenUser } from "./routes/seen_user.ts";
@@ -32,13 +33,14 @@ const RETRY_MS = 1000;
 
 /** Routes over these services; opens and starts nothing. */
 export function createApp(services: Services, served?: ServedMetrics): Hono {
-  const app = new Hono();
+  const app = new Hono({ getPath: pathOf });
   const clock = (): number => performance.now();
   app.use(cors());
   app.use(closeAfterRefusal());
   app.use(requestLog(clock));
   app.use(requestMetrics(served?.metrics ?? NO_METER, clock));
   app.use(goodHost());
+  app.use(readableQuery());
   app.notFound((c) => refuse(c, "not found"));
   app.onError((cause, c) => {
     if (cause instanceof NoShareLeftError) return refuseFor(c, "too many requests", RETRY_MS);

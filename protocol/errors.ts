@@ -11,6 +11,7 @@ export const errorStatus = Object.freeze(
     "forbidden": 403,
     "not found": 404,
     "invalid host": 400,
+    "invalid query": 400,
     "missing graph id": 400,
     "missing body": 400,
     "invalid body": 400,

@@ -106,6 +106,7 @@ Deno.test("Every error word has its status, and is an error body", () => {
   assert.deepEqual(byStatus, {
     400: [
       "invalid host",
+      "invalid query",
       "missing graph id",
       "missing body",
       "invalid body",
