@@ -1,7 +1,7 @@
 /** The address at which the client that asks sees this server. */
 
 /** A name or an address, maybe with a port: what a Host header may be (RFC 9110 §7.2). */
-const HOST = /^[A-Za-z0-9._-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$/;
+export const HOST = /^[A-Za-z0-9._-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$/;
 const PREFIX = /^(\/[A-Za-z0-9._~-]+)+$/;
 
 /**

@@ -15,7 +15,9 @@ Deno.test("A host that is none is 400 wherever it is asked, and no fault of ours
   await using server = await startServer();
   const records = await loggedBy(async () => {
     for (const start of ["GET /graphs?token=x", "POST /sign-out", "GET /health"]) {
-      for (const host of ["a b", "[", "%ff"]) {
+      for (
+        const host of ["a b", "[", "%ff", "a/health?", "a/health#", "a?", "b@a", "a\\b", "a:b"]
+      ) {
         const answer = await askAs(server, start, host);
         assert.match(answer, /^HTTP\/1\.1 400 /, start);
         assert.match(answer, /\{"error":"invalid host"\}$/);
@@ -23,4 +25,11 @@ Deno.test("A host that is none is 400 wherever it is asked, and no fault of ours
     }
   });
   assert.ok(records.every(({ level }) => level === "debug"));
+});
+
+Deno.test("A name, an address, each with a port or none, and no host at all are as good as ever", async () => {
+  await using server = await startServer();
+  for (const host of ["a", "sync_1.example-a.org:80", "127.0.0.1:1", "[::1]", "[::1]:8787", ""]) {
+    assert.match(await askAs(server, "GET /health", host), /^HTTP\/1\.1 200 /, host);
+  }
 });
