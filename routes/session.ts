@@ -4,11 +4,17 @@
  * make a browser use it.
  */
 import type { Context } from "hono";
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { deleteCookie, setCookie } from "hono/cookie";
 import type { SignIn, VerifyToken } from "../auth/verify.ts";
 import type { UserId } from "../protocol/ids.ts";
 
 const COOKIE = "sync_session";
+
+/**
+ * The cookie's value as it was set: no token has a character that would be escaped. Hono's getCookie decodes
+ * it, and of what is no UTF-8 throws for each escape: 65 KB of anybody's took 0.15 s.
+ */
+const SESSION = /(?:^|;)[ \t]*sync_session=([\w.-]+)[ \t]*(?:;|$)/;
 
 /** Browsers drop a cookie of more than 4096 bytes, name and attributes included, without a word. */
 const MAX_TOKEN_CHARACTERS = 3800;
@@ -41,7 +47,7 @@ export function signOut(c: Context): void {
 }
 
 export async function signedInUser(c: Context, verify: VerifyToken): Promise<UserId | undefined> {
-  const token = getCookie(c, COOKIE);
+  const token = c.req.header("cookie")?.match(SESSION)?.[1];
   const verified = token === undefined ? undefined : await verify(token);
   return verified?.ok ? verified.user.id : undefined;
 }

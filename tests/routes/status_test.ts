@@ -135,6 +135,20 @@ Deno.test("A cookie whose token has expired signs nobody in", async () => {
   assert.match(text, /action="\.\/sign-in"/);
 });
 
+Deno.test("A cookie is found among others, and is taken as it is, with no escape in it", async () => {
+  await using server = await startServer();
+  const cookie = await cookieOf(server);
+  for (const good of [`a=b; ${cookie}`, `${cookie};a=%ff`, `xsync_session=a; ${cookie} ; b`]) {
+    assert.match((await ask(server, "/", { cookie: good })).text, /Signed in as/, good);
+  }
+  const escaped = cookie.replaceAll(".", "%2E");
+  for (
+    const bad of [escaped, `${cookie}%`, `sync_session=${"%ff-".repeat(15_000)}`, `x${cookie}`]
+  ) {
+    assert.match((await ask(server, "/", { cookie: bad })).text, /action="\.\/sign-in"/);
+  }
+});
+
 Deno.test("The page shows the own graphs with t, rows, size, clients, last change and activity", async () => {
   await using server = await startServer();
   const graph = await server.createGraph(ALICE, "<Notes> & more");
