@@ -3,7 +3,6 @@
  * go by the session's cookie (session.ts) and by nothing else.
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { csrf } from "hono/csrf";
 import { html } from "hono/html";
 import { HTTPException } from "hono/http-exception";
@@ -18,6 +17,7 @@ import { NoticePage } from "../pages/notice.tsx";
 import { SignInPage } from "../pages/sign_in.tsx";
 import { loggerFor } from "../telemetry/log.ts";
 import { answersAtOnce } from "./answers_at_once.ts";
+import { readForm } from "./form_body.ts";
 import { publicAddress } from "./origin.ts";
 import { pageHeaders } from "./page_headers.ts";
 import type { Services } from "./services.ts";
@@ -83,8 +83,10 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
     return page(c, <GraphsPage user={user} graphs={await pages.overview(user)} now={now()} />);
   });
 
-  routes.post("/sign-in", bodyLimit({ maxSize: MAX_FORM_BYTES, onError: tooLarge }), async (c) => {
-    const { token } = await c.req.parseBody().catch(noForm);
+  routes.post("/sign-in", async (c) => {
+    const form = await readForm(c.req.raw, MAX_FORM_BYTES);
+    if (form === "too large") return tooLarge(c);
+    const token = form === "cut off" ? null : form.get("token");
     const signedIn = typeof token === "string"
       ? await signIn(c, verify, token.trim())
       : "unauthorized";
@@ -164,11 +166,6 @@ function page(
 
 function noSuchGraph(c: Context): Response | Promise<Response> {
   return page(c, <NoticePage title="No such graph" text="It may have been deleted." />, 404);
-}
-
-/** TypeError: the client's body is not the form that its type says; or he has gone. No fault of ours. */
-function noForm(): { readonly token?: undefined } {
-  return {};
 }
 
 function tooMany(c: Context): Response | Promise<Response> {
