@@ -17,15 +17,12 @@ const STYLE = "text/css; charset=utf-8";
 const PIECE_BYTES = 64 * 1024;
 
 export function docsRoutes(): Hono {
-  const description = openApiDocument();
   const routes = new Hono();
-  routes.get("/openapi.json", (c) => c.json(description));
   routes.get("/docs", pageHeaders("script"), (c) => c.html(html`<!DOCTYPE html>${<DocsPage />}`));
 
-  routes.use("/static/*", etag());
-  const file = (name: string, type: string, text: string | (() => Promise<string>)): void => {
+  const fileAt = (path: string, type: string, text: string | (() => Promise<string>)): void => {
     let made: PageFile | undefined;
-    routes.get(`/static/${name}`, async (c) => {
+    routes.get(path, etag(), async (c) => {
       const whole = typeof text === "string" ? text : await text();
       const { bytes, sha256 } = made ??= fileOf(whole);
       return c.body(ReadableStream.from(piecesOf(bytes)), 200, {
@@ -36,6 +33,8 @@ export function docsRoutes(): Hono {
       });
     });
   };
+  const file: typeof fileAt = (name, type, text) => fileAt(`/static/${name}`, type, text);
+  fileAt("/openapi.json", "application/json", JSON.stringify(openApiDocument()));
   file("style.css", STYLE, style);
   file("icon.svg", "image/svg+xml", icon);
   file("docs_init.js", SCRIPT, docsInit);
