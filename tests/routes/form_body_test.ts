@@ -6,8 +6,8 @@ import { startServer } from "../support/server.ts";
 
 const TYPE = "application/x-www-form-urlencoded";
 
-/** A request whose body is given out as it is asked for, and how much was asked for each time. */
-function given(bytes: string): readonly [Request, number[]] {
+/** A request whose body is given out as it is asked for, by so much, and how much was asked for each time. */
+function given(bytes: string, byBytes = Infinity): readonly [Request, number[]] {
   const asked: number[] = [];
   let left = new TextEncoder().encode(bytes);
   const body = new ReadableStream({
@@ -16,7 +16,7 @@ function given(bytes: string): readonly [Request, number[]] {
       const view = controller.byobRequest?.view;
       asked.push(view?.byteLength ?? Infinity);
       if (view === null || view === undefined) return controller.close();
-      const piece = left.subarray(0, view.byteLength);
+      const piece = left.subarray(0, Math.min(view.byteLength, byBytes));
       left = left.subarray(piece.length);
       new Uint8Array(view.buffer, view.byteOffset).set(piece);
       if (piece.length === 0) controller.close();
@@ -40,6 +40,14 @@ Deno.test("A form of more bytes than there may be is not read on, whatever lengt
   const [request, asked] = given(`token=${"x".repeat(100_000)}`);
   assert.equal(await readForm(request, 4000), "too large");
   assert.equal(asked.length, 4);
+});
+
+Deno.test("A form in pieces of a byte or two is not read on, as others would wait for each", async () => {
+  const [request, asked] = given(`token=${"x".repeat(3000)}`, 1);
+  assert.equal(await readForm(request, 4000), "too large");
+  assert.equal(asked.length, 257);
+  const [short] = given("token=a", 1);
+  assert.ok(await readForm(short, 4000) instanceof FormData);
 });
 
 Deno.test("A form that its client breaks off is a bad token, and no fault of the server", async () => {
