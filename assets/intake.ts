@@ -1,6 +1,7 @@
 /** A file's bytes as they come in: counted, hashed, and refused as soon as they are too many. */
 import { createHash } from "node:crypto";
 import type { ErrorWord } from "../protocol/errors.ts";
+import { byteReader } from "./byte_reader.ts";
 
 /**
  * Why an upload is refused; nothing of it is kept. `invalid body`: the client was cut off. `forbidden`,
@@ -119,13 +120,4 @@ function openReader(body: ReadableStream<Uint8Array>): Reader {
     },
     cancel: () => reader.cancel(),
   };
-}
-
-function byteReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | undefined {
-  try {
-    return body.getReader({ mode: "byob" });
-  } catch {
-    // TypeError: it is no byte stream, as that of a small request, which Deno has whole.
-    return undefined;
-  }
 }

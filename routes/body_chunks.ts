@@ -1,4 +1,5 @@
 /** A request's body as it comes. */
+import { byteReader } from "../assets/byte_reader.ts";
 import { nextTurn } from "../sync/next_turn.ts";
 
 /** The client has gone, or has sent less than it said: no fault of ours. */
@@ -53,14 +54,5 @@ async function* filled(body: ReadableStream<Bytes>): AsyncGenerator<Bytes> {
   } finally {
     // Lets go of the stream where whoever takes the chunks has left; else it has ended already.
     await reader.cancel().catch(() => {});
-  }
-}
-
-function byteReader(body: ReadableStream<Bytes>): ReadableStreamBYOBReader | undefined {
-  try {
-    return body.getReader({ mode: "byob" });
-  } catch {
-    // TypeError: it is no byte stream, as that of a small request, which Deno has whole.
-    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 /** A form that anybody may send: read whole, up to a size, with little kept for one that stops on its way. */
+import { byteReader } from "../assets/byte_reader.ts";
 
 /** What came in the place of a form: more than there may be, of bytes or of pieces, or not all of it. */
 export type FormFault = "too large" | "cut off";
@@ -41,12 +42,8 @@ export async function readForm(request: Request, maxBytes: number): Promise<Form
 }
 
 function readingOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): () => Promise<Piece> {
-  try {
-    const reader = body.getReader({ mode: "byob" });
-    return () => reader.read(new Uint8Array(BUFFER_BYTES));
-  } catch {
-    // TypeError: no stream of bytes. In Deno (2.9) so is a body that has come with its head, whole.
-    const reader = body.getReader();
-    return () => reader.read();
-  }
+  const reader = byteReader(body);
+  if (reader !== undefined) return () => reader.read(new Uint8Array(BUFFER_BYTES));
+  const plain = body.getReader();
+  return () => plain.read();
 }
