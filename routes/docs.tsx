@@ -23,8 +23,7 @@ export function docsRoutes(): Hono {
   const fileAt = (path: string, type: string, text: string | (() => Promise<string>)): void => {
     let made: PageFile | undefined;
     routes.get(path, etag(), async (c) => {
-      const whole = typeof text === "string" ? text : await text();
-      const { bytes, sha256 } = made ??= fileOf(whole);
+      const { bytes, sha256 } = made ??= fileOf(typeof text === "string" ? text : await text());
       return c.body(ReadableStream.from(piecesOf(bytes)), 200, {
         "content-type": type,
         "content-length": String(bytes.length),

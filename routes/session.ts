@@ -14,7 +14,7 @@ const COOKIE = "sync_session";
  * The cookie's value as it was set: no token has a character that would be escaped. Hono's getCookie decodes
  * it, and of what is no UTF-8 throws for each escape: 65 KB of anybody's took 0.15 s.
  */
-const SESSION = /(?:^|;)[ \t]*sync_session=([\w.-]+)[ \t]*(?:;|$)/;
+const SESSION = new RegExp(`(?:^|;)[ \\t]*${COOKIE}=([\\w.-]+)[ \\t]*(?:;|$)`);
 
 /** Browsers drop a cookie of more than 4096 bytes, name and attributes included, without a word. */
 const MAX_TOKEN_CHARACTERS = 3800;

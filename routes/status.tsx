@@ -71,14 +71,8 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
     routes.use(path, pageHeaders("plain"), noStore, csrf({ origin: isSameHost(trustProxy) }));
   }
 
-  const signedIn: MiddlewareHandler<SignedIn> = async (c, next): Promise<Response | void> => {
-    const user = await signedInUser(c, verify);
-    if (user === undefined) return page(c, <SignInPage />);
-    if (limits.requests.take(user) > 0) return tooMany(c);
-    c.set("user", user);
-    await next();
-  };
-  routes.get("/", signedIn, answersAtOnce(limits.lists), async (c) => {
+  const orSignIn = signedIn(services, (c) => page(c, <SignInPage />));
+  routes.get("/", orSignIn, answersAtOnce(limits.lists), async (c) => {
     const user = c.get("user");
     return page(c, <GraphsPage user={user} graphs={await pages.overview(user)} now={now()} />);
   });
@@ -87,11 +81,11 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
     const form = await readForm(c.req.raw, MAX_FORM_BYTES);
     if (form === "too large") return tooLarge(c);
     const token = form === "cut off" ? null : form.get("token");
-    const signedIn = typeof token === "string"
+    const outcome = typeof token === "string"
       ? await signIn(c, verify, token.trim())
       : "unauthorized";
-    if (signedIn === "ok") return c.redirect(rootFrom(c.req.path), 303);
-    return page(c, <SignInPage problem={PROBLEMS[signedIn]} />, 401);
+    if (outcome === "ok") return c.redirect(rootFrom(c.req.path), 303);
+    return page(c, <SignInPage problem={PROBLEMS[outcome]} />, 401);
   });
 
   routes.post("/sign-out", (c) => {
@@ -103,7 +97,22 @@ export function statusRoutes(services: StatusServices, now: () => number): Hono 
   return routes;
 }
 
-function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<OneGraph> {
+/** Sets `user`. @param otherwise answers who is not signed in */
+function signedIn(
+  { verify, limits }: Pick<StatusServices, "verify" | "limits">,
+  otherwise: (c: Context) => Response | Promise<Response>,
+): MiddlewareHandler<SignedIn> {
+  return async function takeSession(c, next): Promise<Response | void> {
+    const user = await signedInUser(c, verify);
+    if (user === undefined) return await otherwise(c);
+    if (limits.requests.take(user) > 0) return tooMany(c);
+    c.set("user", user);
+    await next();
+  };
+}
+
+function graphPages(services: StatusServices): Hono<OneGraph> {
+  const { pages, graphs, limits } = services;
   const routes = new Hono<OneGraph>();
   const withAccess: MiddlewareHandler<OneGraph> = async (c, next): Promise<Response | void> => {
     const access = await accessTo(graphs.access, c.get("user"), c.req.param("id") ?? "");
@@ -113,13 +122,7 @@ function graphPages({ verify, pages, graphs, limits }: StatusServices): Hono<One
     c.set("role", access.role);
     await next();
   };
-  routes.use("/*", async (c, next): Promise<Response | void> => {
-    const user = await signedInUser(c, verify);
-    if (user === undefined) return c.redirect(rootFrom(c.req.path), 303);
-    if (limits.requests.take(user) > 0) return tooMany(c);
-    c.set("user", user);
-    await next();
-  }, withAccess);
+  routes.use("/*", signedIn(services, (c) => c.redirect(rootFrom(c.req.path), 303)), withAccess);
 
   routes.use("/delete", async (c, next): Promise<Response | void> => {
     if (c.get("role") !== "manager") return page(c, <NoticePage {...MANAGERS_ONLY} />, 403);
