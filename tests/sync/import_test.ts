@@ -416,18 +416,27 @@ Deno.test("Rows that are imported before what a flush made useless is swept stay
   await assertSmallIsThere(kv, graph, imported);
 });
 
-Deno.test("Rows that are imported once what a flush made useless is swept stay, whatever another sweep has found", async () => {
-  using kv = await Deno.openKv(":memory:");
-  const { server, graph, imported } = await flushedSmall(kv);
+/** A sweep that another one overtakes before its commit n; what comes `then` comes before that commit, too. */
+async function sweepOvertaken(
+  kv: Deno.Kv,
+  n: number,
+  then: () => Promise<unknown>,
+): Promise<void> {
   const options = { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 };
   const late = withCommit(kv, async (commit, before) => {
-    if (before === 0) {
+    if (before === n) {
       assert.equal(await sweepFlushes(kv, options), 1);
-      await server.import(graph, SMALL);
+      await then();
     }
     return await commit();
   });
   await sweepFlushes(late, options);
+}
+
+Deno.test("Rows that are imported once what a flush made useless is swept stay, whatever another sweep has found", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const { server, graph, imported } = await flushedSmall(kv);
+  await sweepOvertaken(kv, 0, () => server.import(graph, SMALL));
   await assertSmallIsThere(kv, graph, imported);
 });
 
@@ -439,15 +448,7 @@ Deno.test("Rows that are imported once a cut-off flush is swept stay, though ano
   assert.ok(await killedAt(kv, 2, false, (dying) => new TestGraph(dying, graph).flush()));
   const first = (SMALL.at(-1)?.[0] ?? 0) + 1;
   const rows: readonly FixtureRow[] = [[first, "mine", null], [first + 1, "mine too", null]];
-  const options = { now: () => Number.MAX_SAFE_INTEGER, graceMs: 0 };
-  const late = withCommit(kv, async (commit, before) => {
-    if (before === 1) {
-      assert.equal(await sweepFlushes(kv, options), 1);
-      await server.import(graph, rows);
-    }
-    return await commit();
-  });
-  await sweepFlushes(late, options);
+  await sweepOvertaken(kv, 1, () => server.import(graph, rows));
   assert.deepEqual((await rowsOf(kv, graph)).filter(([addr]) => addr >= first), rows);
 });
 

@@ -3,6 +3,7 @@ import { openBlobStores } from "../../assets/open.ts";
 import fc from "fast-check";
 import { rowsAnswerSchema } from "../../protocol/http.ts";
 import { type GraphId, newGeneration, newGraphId } from "../../protocol/ids.ts";
+import type { Downloader } from "../../sync/downloads.ts";
 import { openGraphs } from "../../sync/graphs.ts";
 import type { GraphVersion } from "../../protocol/today/snapshot.ts";
 import {
@@ -102,13 +103,20 @@ Deno.test("A download whose pull told a later version of another graph is refuse
   assert.deepEqual(await versionToStream(server, { graph, caller }), await pinOf(kv, graph));
 });
 
-Deno.test("A download of a graph of the seed's clients is refused if they write between its pull and the first look", async () => {
-  using kv = await Deno.openKv(":memory:");
+/** Alice's pull of a graph of the seed's clients, and a batch that came before her first look at its rows. */
+async function writtenBeforeLook(
+  kv: Deno.Kv,
+): Promise<{ readonly server: Process; readonly graph: GraphId; readonly ask: Downloader }> {
   const server = new Process(kv);
   const graph = await server.graphWith(SMALL);
-  const ask = { graph, caller: ALICE };
   await server.pin(graph);
   await server.write(graph, 0, block("1"));
+  return { server, graph, ask: { graph, caller: ALICE } };
+}
+
+Deno.test("A download of a graph of the seed's clients is refused if they write between its pull and the first look", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const { server, graph, ask } = await writtenBeforeLook(kv);
   assert.equal(await versionToStream(server, ask), "replaced");
   await server.pin(graph);
   await server.write(graph, 1, block("2"));
@@ -132,11 +140,7 @@ for (
 ) {
   Deno.test(`A download of a graph of the seed's clients is refused, too, if another device of today ${who} before its first look`, async () => {
     using kv = await Deno.openKv(":memory:");
-    const server = new Process(kv);
-    const graph = await server.graphWith(SMALL);
-    const ask = { graph, caller: ALICE };
-    await server.pin(graph);
-    await server.write(graph, 0, block("1"));
+    const { server, graph, ask } = await writtenBeforeLook(kv);
     await mark(new Process(kv), graph);
     assert.notEqual((await headOf(kv, graph)).checksum, undefined);
     assert.equal(await versionToStream(server, ask), "replaced");

@@ -15,8 +15,10 @@ import {
   newGraphId,
   parseUserId,
   ROOT_ADDR,
+  type UserId,
 } from "../../protocol/ids.ts";
-import { openGraphs } from "../../sync/graphs.ts";
+import type { AssetSweepDeps } from "../../sync/asset_sweep.ts";
+import { type Graphs, openGraphs } from "../../sync/graphs.ts";
 import { upload } from "../../sync/snapshot_upload.ts";
 import { GRACE_MS, sweep, sweepFlushes, sweepGarbage, sweepUnready } from "../../sync/sweep.ts";
 import { dump, keysOf, killedAt, withCommit, withMethods } from "../support/kv.ts";
@@ -117,12 +119,27 @@ Deno.test("A graph whose upload has not ended for a day is removed whole, unless
   assert.equal(await graphs.ready(ready), true);
 });
 
-Deno.test("An upload that has lost its marker to a sweep keeps no graph waiting", async () => {
-  using kv = await Deno.openKv(":memory:");
+/** A graph that waits for its upload, and what sweeps it. */
+async function waitingGraph(
+  kv: Deno.Kv,
+): Promise<
+  {
+    readonly parts: AssetSweepDeps;
+    readonly graphs: Graphs;
+    readonly owner: UserId;
+    readonly graph: GraphId;
+  }
+> {
   const parts = { kv, stores: openBlobStores(kv), now };
   const graphs = openGraphs(parts);
   const owner = userOf("alice");
-  const graph = await created(graphs, owner, { graph_name: "given up", readyForUse: false });
+  const graph = await created(graphs, owner, { graph_name: "late", readyForUse: false });
+  return { parts, graphs, owner, graph };
+}
+
+Deno.test("An upload that has lost its marker to a sweep keeps no graph waiting", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const { parts, graphs, owner, graph } = await waitingGraph(kv);
   const rows = importedOf([[0, "root", null]]);
   await upload(parts, graph, { by: owner, reset: true, finished: false, rows });
   // A call that takes hold between the two steps of a sweep leaves this.
@@ -134,10 +151,7 @@ Deno.test("An upload that has lost its marker to a sweep keeps no graph waiting"
 
 Deno.test("A graph whose upload ends while it is swept stays", async () => {
   using store = await Deno.openKv(":memory:");
-  const parts = { kv: store, stores: openBlobStores(store), now };
-  const graphs = openGraphs(parts);
-  const owner = userOf("alice");
-  const graph = await created(graphs, owner, { graph_name: "late", readyForUse: false });
+  const { parts, graphs, owner, graph } = await waitingGraph(store);
   const kv = withCommit(store, async (commit, commits) => {
     const call = { by: owner, reset: true, finished: true, rows: importedOf([]) };
     if (commits === 0) assert.equal(await upload(parts, graph, call), "finished");
@@ -149,10 +163,7 @@ Deno.test("A graph whose upload ends while it is swept stays", async () => {
 
 Deno.test("A graph whose upload begins while it is swept stays", async () => {
   using store = await Deno.openKv(":memory:");
-  const parts = { kv: store, stores: openBlobStores(store), now };
-  const graphs = openGraphs(parts);
-  const owner = userOf("alice");
-  const graph = await created(graphs, owner, { graph_name: "late", readyForUse: false });
+  const { parts, owner, graph } = await waitingGraph(store);
   const call = { by: owner, reset: true, finished: false, rows: importedOf([]) };
   const kv = withCommit(store, async (commit, commits) => {
     if (commits === 0) assert.equal(await upload(parts, graph, call), "staged");
@@ -165,10 +176,7 @@ Deno.test("A graph whose upload begins while it is swept stays", async () => {
 
 Deno.test("A graph whose upload comes whole while it is looked at stays", async () => {
   using store = await Deno.openKv(":memory:");
-  const parts = { kv: store, stores: openBlobStores(store), now };
-  const graphs = openGraphs(parts);
-  const owner = userOf("alice");
-  const graph = await created(graphs, owner, { graph_name: "late", readyForUse: false });
+  const { parts, graphs, owner, graph } = await waitingGraph(store);
   const call = { by: owner, reset: true, finished: true, rows: importedOf([]) };
   let reads = 0;
   const get = async (key: Deno.KvKey): Promise<Deno.KvEntryMaybe<unknown>> => {
